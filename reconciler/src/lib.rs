@@ -1,0 +1,6 @@
+//! Decides what each staged record means for production. No network.
+
+mod row;
+pub mod transforms;
+
+pub use row::{Rejection, Row};
