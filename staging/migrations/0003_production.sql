@@ -1,0 +1,34 @@
+-- Production: entity tables are created from contracts; here stands who is who.
+create schema prod;
+
+-- Which entity a record is, decided how, by whom, and the row it last gave (the base of the merge).
+create table prod.identities (
+    source     text not null,
+    module     text not null,
+    source_id  text not null,
+    entity     text not null,
+    entity_id  text not null,
+    method     text not null,
+    score      double precision,
+    evidence   jsonb not null default '{}',
+    author     text not null,
+    base       jsonb not null default '{}',
+    gone       boolean not null default false,
+    promotion  bigint not null,
+    valid_from timestamptz not null default now(),
+    valid_to   timestamptz,
+    primary key (source, module, source_id, valid_from)
+);
+create unique index identities_current on prod.identities (source, module, source_id) where valid_to is null;
+create index identities_of_entity on prod.identities (entity, entity_id) where valid_to is null;
+
+-- Exact strong keys of entities, as digests of their normal form, so that a batch of fifty records
+-- against a million entities touches only its candidates.
+create table prod.match_keys (
+    entity    text not null,
+    label     text not null,
+    value     bytea not null,
+    entity_id text not null,
+    primary key (entity, label, value, entity_id)
+);
+create index match_keys_of_entity on prod.match_keys (entity, entity_id);

@@ -1,0 +1,210 @@
+//! Passes over a source's stream and the checkpoint that makes them resumable.
+
+use sqlx::PgConnection;
+
+/// One traversal of a module's stream, possibly over several runs.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Pass {
+    /// Identifies the pass.
+    pub pass_id: i64,
+    /// How it reads: `full`, or `since` an instant.
+    pub strategy: String,
+    /// The instant a `since` pass reads from, RFC 3339; `None` reads everything.
+    pub since: Option<String>,
+    /// Pages staged so far.
+    pub page: i32,
+    /// The cursor to go on from; `None` at the beginning.
+    pub cursor: Option<String>,
+    /// Whether an earlier run began it.
+    pub resumed: bool,
+}
+
+/// The pass to go on with: the open one where a run was interrupted in it, else a new one.
+///
+/// An open pass with another strategy or another `since` is closed as incomplete: its pages answer
+/// another question.
+pub async fn open_pass(
+    conn: &mut PgConnection,
+    module: &str,
+    strategy: &str,
+    since: Option<&str>,
+) -> sqlx::Result<Pass> {
+    let open: Option<Pass> = sqlx::query_as(
+        "select p.pass_id, p.strategy, p.selection ->> 'since' as since, c.page, c.cursor, true as resumed
+         from staging.passes p join staging.checkpoints c on c.pass_id = p.pass_id and c.module = p.module
+         where p.module = $1 and p.state = 'open' and p.strategy = $2",
+    )
+    .bind(module)
+    .bind(strategy)
+    .persistent(false)
+    .fetch_optional(&mut *conn)
+    .await?;
+    if let Some(pass) = open {
+        return Ok(pass);
+    }
+    sqlx::query(
+        "update staging.passes set state = 'incomplete', finished_at = clock_timestamp()
+         where module = $1 and state = 'open'",
+    )
+    .bind(module)
+    .persistent(false)
+    .execute(&mut *conn)
+    .await?;
+    let pass_id = sqlx::query_scalar(
+        "insert into staging.passes (module, strategy, selection)
+         values ($1, $2, jsonb_strip_nulls(jsonb_build_object('since', $3::text))) returning pass_id",
+    )
+    .bind(module)
+    .bind(strategy)
+    .bind(since)
+    .persistent(false)
+    .fetch_one(&mut *conn)
+    .await?;
+    move_checkpoint(conn, module, pass_id, 0, None).await?;
+    let since = since.map(str::to_owned);
+    Ok(Pass { pass_id, strategy: strategy.to_owned(), since, page: 0, cursor: None, resumed: false })
+}
+
+/// Moves the module's checkpoint. Called in the transaction that stages the page, and nowhere else.
+pub(crate) async fn move_checkpoint(
+    conn: &mut PgConnection,
+    module: &str,
+    pass_id: i64,
+    page: i32,
+    cursor: Option<&str>,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into staging.checkpoints (module, pass_id, page, cursor) values ($1, $2, $3, $4)
+         on conflict (module) do update set pass_id = excluded.pass_id, page = excluded.page,
+             cursor = excluded.cursor, updated_at = clock_timestamp()",
+    )
+    .bind(module)
+    .bind(pass_id)
+    .bind(page)
+    .bind(cursor)
+    .persistent(false)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What a finished pass amounts to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassEnd {
+    /// Whether every record of the selection was read, as far as counts can tell.
+    pub complete: bool,
+    /// Why not, as a sentence.
+    pub cause: Option<String>,
+    /// Different ids seen.
+    pub distinct: i64,
+    /// Rows that came, repetitions included.
+    pub rows: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Seen {
+    rows: i64,
+    distinct_ids: i64,
+    holes: i64,
+    first_hole: Option<serde_json::Value>,
+}
+
+/// Ends a pass whose stream came to its end, and judges it: complete when no page had a hole and the
+/// source's `total_count`, where it gives one, equals the number of different ids that came.
+pub async fn close_pass(
+    conn: &mut PgConnection,
+    module: &str,
+    pass_id: i64,
+    total_count: Option<i64>,
+) -> sqlx::Result<PassEnd> {
+    let seen: Seen = sqlx::query_as(
+        "select coalesce(sum(fetched), 0)::bigint as rows,
+                (select count(distinct id) from staging.pages q, unnest(q.source_ids) id where q.pass_id = $1)
+                    as distinct_ids,
+                coalesce(sum(jsonb_array_length(holes)), 0)::bigint as holes,
+                (array_agg(holes -> 0) filter (where holes <> '[]'))[1] as first_hole
+         from staging.pages where pass_id = $1",
+    )
+    .bind(pass_id)
+    .persistent(false)
+    .fetch_one(&mut *conn)
+    .await?;
+    let cause = incomplete_because(&seen, total_count);
+    let complete = cause.is_none();
+    sqlx::query(
+        "update staging.passes set state = $2, total_count = $3, finished_at = clock_timestamp() where pass_id = $1",
+    )
+    .bind(pass_id)
+    .bind(if complete { "complete" } else { "incomplete" })
+    .bind(total_count)
+    .persistent(false)
+    .execute(&mut *conn)
+    .await?;
+    move_checkpoint(conn, module, pass_id, 0, None).await?;
+    Ok(PassEnd { complete, cause, distinct: seen.distinct_ids, rows: seen.rows })
+}
+
+fn incomplete_because(seen: &Seen, total_count: Option<i64>) -> Option<String> {
+    if seen.holes > 0 {
+        let first = seen.first_hole.as_ref().map(ToString::to_string).unwrap_or_default();
+        return Some(format!(
+            "{} records could not be read from the source (first: {first}). Nothing was taken for deleted; the next run reads again.",
+            seen.holes
+        ));
+    }
+    match total_count {
+        Some(total) if total != seen.distinct_ids => Some(format!(
+            "The source says it has {total} records and {} different ones came. Nothing was taken for deleted; the next run reads again.",
+            seen.distinct_ids
+        )),
+        _ => None,
+    }
+}
+
+/// The start of the last complete pass of a module with one of `strategies`, as RFC 3339 in UTC.
+pub async fn last_complete(conn: &mut PgConnection, module: &str) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar(
+        "select to_char(max(started_at) at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
+         from staging.passes where module = $1 and state = 'complete'",
+    )
+    .bind(module)
+    .persistent(false)
+    .fetch_one(conn)
+    .await
+}
+
+/// Marks every staged record of the module that a complete pass did not see as gone, and makes it
+/// pending, so that the reconciler can tombstone it with this pass as evidence. Returns how many.
+pub async fn mark_gone(conn: &mut PgConnection, module: &str, pass_id: i64) -> sqlx::Result<i64> {
+    let gone = sqlx::query(
+        "with gone as (
+             update staging.records r set gone_in = $2
+             where r.module = $1 and r.gone_in is null and r.pass_id <> $2 and not exists (
+                 select from (select unnest(source_ids) as id from staging.pages where pass_id = $2) seen
+                 where seen.id = r.source_id)
+             returning r.source_id
+         )
+         insert into staging.pending (module, source_id, origin) select $1, source_id, $1 from gone
+         on conflict do nothing",
+    )
+    .bind(module)
+    .bind(pass_id)
+    .persistent(false)
+    .execute(conn)
+    .await?;
+    Ok(gone.rows_affected() as i64)
+}
+
+/// Forgets which ids older passes saw; the last complete pass and everything after it stay.
+pub async fn forget_old_sightings(conn: &mut PgConnection, module: &str) -> sqlx::Result<u64> {
+    let forgotten = sqlx::query(
+        "update staging.pages set source_ids = '{}'
+         where module = $1 and source_ids <> '{}' and pass_id < (
+             select max(pass_id) from staging.passes where module = $1 and state = 'complete')",
+    )
+    .bind(module)
+    .persistent(false)
+    .execute(conn)
+    .await?;
+    Ok(forgotten.rows_affected())
+}

@@ -1,0 +1,376 @@
+//! Staging of pages: every record a source sends is accepted, losslessly, once.
+
+use std::collections::HashMap;
+
+use fetcher::Page;
+use sqlx::PgConnection;
+
+use crate::canonical::{Examined, examine};
+
+/// What one page, or several staged together, meant for staging. `fetched` is always the sum of the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct PageTally {
+    /// Records that came.
+    pub fetched: i32,
+    /// Ids never seen before.
+    pub new: i32,
+    /// Known ids with other content, and vanished ids that came back.
+    pub changed: i32,
+    /// Known ids with the same content.
+    pub unchanged: i32,
+    /// Further versions of an id that the same batch of pages had already brought.
+    pub superseded: i32,
+}
+
+/// Another module's records that a module derives rows from: those of `from` whose top-level `field`
+/// is one of `values`.
+#[derive(Debug, Clone)]
+pub struct Derivation {
+    /// The module that derives.
+    pub module: String,
+    /// The module whose staged records it reads.
+    pub from: String,
+    /// A top-level field of the payload.
+    pub field: String,
+    /// The values of the field that matter.
+    pub values: Vec<String>,
+}
+
+/// Where a page belongs.
+#[derive(Debug, Clone, Copy)]
+pub struct PagePlace<'a> {
+    /// The module whose stream it is.
+    pub module: &'a str,
+    /// The pass over the stream.
+    pub pass_id: i64,
+    /// The run that fetched it; `None` in a dry run.
+    pub run_id: Option<i64>,
+    /// The cursor the first page was asked with.
+    pub cursor: Option<&'a str>,
+}
+
+/// Makes sure that the module has its partition, `staging.stg_<module>`.
+pub async fn ensure_partition(conn: &mut PgConnection, module: &str) -> sqlx::Result<()> {
+    assert!(is_name(module), "module names are checked where modules are loaded");
+    let exists: bool = sqlx::query_scalar("select to_regclass($1) is not null")
+        .bind(format!("staging.stg_{module}"))
+        .persistent(false)
+        .fetch_one(&mut *conn)
+        .await?;
+    if !exists {
+        let ddl = format!(
+            "create table if not exists staging.stg_{module} partition of staging.records for values in ('{module}')"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(ddl)).execute(conn).await?;
+    }
+    Ok(())
+}
+
+fn is_name(module: &str) -> bool {
+    !module.is_empty() && module.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+struct Version<'a> {
+    page: &'a Page,
+    id: &'a str,
+    json: &'a [u8],
+    examined: Examined,
+    verdict: Verdict,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    New,
+    Changed,
+    Unchanged,
+    Superseded,
+}
+
+/// Stages pages and moves the checkpoint behind the last of them; the caller's transaction makes the two
+/// one. Staging the same pages again changes no record.
+///
+/// Order of versions: of several versions of one id the last received is kept, the others go to
+/// `staging.superseded`.
+pub async fn stage_pages(
+    conn: &mut PgConnection,
+    place: PagePlace<'_>,
+    pages: &[Page],
+    derivations: &[Derivation],
+) -> sqlx::Result<PageTally> {
+    let mut versions = examine_all(pages);
+    judge(conn, place.module, &mut versions).await?;
+    let new: Vec<&Version> = versions.iter().filter(|v| v.verdict == Verdict::New).collect();
+    let changed: Vec<&Version> = versions.iter().filter(|v| v.verdict == Verdict::Changed).collect();
+    copy_new(conn, place, &new).await?;
+    replace_changed(conn, place, &changed).await?;
+    let touched: Vec<&str> = new.iter().chain(&changed).map(|v| v.id).collect();
+    enqueue(conn, place.module, &touched, derivations).await?;
+    record_pages(conn, place, pages, &versions).await
+}
+
+fn examine_all(pages: &[Page]) -> Vec<Version<'_>> {
+    let mut versions: Vec<Version> = Vec::with_capacity(pages.iter().map(|p| p.records.len()).sum());
+    let mut last: HashMap<&str, usize> = HashMap::with_capacity(versions.capacity());
+    for page in pages {
+        for record in &page.records {
+            let examined = examine(&record.json);
+            let mut verdict = Verdict::New;
+            match last.get(record.source_id.as_str()).copied() {
+                Some(earlier) if versions[earlier].examined.hash == examined.hash => verdict = Verdict::Unchanged,
+                earlier => {
+                    if let Some(earlier) = earlier {
+                        versions[earlier].verdict = Verdict::Superseded;
+                    }
+                    last.insert(&record.source_id, versions.len());
+                }
+            }
+            versions.push(Version { page, id: &record.source_id, json: &record.json, examined, verdict });
+        }
+    }
+    versions
+}
+
+/// Compares the latest version of each id with what is staged. A vanished record that comes back counts
+/// as changed, so that the reconciler sees it again.
+async fn judge(conn: &mut PgConnection, module: &str, versions: &mut [Version<'_>]) -> sqlx::Result<()> {
+    let live: Vec<usize> =
+        (0..versions.len()).filter(|&n| versions[n].verdict == Verdict::New).collect();
+    let ids: Vec<&str> = live.iter().map(|&n| versions[n].id).collect();
+    let hashes: Vec<&[u8]> = live.iter().map(|&n| &versions[n].examined.hash[..]).collect();
+    let known: Vec<(i32, bool)> = sqlx::query_as(
+        "select i.n::int, r.hash = i.hash and r.gone_in is null
+         from unnest($2::text[], $3::bytea[]) with ordinality as i(source_id, hash, n)
+         join staging.records r on r.module = $1 and r.source_id = i.source_id",
+    )
+    .bind(module)
+    .bind(&ids)
+    .bind(&hashes)
+    .persistent(false)
+    .fetch_all(conn)
+    .await?;
+    for (n, same) in known {
+        versions[live[n as usize - 1]].verdict = if same { Verdict::Unchanged } else { Verdict::Changed };
+    }
+    Ok(())
+}
+
+async fn copy_new(conn: &mut PgConnection, place: PagePlace<'_>, new: &[&Version<'_>]) -> sqlx::Result<()> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Vec::with_capacity(new.iter().map(|v| v.json.len() + 160).sum());
+    rows.extend_from_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
+    for version in new {
+        rows.extend_from_slice(&8i16.to_be_bytes());
+        field(&mut rows, &[place.module.as_bytes()]);
+        field(&mut rows, &[version.id.as_bytes()]);
+        field(&mut rows, &[&version.examined.hash]);
+        match version.examined.defect {
+            // The leading 1 is the version of jsonb's binary format.
+            None => {
+                field(&mut rows, &[&[1], version.json]);
+                absent(&mut rows);
+                absent(&mut rows);
+            }
+            Some(defect) => {
+                absent(&mut rows);
+                field(&mut rows, &[version.json]);
+                field(&mut rows, &[defect.as_bytes()]);
+            }
+        }
+        field(&mut rows, &[&place.pass_id.to_be_bytes()]);
+        field(&mut rows, &[&(version.page.number as i32).to_be_bytes()]);
+    }
+    rows.extend_from_slice(&(-1i16).to_be_bytes());
+    let mut copy = conn
+        .copy_in_raw(
+            "copy staging.records (module, source_id, hash, payload, raw, defect, pass_id, page)
+             from stdin with (format binary)",
+        )
+        .await?;
+    copy.send(rows).await?;
+    copy.finish().await?;
+    Ok(())
+}
+
+fn field(rows: &mut Vec<u8>, parts: &[&[u8]]) {
+    let length: usize = parts.iter().map(|p| p.len()).sum();
+    rows.extend_from_slice(&(length as i32).to_be_bytes());
+    for part in parts {
+        rows.extend_from_slice(part);
+    }
+}
+
+fn absent(rows: &mut Vec<u8>) {
+    rows.extend_from_slice(&(-1i32).to_be_bytes());
+}
+
+async fn replace_changed(
+    conn: &mut PgConnection,
+    place: PagePlace<'_>,
+    changed: &[&Version<'_>],
+) -> sqlx::Result<()> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<&str> = changed.iter().map(|v| v.id).collect();
+    let hashes: Vec<&[u8]> = changed.iter().map(|v| &v.examined.hash[..]).collect();
+    let payloads: Vec<Option<&str>> = changed
+        .iter()
+        .map(|v| v.examined.defect.is_none().then(|| std::str::from_utf8(v.json).unwrap_or_default()))
+        .collect();
+    let raws: Vec<Option<&[u8]>> =
+        changed.iter().map(|v| v.examined.defect.is_some().then_some(v.json)).collect();
+    let defects: Vec<Option<&str>> = changed.iter().map(|v| v.examined.defect).collect();
+    let numbers: Vec<i32> = changed.iter().map(|v| v.page.number as i32).collect();
+    sqlx::query(
+        "with incoming as (
+             select * from unnest($2::text[], $3::bytea[], $4::text[], $5::bytea[], $6::text[], $7::int[])
+                 as i(source_id, hash, payload, raw, defect, page)
+         ), kept as (
+             insert into staging.superseded (module, source_id, hash, payload, raw, pass_id, page, changed_at)
+             select r.module, r.source_id, r.hash, r.payload, r.raw, r.pass_id, r.page, r.changed_at
+             from staging.records r join incoming i on r.module = $1 and r.source_id = i.source_id
+             where r.hash <> i.hash
+         )
+         update staging.records r
+         set hash = i.hash, payload = i.payload::jsonb, raw = i.raw, defect = i.defect,
+             pass_id = $8, page = i.page, changed_at = clock_timestamp(), gone_in = null
+         from incoming i where r.module = $1 and r.source_id = i.source_id",
+    )
+    .bind(place.module)
+    .bind(&ids)
+    .bind(&hashes)
+    .bind(&payloads)
+    .bind(&raws)
+    .bind(&defects)
+    .bind(&numbers)
+    .bind(place.pass_id)
+    .persistent(false)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Marks staged records of `module` as waiting for the reconciler, in their own module and in every
+/// module that derives from them.
+pub async fn enqueue(
+    conn: &mut PgConnection,
+    module: &str,
+    ids: &[&str],
+    derivations: &[Derivation],
+) -> sqlx::Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into staging.pending (module, source_id, origin)
+         select $1, i, $1 from unnest($2::text[]) i on conflict do nothing",
+    )
+    .bind(module)
+    .bind(ids)
+    .persistent(false)
+    .execute(&mut *conn)
+    .await?;
+    for derivation in derivations.iter().filter(|d| d.from == module) {
+        sqlx::query(
+            "insert into staging.pending (module, source_id, origin)
+             select $1, r.source_id, $2 from staging.records r
+             where r.module = $2 and r.source_id = any($3) and r.payload ->> $4 = any($5)
+             on conflict do nothing",
+        )
+        .bind(&derivation.module)
+        .bind(module)
+        .bind(ids)
+        .bind(&derivation.field)
+        .bind(&derivation.values)
+        .persistent(false)
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Writes one row per page, the superseded versions that never reached `staging.records`, and the checkpoint.
+async fn record_pages(
+    conn: &mut PgConnection,
+    place: PagePlace<'_>,
+    pages: &[Page],
+    versions: &[Version<'_>],
+) -> sqlx::Result<PageTally> {
+    let mut total = PageTally::default();
+    let mut cursor = place.cursor.map(str::to_owned);
+    let mut rest = versions;
+    for page in pages {
+        let (own, others) = rest.split_at(page.records.len());
+        rest = others;
+        let tally = count(own);
+        keep_superseded(conn, place, own).await?;
+        let ids: Vec<&str> = own.iter().map(|v| v.id).collect();
+        sqlx::query(
+            "insert into staging.pages
+                 (pass_id, page, module, run_id, cursor, source_ids, fetched, new, changed, unchanged, superseded, holes)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+             on conflict (pass_id, page) do update set
+                 run_id = excluded.run_id, cursor = excluded.cursor, source_ids = excluded.source_ids,
+                 fetched = excluded.fetched, new = excluded.new, changed = excluded.changed,
+                 unchanged = excluded.unchanged, superseded = excluded.superseded, holes = excluded.holes,
+                 fetched_at = clock_timestamp()",
+        )
+        .bind(place.pass_id)
+        .bind(page.number as i32)
+        .bind(place.module)
+        .bind(place.run_id)
+        .bind(&cursor)
+        .bind(&ids)
+        .bind(tally.fetched)
+        .bind(tally.new)
+        .bind(tally.changed)
+        .bind(tally.unchanged)
+        .bind(tally.superseded)
+        .bind(sqlx::types::Json(&page.holes))
+        .persistent(false)
+        .execute(&mut *conn)
+        .await?;
+        cursor = page.next.as_ref().map(|c| c.as_str().to_owned());
+        total.fetched += tally.fetched;
+        total.new += tally.new;
+        total.changed += tally.changed;
+        total.unchanged += tally.unchanged;
+        total.superseded += tally.superseded;
+    }
+    if let Some(last) = pages.last() {
+        crate::passes::move_checkpoint(conn, place.module, place.pass_id, last.number as i32, cursor.as_deref()).await?;
+    }
+    Ok(total)
+}
+
+fn count(versions: &[Version<'_>]) -> PageTally {
+    let of = |verdict| versions.iter().filter(|v| v.verdict == verdict).count() as i32;
+    PageTally {
+        fetched: versions.len() as i32,
+        new: of(Verdict::New),
+        changed: of(Verdict::Changed),
+        unchanged: of(Verdict::Unchanged),
+        superseded: of(Verdict::Superseded),
+    }
+}
+
+async fn keep_superseded(conn: &mut PgConnection, place: PagePlace<'_>, own: &[Version<'_>]) -> sqlx::Result<()> {
+    for version in own.iter().filter(|v| v.verdict == Verdict::Superseded) {
+        sqlx::query(
+            "insert into staging.superseded (module, source_id, hash, raw, pass_id, page, changed_at)
+             values ($1, $2, $3, $4, $5, $6, clock_timestamp())",
+        )
+        .bind(place.module)
+        .bind(version.id)
+        .bind(&version.examined.hash[..])
+        .bind(version.json)
+        .bind(place.pass_id)
+        .bind(version.page.number as i32)
+        .persistent(false)
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
