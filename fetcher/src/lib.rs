@@ -1,1 +1,29 @@
-//! Placeholder.
+//! Talks to sources: modules as folders of data, HTTP and GraphQL, OAuth2, limits, retries.
+//!
+//! A fetcher is a stream of pages. It knows no database and imports none of the other crates.
+
+mod auth;
+mod export;
+mod failure;
+mod modules;
+mod pages;
+mod schema;
+mod source;
+
+pub use auth::{
+    Authorization, Secret, TokenError, TokenStore, Tokens, await_callback, exchange_code,
+    start_authorization,
+};
+pub use export::{ExportError, Written, write_jsonl};
+pub use failure::{Attempt, Class, FetchError, GraphQlError};
+pub use modules::{
+    FetchSpec, IdPath, Module, ModuleError, Nested, Paging, Path, Read, Since, Style, load_modules,
+    nearest,
+};
+pub use pages::{Cursor, Hole, Page, Record, Selection, pages};
+pub use schema::{
+    Problem, QueryDocument, ScaffoldError, Sdl, check_query, introspect, scaffold, selection_paths,
+};
+pub use source::{
+    AuthConfig, AuthKind, ConfigError, Rate, RetryConfig, SecretRef, Source, SourceConfig,
+};

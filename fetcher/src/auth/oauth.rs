@@ -1,0 +1,267 @@
+//! OAuth2 grants, spoken by the `oauth2` crate over the source's own HTTP connections.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use oauth2::basic::{BasicClient, BasicErrorResponseType, BasicTokenResponse};
+use oauth2::{
+    AuthType, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest,
+    HttpResponse, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope,
+    TokenResponse, TokenUrl,
+};
+
+use super::secret::Secret;
+use super::store::Tokens;
+use crate::failure::Redactor;
+use crate::source::{AuthConfig, ConfigError, check_url, read_secret};
+
+/// Why there is no token. Unavailable, absent and rejected are three different things.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The token store does not work.
+    #[error(
+        "The token store does not work: {what}. Check the data directory's disk and permissions; nothing was lost."
+    )]
+    Unavailable {
+        /// What failed.
+        what: String,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The token endpoint does not answer properly.
+    #[error(
+        "The token endpoint of `{source_name}` does not work: {what}. It is tried again by the next run; check `token_url` if this lasts."
+    )]
+    Endpoint {
+        /// The source.
+        source_name: String,
+        /// What failed.
+        what: String,
+        /// Why, where it can be told without showing a token.
+        #[source]
+        cause: Option<reqwest::Error>,
+    },
+    /// Nobody has logged in yet.
+    #[error(
+        "No token is stored for `{source_name}`. Log in once with `concord source login {source_name}`."
+    )]
+    Absent {
+        /// The source.
+        source_name: String,
+    },
+    /// The source no longer accepts what we hold.
+    #[error(
+        "`{source_name}` refused to issue a token ({cause}). Log in again with `concord source login {source_name}`."
+    )]
+    Rejected {
+        /// The source.
+        source_name: String,
+        /// Its words.
+        cause: String,
+    },
+    /// The stored pair cannot be decrypted.
+    #[error("The token of `{source_name}` in {} cannot be decrypted: it was written with another key. Restore CONCORD_TOKEN_KEY or the key file, or log in again with `concord source login {source_name}`.", file.display())]
+    Unreadable {
+        /// The source.
+        source_name: String,
+        /// The file.
+        file: PathBuf,
+    },
+    /// The person's browser came back with something else than a grant.
+    #[error(
+        "The login was not completed: {cause}. Start it again with `concord source login {source_name}`."
+    )]
+    Login {
+        /// The source.
+        source_name: String,
+        /// What came back.
+        cause: String,
+    },
+    /// The source's `auth` cannot work.
+    #[error(transparent)]
+    Config(#[from] Box<ConfigError>),
+}
+
+impl TokenError {
+    pub(super) fn unavailable(what: String, cause: std::io::Error) -> TokenError {
+        TokenError::Unavailable { what, cause }
+    }
+
+    /// Whether asking again, unchanged, may succeed.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            TokenError::Unavailable { .. } | TokenError::Endpoint { .. }
+        )
+    }
+}
+
+type Configured =
+    BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+
+/// The token endpoint of one source.
+pub(super) struct OAuth {
+    source_name: String,
+    endpoint: Configured,
+    scopes: Vec<Scope>,
+    http: reqwest::Client,
+    redactor: Redactor,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum HttpFault {
+    #[error(transparent)]
+    Reqwest(#[from] reqwest::Error),
+    #[error(transparent)]
+    Build(#[from] oauth2::http::Error),
+}
+
+impl OAuth {
+    pub(super) fn new(
+        name: &str,
+        auth: &AuthConfig,
+        allow_http: bool,
+        http: reqwest::Client,
+        redactor: Redactor,
+    ) -> Result<OAuth, ConfigError> {
+        let missing = |key: &str| ConfigError::Invalid {
+            name: name.to_owned(),
+            problem: format!("`auth.{key}` is missing"),
+            remedy: format!("OAuth2 needs it: add `{key}` to `auth`."),
+        };
+        let client_id = auth.client_id.clone().ok_or_else(|| missing("client_id"))?;
+        let token_url = auth
+            .token_url
+            .as_deref()
+            .ok_or_else(|| missing("token_url"))?;
+        let token_url = check_url(name, "auth.token_url", token_url, allow_http)?;
+        let mut endpoint = BasicClient::new(ClientId::new(client_id))
+            .set_token_uri(TokenUrl::from_url(token_url))
+            .set_auth_type(match auth.basic_client_auth {
+                true => AuthType::BasicAuth,
+                false => AuthType::RequestBody,
+            });
+        if let Some(secret) = read_secret(name, &auth.secret())? {
+            redactor.learn(&secret);
+            endpoint = endpoint.set_client_secret(ClientSecret::new(secret.reveal().to_owned()));
+        }
+        Ok(OAuth {
+            source_name: name.to_owned(),
+            endpoint,
+            scopes: auth.scopes.iter().cloned().map(Scope::new).collect(),
+            http,
+            redactor,
+        })
+    }
+
+    /// Buys a new pair; an answer without a refresh token leaves the old one in force.
+    pub(super) async fn refresh(&self, old: &Secret) -> Result<Tokens, TokenError> {
+        self.redactor.learn(old);
+        let token = RefreshToken::new(old.reveal().to_owned());
+        let http = |request| send(self.http.clone(), request);
+        let answer = self
+            .endpoint
+            .exchange_refresh_token(&token)
+            .request_async(&http)
+            .await;
+        let mut tokens = self.tokens(answer)?;
+        tokens.refresh.get_or_insert_with(|| old.clone());
+        Ok(tokens)
+    }
+
+    pub(super) async fn client_credentials(&self) -> Result<Tokens, TokenError> {
+        let request = self
+            .endpoint
+            .exchange_client_credentials()
+            .add_scopes(self.scopes.clone());
+        let http = |request| send(self.http.clone(), request);
+        self.tokens(request.request_async(&http).await)
+    }
+
+    pub(super) async fn code(
+        self,
+        code: &Secret,
+        verifier: &Secret,
+        redirect: RedirectUrl,
+    ) -> Result<Tokens, TokenError> {
+        self.redactor.learn(code);
+        let endpoint = self.endpoint.clone().set_redirect_uri(redirect);
+        let http = |request| send(self.http.clone(), request);
+        let answer = endpoint
+            .exchange_code(AuthorizationCode::new(code.reveal().to_owned()))
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier.reveal().to_owned()))
+            .request_async(&http)
+            .await;
+        self.tokens(answer)
+    }
+
+    fn tokens(
+        &self,
+        answer: Result<
+            BasicTokenResponse,
+            RequestTokenError<HttpFault, oauth2::basic::BasicErrorResponse>,
+        >,
+    ) -> Result<Tokens, TokenError> {
+        let broken = |what: String, cause| TokenError::Endpoint {
+            source_name: self.source_name.clone(),
+            what,
+            cause,
+        };
+        let answer = answer.map_err(|failure| match failure {
+            RequestTokenError::ServerResponse(words) => {
+                let cause = self.redactor.excerpt(&words.to_string());
+                match words.error() {
+                    BasicErrorResponseType::Extension(code)
+                        if code.contains("unavailable")
+                            || code == "server_error"
+                            || code == "slow_down" =>
+                    {
+                        broken(cause, None)
+                    }
+                    _ => TokenError::Rejected {
+                        source_name: self.source_name.clone(),
+                        cause,
+                    },
+                }
+            }
+            RequestTokenError::Request(HttpFault::Reqwest(cause)) => {
+                broken("it could not be reached".to_owned(), Some(cause))
+            }
+            RequestTokenError::Request(HttpFault::Build(cause)) => broken(cause.to_string(), None),
+            // The reader's own message may quote the answer, which may hold a token.
+            RequestTokenError::Parse(..) => broken("its answer is not a token".to_owned(), None),
+            RequestTokenError::Other(what) => broken(self.redactor.excerpt(&what), None),
+        })?;
+        let access = Secret::new(answer.access_token().secret());
+        self.redactor.learn(&access);
+        let refresh = answer
+            .refresh_token()
+            .map(|token| Secret::new(token.secret()));
+        if let Some(refresh) = &refresh {
+            self.redactor.learn(refresh);
+        }
+        let lasts = answer
+            .expires_in()
+            .map(|lasts| lasts.min(Duration::from_secs(100 * 365 * 86_400)));
+        Ok(Tokens {
+            access,
+            refresh,
+            expires_at: lasts.and_then(|lasts| jiff::Timestamp::now().checked_add(lasts).ok()),
+        })
+    }
+}
+
+/// Owns its connection pool, so that the future borrows nothing.
+async fn send(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, HttpFault> {
+    let answer = http
+        .execute(request.try_into()?)
+        .await
+        .map_err(reqwest::Error::without_url)?;
+    let mut built = oauth2::http::Response::builder().status(answer.status());
+    for (name, value) in answer.headers() {
+        built = built.header(name, value);
+    }
+    let body = answer.bytes().await.map_err(reqwest::Error::without_url)?;
+    Ok(built.body(body.to_vec())?)
+}

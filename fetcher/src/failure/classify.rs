@@ -1,0 +1,308 @@
+//! Sorts what came back. The body decides, not the status.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::error::{Attempt, FetchError, GraphQlError, SentError};
+use super::excerpt::Redactor;
+
+/// What came back over HTTP.
+pub(crate) struct Raw {
+    pub status: u16,
+    pub html: bool,
+    pub retry_after: Option<Duration>,
+    pub body: Bytes,
+}
+
+/// A GraphQL answer: what the question wanted from `data`, and what the source says went wrong.
+pub(crate) struct Answer<T> {
+    /// `None` where `data`, or the place asked for in it, is absent or null.
+    pub data: Option<T>,
+    pub errors: Vec<GraphQlError>,
+}
+
+/// The envelope parts that decide, borrowed from the body.
+#[derive(Deserialize)]
+pub(crate) struct Rest<'a> {
+    #[serde(borrow, default)]
+    pub errors: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub extensions: Option<&'a RawValue>,
+}
+
+/// What a reader found in a body: the wanted part and the raw rest.
+pub(crate) struct Found<'a, T> {
+    pub data: Option<T>,
+    /// Whether a GraphQL envelope was recognised: `data` or `errors` stood in it.
+    pub envelope: bool,
+    pub rest: Rest<'a>,
+}
+
+/// Turns a raw answer into data, data with holes, or the one error that names its cause.
+pub(crate) fn judge<T>(
+    raw: &Raw,
+    attempt: &Attempt,
+    cursor: Option<&str>,
+    redactor: &Redactor,
+    read: impl for<'a> FnOnce(&'a Bytes) -> Result<Found<'a, T>, serde_json::Error>,
+) -> Result<Answer<T>, FetchError> {
+    let sorter = Sorter {
+        raw,
+        attempt,
+        cursor,
+        redactor,
+    };
+    if raw.status == 401 {
+        return Err(sorter.unauthorized(sorter.words()));
+    }
+    let read = match read(&raw.body) {
+        Ok(found) if found.envelope => found,
+        Ok(_) => return Err(sorter.no_envelope("a JSON document without `data` and `errors`")),
+        Err(fault) if fault.is_data() => {
+            return Err(sorter.no_envelope("JSON that is not an object"));
+        }
+        Err(fault) if fault.is_eof() && !raw.body.is_empty() => {
+            return Err(sorter.no_envelope("half an answer"));
+        }
+        Err(_) if raw.html => return Err(sorter.no_envelope("a web page instead of an answer")),
+        Err(_) => return Err(sorter.no_envelope("something that is not JSON")),
+    };
+    let errors = sorter.errors(read.rest.errors);
+    if let Some(failure) = sorter.by_code(&errors, &read.rest) {
+        return Err(failure);
+    }
+    match read.data {
+        Some(data) if (200..300).contains(&raw.status) => Ok(Answer {
+            data: Some(data),
+            errors,
+        }),
+        _ if errors.is_empty() && (200..300).contains(&raw.status) => {
+            Ok(Answer { data: None, errors })
+        }
+        _ if errors.is_empty() || raw.status >= 500 || raw.status == 429 => {
+            Err(sorter.no_envelope("no data"))
+        }
+        _ => Err(sorter.refused(errors)),
+    }
+}
+
+struct Sorter<'a> {
+    raw: &'a Raw,
+    attempt: &'a Attempt,
+    cursor: Option<&'a str>,
+    redactor: &'a Redactor,
+}
+
+impl Sorter<'_> {
+    /// The body's own words.
+    fn words(&self) -> String {
+        self.redactor
+            .excerpt(&String::from_utf8_lossy(&self.raw.body))
+    }
+
+    /// A failure without a GraphQL envelope: now the status decides.
+    fn no_envelope(&self, what: &str) -> FetchError {
+        let (attempt, status, wait) = (self.attempt.clone(), self.raw.status, self.raw.retry_after);
+        let words = self.words();
+        let cause = match words.as_str() {
+            "" => "an empty answer".to_owned(),
+            _ => format!("{what}: “{words}”"),
+        };
+        match status {
+            429 => FetchError::Throttled {
+                attempt,
+                cause: format!("HTTP 429, {cause}"),
+                wait,
+            },
+            300..=399 => FetchError::Refused {
+                attempt,
+                status,
+                cause: "it redirects to another address, which is not followed".to_owned(),
+            },
+            408 | 425 | 500..=599 => FetchError::Outage {
+                attempt,
+                status,
+                cause,
+                wait,
+            },
+            400..=499 => FetchError::Refused {
+                attempt,
+                status,
+                cause,
+            },
+            _ if what.contains("without `data`") || what.contains("not an object") => {
+                FetchError::Shape {
+                    attempt,
+                    problem: format!("the answer is {cause}"),
+                }
+            }
+            _ => FetchError::Outage {
+                attempt,
+                status,
+                cause,
+                wait,
+            },
+        }
+    }
+
+    fn unauthorized(&self, cause: String) -> FetchError {
+        FetchError::Unauthorized {
+            attempt: self.attempt.clone(),
+            status: self.raw.status,
+            cause,
+        }
+    }
+
+    /// The list of errors; one that is not a list still counts as one error.
+    fn errors(&self, sent: Option<&RawValue>) -> Vec<GraphQlError> {
+        let Some(sent) = sent.filter(|raw| raw.get() != "null") else {
+            return Vec::new();
+        };
+        let Ok(entries) = serde_json::from_str::<Vec<SentError>>(sent.get()) else {
+            let message = self.redactor.excerpt(sent.get());
+            return vec![GraphQlError {
+                message,
+                ..GraphQlError::default()
+            }];
+        };
+        let entries = entries.into_iter().take(1000);
+        entries
+            .map(|entry| GraphQlError {
+                message: self.redactor.excerpt(&entry.message.unwrap_or_default()),
+                path: dotted(&entry.path.unwrap_or_default()),
+                code: entry
+                    .extensions
+                    .and_then(|e| e.code)
+                    .map(|code| match code {
+                        serde_json::Value::String(code) => self.redactor.excerpt(&code),
+                        other => self.redactor.excerpt(&other.to_string()),
+                    }),
+            })
+            .collect()
+    }
+
+    /// Codes that decide whether or not some data came along.
+    fn by_code(&self, errors: &[GraphQlError], rest: &Rest<'_>) -> Option<FetchError> {
+        let error = errors
+            .iter()
+            .find(|error| throttles(error) || denies(error))?;
+        if denies(error) {
+            return Some(self.unauthorized(error.to_string()));
+        }
+        let wait = rest
+            .extensions
+            .and_then(|raw| cost_wait(raw.get()))
+            .or(self.raw.retry_after);
+        Some(FetchError::Throttled {
+            attempt: self.attempt.clone(),
+            cause: error.to_string(),
+            wait,
+        })
+    }
+
+    /// Errors and no data: the cursor, a crash inside the source, or the query.
+    fn refused(&self, errors: Vec<GraphQlError>) -> FetchError {
+        let attempt = self.attempt.clone();
+        let about_cursor = |error: &GraphQlError| error.message.to_lowercase().contains("cursor");
+        if let Some(cursor) = self.cursor
+            && errors.iter().any(about_cursor)
+        {
+            let cursor = self.redactor.excerpt(cursor);
+            return FetchError::CursorRefused {
+                attempt,
+                cursor,
+                errors,
+            };
+        }
+        match errors.iter().find(|error| crashed(error)) {
+            Some(error) => FetchError::Outage {
+                attempt,
+                status: self.raw.status,
+                cause: format!("it failed while answering: {error}"),
+                wait: self.raw.retry_after,
+            },
+            None => FetchError::Query { attempt, errors },
+        }
+    }
+}
+
+fn dotted(path: &[serde_json::Value]) -> String {
+    let names = path.iter().map(|segment| match segment {
+        serde_json::Value::String(name) => name.clone(),
+        other => other.to_string(),
+    });
+    names.collect::<Vec<_>>().join(".")
+}
+
+fn code_in(error: &GraphQlError, codes: &[&str]) -> bool {
+    let code = error.code.as_deref().unwrap_or_default();
+    codes.iter().any(|known| code.eq_ignore_ascii_case(known))
+}
+
+fn throttles(error: &GraphQlError) -> bool {
+    code_in(
+        error,
+        &[
+            "THROTTLED",
+            "RATE_LIMITED",
+            "RATELIMITED",
+            "RATE_LIMIT_EXCEEDED",
+            "TOO_MANY_REQUESTS",
+            "429",
+        ],
+    )
+}
+
+fn denies(error: &GraphQlError) -> bool {
+    code_in(error, &["UNAUTHENTICATED", "UNAUTHORIZED", "401"])
+}
+
+/// An error that arose while executing, and not from the query or the caller's rights.
+fn crashed(error: &GraphQlError) -> bool {
+    match &error.code {
+        Some(_) => code_in(
+            error,
+            &[
+                "INTERNAL_SERVER_ERROR",
+                "INTERNAL_ERROR",
+                "INTERNAL",
+                "SERVICE_UNAVAILABLE",
+                "TIMEOUT",
+                "500",
+                "502",
+                "503",
+                "504",
+            ],
+        ),
+        None => !error.path.is_empty(),
+    }
+}
+
+/// Cost-based throttling: the time until enough points are restored.
+fn cost_wait(extensions: &str) -> Option<Duration> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Status {
+        currently_available: f64,
+        restore_rate: f64,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Cost {
+        requested_query_cost: f64,
+        throttle_status: Status,
+    }
+    #[derive(Deserialize)]
+    struct Extensions {
+        cost: Cost,
+    }
+    let Cost {
+        requested_query_cost,
+        throttle_status: status,
+    } = serde_json::from_str::<Extensions>(extensions).ok()?.cost;
+    let seconds = (requested_query_cost - status.currently_available) / status.restore_rate;
+    (seconds.is_finite() && seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(1e6)))
+}

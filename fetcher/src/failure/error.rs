@@ -1,0 +1,304 @@
+//! The one error of fetching.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::auth::TokenError;
+use crate::source::ConfigError;
+
+/// What was being attempted when something failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attempt {
+    /// The source that was asked.
+    pub source: String,
+    /// What for, such as "page 3 of clients".
+    pub what: String,
+    /// How often it was tried.
+    pub tries: u32,
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Asking `{}` for {}", self.source, self.what)?;
+        match self.tries {
+            0 | 1 => Ok(()),
+            tries => write!(f, " ({tries} tries)"),
+        }
+    }
+}
+
+/// What a failure means for the run, and so for its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// It may pass by itself or by logging in again: try later.
+    Waiting,
+    /// It will fail again until somebody changes something.
+    Failed,
+    /// What was read stands, but the read is not complete.
+    Partial,
+}
+
+/// One entry of a GraphQL answer's `errors`, redacted and shortened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GraphQlError {
+    /// The source's own words.
+    pub message: String,
+    /// Where in the answer, dotted.
+    pub path: String,
+    /// `extensions.code`, where given.
+    pub code: Option<String>,
+}
+
+impl fmt::Display for GraphQlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "“{}”", self.message)?;
+        if !self.path.is_empty() {
+            write!(f, " at {}", self.path)?;
+        }
+        match &self.code {
+            Some(code) => write!(f, " ({code})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a question has no usable answer.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// No connection, or it broke.
+    #[error(
+        "{attempt}: the source could not be reached. It is tried again by the next run; if this lasts, check the address and the network."
+    )]
+    Unreachable {
+        /// What was attempted.
+        attempt: Attempt,
+        /// Why.
+        #[source]
+        cause: reqwest::Error,
+    },
+    /// The certificate or the TLS version was refused.
+    #[error(
+        "{attempt}: the source's TLS certificate was not accepted. Ask whoever runs the source to renew it, or correct the endpoint's host name."
+    )]
+    Untrusted {
+        /// What was attempted.
+        attempt: Attempt,
+        /// Why.
+        #[source]
+        cause: reqwest::Error,
+    },
+    /// The answer took too long.
+    #[error("{attempt}: no complete answer within {} s. It is tried again by the next run; a smaller `paging.size` or a larger `timeout_seconds` helps if this lasts.", limit.as_secs())]
+    TooSlow {
+        /// What was attempted.
+        attempt: Attempt,
+        /// The time allowed.
+        limit: Duration,
+    },
+    /// The source is up but does not answer properly: 5xx, a maintenance page, half an answer.
+    #[error(
+        "{attempt}: the source is not working properly (HTTP {status}): {cause}. It is tried again by the next run; if this lasts, ask whoever runs the source."
+    )]
+    Outage {
+        /// What was attempted.
+        attempt: Attempt,
+        /// The HTTP status.
+        status: u16,
+        /// What came instead of an answer.
+        cause: String,
+        /// How long the source asked us to wait.
+        wait: Option<Duration>,
+    },
+    /// The source asks us to slow down.
+    #[error(
+        "{attempt}: the source asks to slow down ({cause}). The next run continues here; lower `rate.per_second` if this happens often."
+    )]
+    Throttled {
+        /// What was attempted.
+        attempt: Attempt,
+        /// Its words.
+        cause: String,
+        /// How long the source asked us to wait.
+        wait: Option<Duration>,
+    },
+    /// The credentials were refused, after one refresh where they can be refreshed.
+    #[error("{attempt}: the source refused the credentials (HTTP {status}: {cause}). Renew the key, or log in again with `concord source login {}`.", attempt.source)]
+    Unauthorized {
+        /// What was attempted.
+        attempt: Attempt,
+        /// The HTTP status.
+        status: u16,
+        /// Its words.
+        cause: String,
+    },
+    /// No usable token.
+    #[error("{attempt}: no usable access token. {cause}")]
+    Token {
+        /// What was attempted.
+        attempt: Attempt,
+        /// Why.
+        #[source]
+        cause: TokenError,
+    },
+    /// The request itself was refused.
+    #[error(
+        "{attempt}: the source refused the request (HTTP {status}): {cause}. Check the endpoint and what the account may read."
+    )]
+    Refused {
+        /// What was attempted.
+        attempt: Attempt,
+        /// The HTTP status.
+        status: u16,
+        /// Its words.
+        cause: String,
+    },
+    /// The source understood the request and refused the query.
+    #[error(
+        "{attempt}: the source refused the query: {}. Correct the module's query; `concord module check` compares it with the source's schema.",
+        list(errors)
+    )]
+    Query {
+        /// What was attempted.
+        attempt: Attempt,
+        /// What the source says.
+        errors: Vec<GraphQlError>,
+    },
+    /// The source no longer takes the cursor we resumed from.
+    #[error(
+        "{attempt}: the source does not take the cursor `{cursor}` any more: {}. Read the stream again from its beginning.",
+        list(errors)
+    )]
+    CursorRefused {
+        /// What was attempted.
+        attempt: Attempt,
+        /// The cursor.
+        cursor: String,
+        /// What the source says.
+        errors: Vec<GraphQlError>,
+    },
+    /// The answer is well-formed, but what the module names is not in it.
+    #[error("{attempt}: {problem}. Correct the paths in the module's `fetch` part, or its query.")]
+    Shape {
+        /// What was attempted.
+        attempt: Attempt,
+        /// What is missing or of the wrong kind.
+        problem: String,
+    },
+    /// The source sends us in a circle.
+    #[error(
+        "{attempt}: the source says there is more, but page {page} leads back to the cursor `{cursor}`. Nothing after it was read; report this to whoever runs the source, and try another sort order or page size."
+    )]
+    Loop {
+        /// What was attempted.
+        attempt: Attempt,
+        /// The repeated cursor.
+        cursor: String,
+        /// The page that repeated it.
+        page: u32,
+    },
+    /// The answer is larger than allowed.
+    #[error(
+        "{attempt}: the answer is larger than {limit} bytes. Ask for smaller pages with `paging.size`, or raise `max_body_bytes`."
+    )]
+    TooLarge {
+        /// What was attempted.
+        attempt: Attempt,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// The source cannot be asked as it is configured.
+    #[error("{attempt}: {cause}")]
+    Config {
+        /// What was attempted.
+        attempt: Attempt,
+        /// Why.
+        #[source]
+        cause: Box<ConfigError>,
+    },
+}
+
+fn list(errors: &[GraphQlError]) -> String {
+    let shown: Vec<String> = errors.iter().take(3).map(ToString::to_string).collect();
+    match errors.len().saturating_sub(3) {
+        0 => shown.join("; "),
+        more => format!("{}; and {more} more", shown.join("; ")),
+    }
+}
+
+impl FetchError {
+    /// Whether asking again, unchanged, may succeed.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            FetchError::Unreachable { .. }
+            | FetchError::TooSlow { .. }
+            | FetchError::Outage { .. }
+            | FetchError::Throttled { .. } => true,
+            FetchError::Token { cause, .. } => cause.is_transient(),
+            FetchError::Untrusted { .. }
+            | FetchError::Unauthorized { .. }
+            | FetchError::Refused { .. }
+            | FetchError::Query { .. }
+            | FetchError::CursorRefused { .. }
+            | FetchError::Shape { .. }
+            | FetchError::Loop { .. }
+            | FetchError::TooLarge { .. }
+            | FetchError::Config { .. } => false,
+        }
+    }
+
+    /// What the failure means for the run.
+    pub fn class(&self) -> Class {
+        match self {
+            FetchError::Unauthorized { .. } | FetchError::Token { .. } => Class::Waiting,
+            FetchError::CursorRefused { .. } => Class::Partial,
+            other if other.is_transient() => Class::Waiting,
+            _ => Class::Failed,
+        }
+    }
+
+    /// What was being attempted.
+    pub fn attempt(&self) -> &Attempt {
+        match self {
+            FetchError::Unreachable { attempt, .. }
+            | FetchError::Untrusted { attempt, .. }
+            | FetchError::TooSlow { attempt, .. }
+            | FetchError::Outage { attempt, .. }
+            | FetchError::Throttled { attempt, .. }
+            | FetchError::Unauthorized { attempt, .. }
+            | FetchError::Token { attempt, .. }
+            | FetchError::Refused { attempt, .. }
+            | FetchError::Query { attempt, .. }
+            | FetchError::CursorRefused { attempt, .. }
+            | FetchError::Shape { attempt, .. }
+            | FetchError::Loop { attempt, .. }
+            | FetchError::TooLarge { attempt, .. }
+            | FetchError::Config { attempt, .. } => attempt,
+        }
+    }
+
+    /// How long the source asked us to wait.
+    pub fn asked_wait(&self) -> Option<Duration> {
+        match self {
+            FetchError::Outage { wait, .. } | FetchError::Throttled { wait, .. } => *wait,
+            _ => None,
+        }
+    }
+}
+
+/// An entry of `errors` as sent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct SentError {
+    pub message: Option<String>,
+    pub path: Option<Vec<serde_json::Value>>,
+    pub extensions: Option<SentExtensions>,
+}
+
+/// The parts of an error's `extensions` that decide.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct SentExtensions {
+    pub code: Option<serde_json::Value>,
+}

@@ -1,0 +1,73 @@
+//! Words of a source that may be repeated to people: short, on one line, without secrets.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::auth::Secret;
+
+const LONGEST: usize = 240;
+
+/// Takes known secrets out of texts that a source sent.
+#[derive(Clone, Default)]
+pub(crate) struct Redactor(Arc<RwLock<Vec<Secret>>>);
+
+impl Redactor {
+    /// Remembers a secret to be taken out from now on.
+    pub(crate) fn learn(&self, secret: &Secret) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if !known.iter().any(|held| held.reveal() == secret.reveal()) {
+            known.push(secret.clone());
+            // Old access tokens are worthless after a few rotations.
+            if known.len() > 64 {
+                known.remove(8);
+            }
+        }
+    }
+
+    /// The text on one line, without secrets, bounded.
+    pub(crate) fn excerpt(&self, text: &str) -> String {
+        let mut clean = String::with_capacity(LONGEST);
+        // Redaction comes before cutting, or half a secret could stay; what is far beyond the cut does not matter.
+        let mut near: String = text.chars().take(LONGEST * 32).collect();
+        for secret in self.0.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            if secret.reveal().len() >= 4 {
+                near = near.replace(secret.reveal(), "[redacted]");
+            }
+        }
+        let mut words = near.split_whitespace().peekable();
+        while let Some(word) = words.next() {
+            if !clean.is_empty() {
+                clean.push(' ');
+            }
+            clean.push_str(word);
+            if word.eq_ignore_ascii_case("bearer") && words.next().is_some() {
+                clean.push_str(" [redacted]");
+            }
+            if clean.len() > LONGEST {
+                break;
+            }
+        }
+        match clean.char_indices().nth(LONGEST) {
+            Some((end, _)) => format!("{}…", &clean[..end]),
+            None => clean,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn excerpts_are_short_single_lines_without_secrets() {
+        let redactor = Redactor::default();
+        redactor.learn(&Secret::new("canary-123"));
+        assert_eq!(
+            redactor.excerpt("token\n canary-123 and Bearer abc.def is wrong"),
+            "token [redacted] and Bearer [redacted] is wrong"
+        );
+        let long = redactor.excerpt(&"é".repeat(10_000));
+        assert!(long.chars().count() <= LONGEST + 1);
+        let across = redactor.excerpt(&format!("{}canary-123", "x".repeat(LONGEST - 4)));
+        assert!(!across.contains("cana"), "{across}");
+    }
+}

@@ -1,0 +1,9 @@
+//! What can go wrong between a question and its answer. HTTP and GraphQL failures are sorted here and nowhere else.
+
+mod classify;
+mod error;
+mod excerpt;
+
+pub(crate) use classify::{Answer, Found, Raw, Rest, judge};
+pub use error::{Attempt, Class, FetchError, GraphQlError};
+pub(crate) use excerpt::Redactor;

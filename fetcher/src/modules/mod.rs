@@ -1,0 +1,12 @@
+//! Modules: folders of data that say what to read and what becomes of it.
+
+mod load;
+mod path;
+mod problem;
+mod resolve;
+mod spec;
+
+pub use load::{Module, load_modules};
+pub use path::{IdPath, Path};
+pub use problem::{ModuleError, nearest};
+pub use spec::{FetchSpec, Nested, Paging, Read, Since, Style};

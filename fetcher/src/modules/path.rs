@@ -1,0 +1,117 @@
+//! Dotted paths into answers and records.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+
+/// A dotted path, `edges.node` or `.id`; the empty path is the thing itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Path(Vec<String>);
+
+impl Path {
+    /// Reads a path; a leading dot is allowed, an empty segment is not.
+    pub fn parse(text: &str) -> Result<Path, String> {
+        let inner = text.strip_prefix('.').unwrap_or(text);
+        if inner.is_empty() {
+            return Ok(Path::default());
+        }
+        let legal = |segment: &str| {
+            !segment.is_empty() && segment.chars().all(|c| c.is_alphanumeric() || c == '_')
+        };
+        if !inner.split('.').all(legal) {
+            return Err(format!(
+                "`{text}` is not a path; write names separated by single dots, as in `defaultContact.id`"
+            ));
+        }
+        Ok(Path(inner.split('.').map(str::to_owned).collect()))
+    }
+
+    /// The names from the outside in.
+    pub fn segments(&self) -> &[String] {
+        &self.0
+    }
+
+    /// Whether this path is the thing itself.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// This path followed by another.
+    pub fn join(&self, below: &Path) -> Path {
+        Path(self.0.iter().chain(&below.0).cloned().collect())
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("."))
+    }
+}
+
+impl<'de> Deserialize<'de> for Path {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(PathVisitor)
+    }
+}
+
+/// Fails inside `visit_str`, where the YAML reader still knows line and column.
+struct PathVisitor;
+
+impl Visitor<'_> for PathVisitor {
+    type Value = Path;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a dotted path such as `edges.node`")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Path, E> {
+        Path::parse(text).map_err(E::custom)
+    }
+}
+
+/// Where a record's id is: one path, or several whose values are joined with `:`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdPath(pub Vec<Path>);
+
+impl Default for IdPath {
+    fn default() -> Self {
+        IdPath(vec![Path(vec!["id".to_owned()])])
+    }
+}
+
+impl<'de> Deserialize<'de> for IdPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(IdVisitor)
+    }
+}
+
+struct IdVisitor;
+
+impl<'de> Visitor<'de> for IdVisitor {
+    type Value = IdPath;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a path such as `.id`, or a list of paths")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<IdPath, E> {
+        let path = Path::parse(text).map_err(E::custom)?;
+        if path.is_empty() {
+            return Err(E::custom("`id` is empty; name the field, as in `.id`"));
+        }
+        Ok(IdPath(vec![path]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<IdPath, A::Error> {
+        let mut paths = Vec::new();
+        while let Some(path) = list.next_element::<Path>()? {
+            paths.push(path);
+        }
+        if paths.is_empty() || paths.iter().any(Path::is_empty) {
+            return Err(A::Error::custom(
+                "`id` needs at least one path, as in `[.bookingId, .line]`",
+            ));
+        }
+        Ok(IdPath(paths))
+    }
+}

@@ -1,0 +1,340 @@
+//! Fills the defaults of `fetch` from what the query declares and selects, and refuses what cannot work.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::path::Path;
+use super::problem::{ModuleError, nearest};
+use super::spec::{FetchFile, FetchSpec, Nested, NestedFile, Paging, PagingFile, Read, Style};
+use crate::schema::QueryDocument;
+
+/// Where faults are reported: the module's YAML and its name.
+pub(super) struct Place<'a> {
+    pub file: &'a str,
+    pub yaml: &'a str,
+    pub folder: &'a str,
+}
+
+impl Place<'_> {
+    fn fault(&self, keys: &[&str], problem: String, remedy: String) -> ModuleError {
+        ModuleError::of_file(self.file, problem, remedy).at_key(self.yaml, keys)
+    }
+}
+
+pub(super) fn resolve(
+    file: FetchFile,
+    query: &str,
+    files: &BTreeMap<String, Arc<str>>,
+    place: &Place<'_>,
+) -> Result<FetchSpec, ModuleError> {
+    let document = parse(query, &file.query, place)?;
+    require_selected(&document, &file.connection, &["fetch", "connection"], place)?;
+    let nodes = nodes_of(&document, &file.connection, file.nodes.as_ref());
+    let record = file.connection.join(&nodes);
+    require_selected(&document, &record, &["fetch", "nodes"], place)?;
+    let below = document.paths_below(&record);
+    for path in &file.id.0 {
+        if !below.contains(&path.to_string()) {
+            let known: Vec<&str> = below.iter().map(String::as_str).collect();
+            return Err(place.fault(
+                &["fetch", "id"],
+                format!("the query does not select the id `{path}` below `{record}`"),
+                did_you_mean(
+                    &path.to_string(),
+                    &known,
+                    "Select it in the query, or correct `id`.",
+                ),
+            ));
+        }
+    }
+    let paging = paging_of(&document, &file, place)?;
+    require_variables(&document, &file, &paging, place)?;
+    let total = match file.total {
+        Some(path) => {
+            require_selected(
+                &document,
+                &file.connection.join(&path),
+                &["fetch", "total"],
+                place,
+            )?;
+            Some(path)
+        }
+        None => document
+            .names_at(&file.connection)
+            .contains("totalCount")
+            .then(|| Path::parse("totalCount").unwrap_or_default()),
+    };
+    let mut nested = Vec::new();
+    for entry in file.nested {
+        nested.push(nested_of(entry, files, place)?);
+    }
+    Ok(FetchSpec {
+        connection: file.connection,
+        nodes,
+        id: file.id,
+        read: file.read,
+        paging,
+        total,
+        variables: file.variables,
+        since: file.since,
+        nested,
+    })
+}
+
+fn parse(query: &str, name: &str, place: &Place<'_>) -> Result<QueryDocument, ModuleError> {
+    QueryDocument::parse(query, name).map_err(|problems| {
+        let first = problems.into_iter().next();
+        let (line, column, message, remedy) = match first {
+            Some(p) => (p.line, p.column, p.message, p.remedy),
+            None => (
+                0,
+                0,
+                "the query cannot be read".to_owned(),
+                "Correct it.".to_owned(),
+            ),
+        };
+        ModuleError {
+            file: format!("{}/{name}", place.folder),
+            line: (line > 0).then_some(line),
+            column: (line > 0).then_some(column),
+            problem: message,
+            remedy,
+        }
+    })
+}
+
+/// `nodes` if the query selects it, else `edges.node`, else the connection itself.
+fn nodes_of(document: &QueryDocument, connection: &Path, written: Option<&Path>) -> Path {
+    if let Some(path) = written {
+        return path.clone();
+    }
+    let names = document.names_at(connection);
+    let default = match () {
+        () if names.contains("nodes") => "nodes",
+        () if names.contains("edges") => "edges.node",
+        () => "",
+    };
+    Path::parse(default).unwrap_or_default()
+}
+
+fn require_selected(
+    document: &QueryDocument,
+    path: &Path,
+    keys: &[&str],
+    place: &Place<'_>,
+) -> Result<(), ModuleError> {
+    if document.selects(path) {
+        return Ok(());
+    }
+    let all = document.paths_below(&Path::default());
+    let known: Vec<&str> = all.iter().map(String::as_str).collect();
+    Err(place.fault(
+        keys,
+        format!("the query does not select `{path}`"),
+        did_you_mean(
+            &path.to_string(),
+            &known,
+            "Select it in the query, or correct the path.",
+        ),
+    ))
+}
+
+fn did_you_mean(given: &str, known: &[&str], otherwise: &str) -> String {
+    match nearest(given, known) {
+        Some(name) => format!("Did you mean `{name}`?"),
+        None => otherwise.to_owned(),
+    }
+}
+
+fn paging_of(
+    document: &QueryDocument,
+    file: &FetchFile,
+    place: &Place<'_>,
+) -> Result<Paging, ModuleError> {
+    let PagingFile {
+        style,
+        size,
+        size_variable,
+        cursor,
+        more,
+        first_page,
+        ..
+    } = &file.paging;
+    let page_info = document.names_at(&file.connection).contains("pageInfo");
+    let style = style.unwrap_or(if page_info { Style::Relay } else { Style::List });
+    let written = &file.paging;
+    let (position, size_name) = match style {
+        Style::Relay => (
+            written.cursor_variable.as_deref().unwrap_or("after"),
+            "first",
+        ),
+        Style::Offset => (
+            written.offset_variable.as_deref().unwrap_or("offset"),
+            "limit",
+        ),
+        Style::Page => (written.page_variable.as_deref().unwrap_or("page"), "limit"),
+        Style::List => ("", "limit"),
+    };
+    let declared = document.variables();
+    if style != Style::List && !declared.contains(&position) {
+        return Err(place.fault(
+            &["fetch", "paging"],
+            format!("the query does not declare `${position}`, so only its first page could be read"),
+            format!("Declare `${position}` in the query and pass it to the field, or name the right variable in `paging`."),
+        ));
+    }
+    if let Some(name) = size_variable
+        && !declared.contains(&name.as_str())
+    {
+        return Err(place.fault(
+            &["fetch", "paging", "size_variable"],
+            format!("the query does not declare `${name}`"),
+            did_you_mean(
+                name,
+                &declared,
+                "Declare it in the query, or leave `size_variable` out.",
+            ),
+        ));
+    }
+    let size_name = size_variable.as_deref().unwrap_or(size_name);
+    let cursor_path = cursor
+        .clone()
+        .unwrap_or_else(|| known_path("pageInfo.endCursor"));
+    let more_path = match (more, cursor) {
+        (Some(path), _) => Some(path.clone()),
+        (None, Some(_)) => None,
+        (None, None) => Some(known_path("pageInfo.hasNextPage")),
+    };
+    if style == Style::Relay {
+        for path in [Some(&cursor_path), more_path.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            let full = file.connection.join(path);
+            require_selected(document, &full, &["fetch", "connection"], place)?;
+        }
+    }
+    Ok(Paging {
+        style,
+        size: size.unwrap_or(100).max(1),
+        size_variable: declared.contains(&size_name).then(|| size_name.to_owned()),
+        position_variable: position.to_owned(),
+        first_page: first_page.unwrap_or(1),
+        cursor: cursor_path,
+        more: more_path,
+    })
+}
+
+fn known_path(text: &str) -> Path {
+    Path::parse(text).unwrap_or_default()
+}
+
+/// Every variable given is declared, and every required one is given.
+fn require_variables(
+    document: &QueryDocument,
+    file: &FetchFile,
+    paging: &Paging,
+    place: &Place<'_>,
+) -> Result<(), ModuleError> {
+    let declared = document.variables();
+    let since = file.since.as_ref().map(|since| since.variable.as_str());
+    for name in file.variables.keys().map(String::as_str).chain(since) {
+        if !declared.contains(&name) {
+            return Err(place.fault(
+                &["fetch", name],
+                format!("`{name}` is given a value, but the query does not declare `${name}`"),
+                did_you_mean(
+                    name,
+                    &declared,
+                    "Declare it in the query, or remove it here.",
+                ),
+            ));
+        }
+    }
+    if file.read == Read::Since && since.is_none() {
+        return Err(place.fault(
+            &["fetch", "read"],
+            "`read: since` needs a `since` block".to_owned(),
+            "Add `since: { variable: …, column: … }`, or write `read: full`.".to_owned(),
+        ));
+    }
+    for name in document.required_variables() {
+        let given = file.variables.contains_key(name)
+            || paging.size_variable.as_deref() == Some(name)
+            || since == Some(name)
+            || (paging.position_variable == name
+                && matches!(paging.style, Style::Offset | Style::Page));
+        if !given {
+            return Err(place.fault(
+                &["fetch"],
+                format!("the query requires `${name}`, and nothing gives it a value"),
+                format!("Add `{name}:` under `fetch.variables`, or make it optional in the query."),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn nested_of(
+    entry: NestedFile,
+    files: &BTreeMap<String, Arc<str>>,
+    place: &Place<'_>,
+) -> Result<Nested, ModuleError> {
+    let Some(query) = files.get(&entry.query) else {
+        return Err(place.fault(
+            &["fetch", "nested", "query"],
+            format!(
+                "the nested query file `{}` is not in the folder",
+                entry.query
+            ),
+            "Add the file, or correct its name.".to_owned(),
+        ));
+    };
+    let document = parse(query, &entry.query, place)?;
+    for below in ["pageInfo.hasNextPage", "pageInfo.endCursor"] {
+        let path = entry.connection.join(&known_path(below));
+        require_selected(&document, &path, &["fetch", "nested", "connection"], place)?;
+    }
+    let declared = document.variables();
+    let cursor_variable = entry.cursor_variable.unwrap_or_else(|| "after".to_owned());
+    let names = entry.variables.keys().map(String::as_str);
+    for name in names.chain([cursor_variable.as_str()]) {
+        if !declared.contains(&name) {
+            return Err(place.fault(
+                &["fetch", "nested"],
+                format!("`{}` does not declare `${name}`", entry.query),
+                did_you_mean(name, &declared, "Declare it in that query."),
+            ));
+        }
+    }
+    let paths = entry
+        .variables
+        .iter()
+        .filter_map(|(name, value)| match value {
+            Value::String(text) if text.starts_with('.') => Some((name, text)),
+            _ => None,
+        });
+    for (name, text) in paths {
+        Path::parse(text).map_err(|problem| {
+            place.fault(
+                &["fetch", "nested", name],
+                problem,
+                "Correct the path.".to_owned(),
+            )
+        })?;
+    }
+    let size_variable = entry.size_variable.unwrap_or_else(|| "first".to_owned());
+    Ok(Nested {
+        at: entry.at,
+        query: query.clone(),
+        connection: entry.connection,
+        variables: entry.variables,
+        cursor_variable,
+        size_variable: declared
+            .contains(&size_variable.as_str())
+            .then_some(size_variable),
+        size: entry.size.unwrap_or(100).max(1),
+    })
+}

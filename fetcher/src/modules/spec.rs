@@ -1,0 +1,207 @@
+//! The `fetch` part of `module.yaml`, as written and as resolved against the query.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, Visitor};
+use serde_json::Value;
+
+use super::path::{IdPath, Path};
+
+/// `module.yaml` as a whole; `reconcile` is read by the reconciler from the same text.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ModuleFile {
+    pub module: String,
+    pub source: String,
+    pub fetch: FetchFile,
+    #[serde(default, rename = "reconcile")]
+    pub _reconcile: Option<IgnoredAny>,
+}
+
+/// The `fetch` part as written, before defaults are taken from the query.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FetchFile {
+    #[serde(default = "query_file")]
+    pub query: String,
+    pub connection: Path,
+    pub nodes: Option<Path>,
+    #[serde(default)]
+    pub id: IdPath,
+    #[serde(default)]
+    pub read: Read,
+    #[serde(default)]
+    pub paging: PagingFile,
+    pub total: Option<Path>,
+    #[serde(default)]
+    pub variables: BTreeMap<String, Value>,
+    pub since: Option<Since>,
+    #[serde(default)]
+    pub nested: Vec<NestedFile>,
+}
+
+fn query_file() -> String {
+    "query.graphql".to_owned()
+}
+
+/// `paging` as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PagingFile {
+    pub style: Option<Style>,
+    pub size: Option<u32>,
+    pub size_variable: Option<String>,
+    pub cursor_variable: Option<String>,
+    pub offset_variable: Option<String>,
+    pub page_variable: Option<String>,
+    pub first_page: Option<u64>,
+    pub cursor: Option<Path>,
+    pub more: Option<Path>,
+}
+
+/// One entry of `nested` as written; `query` names a file in the module's folder.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NestedFile {
+    pub at: Path,
+    pub query: String,
+    pub connection: Path,
+    #[serde(default)]
+    pub variables: BTreeMap<String, Value>,
+    pub cursor_variable: Option<String>,
+    pub size_variable: Option<String>,
+    pub size: Option<u32>,
+}
+
+/// What the source can really promise about a read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Read {
+    /// Every run reads everything.
+    #[default]
+    Full,
+    /// The source can be asked for records since a value.
+    Since,
+    /// Reserved: the source can be asked for a window.
+    Window,
+    /// Reserved: the source answers newest first.
+    NewestFirst,
+}
+
+/// How the source hands out pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Style {
+    /// Forward cursors with `pageInfo`.
+    Relay,
+    /// A row offset.
+    Offset,
+    /// A page number.
+    Page,
+    /// One answer holds everything.
+    List,
+}
+
+/// Paging with every default filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paging {
+    /// How the source hands out pages.
+    pub style: Style,
+    /// Records asked for per page.
+    pub size: u32,
+    /// The query variable for the size, where the query declares one.
+    pub size_variable: Option<String>,
+    /// The query variable for the cursor, offset or page number; empty for a list.
+    pub position_variable: String,
+    /// The number of the first page, for `page`.
+    pub first_page: u64,
+    /// Path below the connection to the next cursor.
+    pub cursor: Path,
+    /// Path below the connection to "is there more"; without one, a cursor means more.
+    pub more: Option<Path>,
+}
+
+/// How a `since` read asks, and how far it reaches back behind the last value seen.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Since {
+    /// The query variable that takes the value.
+    pub variable: String,
+    /// The contract column whose highest value is the next `since`.
+    pub column: String,
+    /// How far to reach back behind it.
+    #[serde(default, deserialize_with = "duration")]
+    pub overlap: Duration,
+}
+
+/// A nested connection that is followed to its end.
+#[derive(Debug, Clone)]
+pub struct Nested {
+    /// Path in the record to the nested connection.
+    pub at: Path,
+    /// The query that reads its further pages.
+    pub query: std::sync::Arc<str>,
+    /// Path below `data` of that query to the same connection.
+    pub connection: Path,
+    /// Query variables: paths into the record (`.id`) or constants.
+    pub variables: BTreeMap<String, Value>,
+    /// The variable that takes the nested cursor.
+    pub cursor_variable: String,
+    /// The variable that takes the size, where the query declares it.
+    pub size_variable: Option<String>,
+    /// Elements asked for per nested page.
+    pub size: u32,
+}
+
+/// The resolved `fetch` part: what to ask and where the answer's parts are.
+#[derive(Debug, Clone)]
+pub struct FetchSpec {
+    /// Path below `data` to the connection, list or wrapper object.
+    pub connection: Path,
+    /// Path below the connection to the records; lists on the way are flattened.
+    pub nodes: Path,
+    /// Where a record's id is.
+    pub id: IdPath,
+    /// What the source can promise.
+    pub read: Read,
+    /// How pages are asked for.
+    pub paging: Paging,
+    /// Path below the connection to the number of records, where the query selects it.
+    pub total: Option<Path>,
+    /// Constants for the query.
+    pub variables: BTreeMap<String, Value>,
+    /// How a `since` read asks.
+    pub since: Option<Since>,
+    /// Nested connections followed to their end.
+    pub nested: Vec<Nested>,
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    deserializer.deserialize_str(DurationVisitor)
+}
+
+struct DurationVisitor;
+
+impl Visitor<'_> for DurationVisitor {
+    type Value = Duration;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a length of time such as `30d` or `12h`")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
+        let refuse = || {
+            E::custom(format!(
+                "`{text}` is not a length of time; write `30d` or `12h`"
+            ))
+        };
+        let span: jiff::Span = text.parse().map_err(|_| refuse())?;
+        let length = span
+            .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
+            .map_err(|_| refuse())?;
+        Duration::try_from(length).map_err(|_| refuse())
+    }
+}

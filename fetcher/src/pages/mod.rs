@@ -1,0 +1,12 @@
+//! A module's stream of pages.
+
+mod json;
+mod nested;
+mod page;
+mod position;
+mod slice;
+mod stream;
+
+pub(crate) use json::envelope;
+pub use page::{Cursor, Hole, Page, Record, Selection};
+pub use stream::pages;

@@ -1,0 +1,126 @@
+//! Where a stream stands, for each style of paging, and how it moves on.
+
+use serde_json::{Map, Value};
+
+use super::page::Cursor;
+use super::slice::Slice;
+use crate::modules::{Paging, Style};
+
+/// The place of the next page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Position {
+    Start,
+    After(String),
+    Offset(u64),
+    /// A page number, and the rows before it.
+    Page {
+        number: u64,
+        before: u64,
+    },
+}
+
+/// Why the stream cannot move on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Stuck {
+    NoCursor,
+    BadCursor,
+}
+
+impl Position {
+    /// Where to begin: at the start, or at a stored cursor.
+    pub(super) fn begin(paging: &Paging, from: Option<&Cursor>) -> Result<Position, Stuck> {
+        let number = |text: &str| text.parse::<u64>().map_err(|_| Stuck::BadCursor);
+        match (paging.style, from) {
+            (Style::Relay, Some(cursor)) => Ok(Position::After(cursor.0.clone())),
+            (Style::Relay | Style::List, _) => Ok(Position::Start),
+            (Style::Offset, None) => Ok(Position::Offset(0)),
+            (Style::Offset, Some(cursor)) => Ok(Position::Offset(number(&cursor.0)?)),
+            (Style::Page, None) => Ok(Position::Page {
+                number: paging.first_page,
+                before: 0,
+            }),
+            (Style::Page, Some(cursor)) => {
+                let (page, before) = cursor.0.split_once(':').ok_or(Stuck::BadCursor)?;
+                Ok(Position::Page {
+                    number: number(page)?,
+                    before: number(before)?,
+                })
+            }
+        }
+    }
+
+    /// Sets the query's size and position variables.
+    pub(super) fn fill(&self, paging: &Paging, variables: &mut Map<String, Value>) {
+        if let Some(name) = &paging.size_variable {
+            variables.insert(name.clone(), paging.size.into());
+        }
+        let value = match self {
+            Position::Start => return,
+            Position::After(cursor) => Value::from(cursor.as_str()),
+            Position::Offset(offset) => Value::from(*offset),
+            Position::Page { number, .. } => Value::from(*number),
+        };
+        variables.insert(paging.position_variable.clone(), value);
+    }
+
+    /// The stored form; the start has none.
+    pub(super) fn cursor(&self) -> Option<Cursor> {
+        match self {
+            Position::Start => None,
+            Position::After(cursor) => Some(Cursor(cursor.clone())),
+            Position::Offset(offset) => Some(Cursor(offset.to_string())),
+            Position::Page { number, before } => Some(Cursor(format!("{number}:{before}"))),
+        }
+    }
+
+    /// The place after a page; `None` after the last. A short page is not taken for the last one,
+    /// since sources clamp sizes: only "no more", the total, or an empty page ends the stream.
+    pub(super) fn after(&self, slice: &Slice) -> Result<Option<Position>, Stuck> {
+        let rows = slice.outer as u64;
+        let ended = |seen: u64| {
+            rows == 0 || slice.more == Some(false) || slice.total.is_some_and(|total| seen >= total)
+        };
+        match self {
+            Position::Start | Position::After(_) => match (slice.more, &slice.cursor) {
+                (Some(false), _) | (None, None) => Ok(None),
+                (_, Some(cursor)) => Ok(Some(Position::After(cursor.clone()))),
+                (Some(true), None) => Err(Stuck::NoCursor),
+            },
+            Position::Offset(offset) => {
+                let next = offset + rows;
+                Ok((!ended(next)).then_some(Position::Offset(next)))
+            }
+            Position::Page { number, before } => {
+                let seen = before + rows;
+                Ok((!ended(seen)).then_some(Position::Page {
+                    number: number + 1,
+                    before: seen,
+                }))
+            }
+        }
+    }
+}
+
+/// Finds circles of any length in a stream of places, holding one place at a time (Brent).
+#[derive(Debug, Default)]
+pub(super) struct Circle {
+    marked: Option<[u8; 32]>,
+    steps: u64,
+    until: u64,
+}
+
+impl Circle {
+    /// Answers whether this place was met before.
+    pub(super) fn closes(&mut self, place: [u8; 32]) -> bool {
+        if self.marked == Some(place) {
+            return true;
+        }
+        if self.steps == self.until {
+            self.marked = Some(place);
+            self.until = (self.until * 2).max(1);
+            self.steps = 0;
+        }
+        self.steps += 1;
+        false
+    }
+}

@@ -1,0 +1,228 @@
+//! The stream: asks for the next page while the one before is being used.
+
+use futures::Stream;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use super::nested;
+use super::page::{Cursor, Hole, Page, Record, Selection};
+use super::position::{Circle, Position, Stuck};
+use super::slice::{Slice, slice, source_id};
+use crate::failure::{Attempt, FetchError, GraphQlError};
+use crate::modules::{Module, Style};
+use crate::source::{Question, Source};
+
+/// One page waits in the channel and one in the sender's hand: two are read ahead.
+const WAITING: usize = 1;
+
+/// A module's pages, from the start or from a stored cursor. Pages are read ahead, two at most;
+/// dropping the stream stops the reading. After an error the stream ends.
+pub fn pages(
+    source: &Source,
+    module: &Module,
+    selection: Selection,
+    from: Option<Cursor>,
+) -> impl Stream<Item = Result<Page, FetchError>> + Send + Unpin + 'static {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let reader = Reader {
+        source: source.clone(),
+        module: module.clone(),
+        selection,
+    };
+    tokio::spawn(async move {
+        tokio::select! {
+            () = sender.closed() => {}
+            () = reader.run(from, &sender) => {}
+        }
+    });
+    Box::pin(futures::stream::unfold(
+        receiver,
+        |mut receiver| async move { receiver.recv().await.map(|item| (item, receiver)) },
+    ))
+}
+
+struct Reader {
+    source: Source,
+    module: Module,
+    selection: Selection,
+}
+
+type Sender = mpsc::Sender<Result<Page, FetchError>>;
+
+impl Reader {
+    async fn run(&self, from: Option<Cursor>, sender: &Sender) {
+        if let Err(failure) = self.read_all(from, sender).await {
+            // Nobody listening any more is no failure of the source.
+            let _ = sender.send(Err(failure)).await;
+        }
+    }
+
+    async fn read_all(&self, from: Option<Cursor>, sender: &Sender) -> Result<(), FetchError> {
+        let paging = &self.module.fetch.paging;
+        let mut position = Position::begin(paging, from.as_ref())
+            .map_err(|stuck| self.stuck(&stuck, from.as_ref(), 1))?;
+        let mut circle = Circle::default();
+        for number in 1.. {
+            let (cut, errors) = self.ask(&position, number).await?;
+            let following = position
+                .after(&cut)
+                .map_err(|stuck| self.stuck(&stuck, None, number))?;
+            let place = place_of(paging.style, following.as_ref(), &cut);
+            let repeats = following.is_some()
+                && (following.as_ref() == Some(&position) || circle.closes(place));
+            let next = following.as_ref().and_then(Position::cursor);
+            let page = self.page(number, cut, errors, next.clone()).await?;
+            if sender.send(Ok(page)).await.is_err() {
+                return Ok(());
+            }
+            if repeats {
+                let cursor = next.map(|cursor| cursor.0).unwrap_or_default();
+                return Err(FetchError::Loop {
+                    attempt: self.attempt(number),
+                    cursor,
+                    page: number,
+                });
+            }
+            match following {
+                Some(following) => position = following,
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn attempt(&self, number: u32) -> Attempt {
+        Attempt {
+            source: self.source.name().to_owned(),
+            what: self.what(number),
+            tries: 1,
+        }
+    }
+
+    fn what(&self, number: u32) -> String {
+        format!("page {number} of {}", self.module.name)
+    }
+
+    fn stuck(&self, stuck: &Stuck, from: Option<&Cursor>, number: u32) -> FetchError {
+        let attempt = self.attempt(number);
+        match stuck {
+            Stuck::NoCursor => FetchError::Shape {
+                attempt,
+                problem: "the source says there is more, but gives no cursor to continue from"
+                    .to_owned(),
+            },
+            Stuck::BadCursor => FetchError::CursorRefused {
+                attempt,
+                cursor: from.map(ToString::to_string).unwrap_or_default(),
+                errors: vec![GraphQlError {
+                    message: "it was stored by another style of paging".to_owned(),
+                    ..GraphQlError::default()
+                }],
+            },
+        }
+    }
+
+    async fn ask(
+        &self,
+        position: &Position,
+        number: u32,
+    ) -> Result<(Slice, Vec<GraphQlError>), FetchError> {
+        let spec = &self.module.fetch;
+        let mut variables: Map<String, Value> = spec
+            .variables
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        if let (Some(since), Some(value)) = (&spec.since, &self.selection.since) {
+            variables.insert(since.variable.clone(), Value::from(value.as_str()));
+        }
+        position.fill(&spec.paging, &mut variables);
+        let question = Question {
+            what: self.what(number),
+            query: self.module.query.clone(),
+            variables,
+            cursor: position.cursor().map(|cursor| cursor.0),
+        };
+        let answer = self.source.ask(&question, |body| slice(body, spec)).await?;
+        match answer.data {
+            Some(cut) => Ok((cut, answer.errors)),
+            None => Err(FetchError::Shape {
+                attempt: self.attempt(number),
+                problem: format!(
+                    "`data.{}` is absent or null in the answer",
+                    spec.connection.join(&spec.nodes)
+                ),
+            }),
+        }
+    }
+
+    async fn page(
+        &self,
+        number: u32,
+        cut: Slice,
+        errors: Vec<GraphQlError>,
+        next: Option<Cursor>,
+    ) -> Result<Page, FetchError> {
+        let spec = &self.module.fetch;
+        let place = |index: usize| format!("{}.{index}", spec.connection.join(&spec.nodes));
+        let mut holes: Vec<Hole> = Vec::new();
+        let mut records = Vec::with_capacity(cut.records.len());
+        let mut indices = Vec::with_capacity(cut.records.len());
+        for (index, json) in cut.records {
+            let source_id = source_id(&json, &spec.id).unwrap_or_else(|made| {
+                holes.push(Hole {
+                    path: place(index),
+                    source_id: Some(made.clone()),
+                    message: "The record has no id; a name was made from its content.".to_owned(),
+                });
+                made
+            });
+            records.push(Record { source_id, json });
+            indices.push(index);
+        }
+        for index in cut.nulls {
+            holes.push(Hole {
+                path: place(index),
+                source_id: None,
+                message: "The source sent null in place of a record.".to_owned(),
+            });
+        }
+        for error in errors {
+            let index = error
+                .path
+                .split('.')
+                .find_map(|segment| segment.parse::<usize>().ok());
+            let hit = index.and_then(|index| indices.iter().position(|held| *held == index));
+            holes.push(Hole {
+                source_id: hit.map(|at| records[at].source_id.clone()),
+                path: error.path,
+                message: format!("The source failed here: {}", error.message),
+            });
+        }
+        nested::complete(&self.source, &self.module, &mut records, &mut holes).await?;
+        let (total_count, bytes) = (cut.total, cut.bytes);
+        Ok(Page {
+            number,
+            records,
+            next,
+            total_count,
+            holes,
+            bytes,
+        })
+    }
+}
+
+/// What makes two steps the same: the cursor, or for numbered pages the rows themselves.
+fn place_of(style: Style, following: Option<&Position>, cut: &Slice) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    match (style, following) {
+        (Style::Relay, Some(Position::After(cursor))) => hash.update(cursor),
+        _ => {
+            for (_, json) in &cut.records {
+                hash.update(json);
+            }
+        }
+    }
+    hash.finalize().into()
+}

@@ -1,0 +1,13 @@
+//! GraphQL documents and schemas: what a query selects, and whether the source allows it.
+
+mod check;
+mod document;
+mod introspection;
+mod scaffold;
+mod sdl;
+
+pub use check::{Problem, check_query};
+pub use document::{QueryDocument, selection_paths};
+pub use introspection::introspect;
+pub use scaffold::{ScaffoldError, scaffold};
+pub use sdl::Sdl;

@@ -1,0 +1,338 @@
+//! `[sources.NAME]` of `concord.toml`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use url::{Host, Url};
+
+use crate::auth::Secret;
+
+/// Where a source is, how to log in and how fast it may be asked. Secrets are only referred to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceConfig {
+    /// The GraphQL endpoint, with its trailing slash where the source wants one.
+    pub endpoint: String,
+    /// How to log in.
+    #[serde(default)]
+    pub auth: AuthConfig,
+    /// How fast the source may be asked, over all modules together.
+    #[serde(default)]
+    pub rate: Rate,
+    /// When to ask again after a transient failure.
+    #[serde(default)]
+    pub retry: RetryConfig,
+    /// Seconds one request may take, its whole body included.
+    #[serde(default = "timeout_seconds")]
+    pub timeout_seconds: u64,
+    /// Seconds a connection may take to open.
+    #[serde(default = "connect_timeout_seconds")]
+    pub connect_timeout_seconds: u64,
+    /// Bytes one answer may have, after decompression.
+    #[serde(default = "max_body_bytes")]
+    pub max_body_bytes: usize,
+    /// Further headers that hold no secret.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Allows plain http to another machine.
+    #[serde(default)]
+    pub allow_http: bool,
+}
+
+fn timeout_seconds() -> u64 {
+    60
+}
+
+fn connect_timeout_seconds() -> u64 {
+    10
+}
+
+fn max_body_bytes() -> usize {
+    64 << 20
+}
+
+impl SourceConfig {
+    /// A configuration with every default, for an endpoint that needs no login.
+    pub fn new(endpoint: impl Into<String>) -> SourceConfig {
+        SourceConfig {
+            endpoint: endpoint.into(),
+            auth: AuthConfig::default(),
+            rate: Rate::default(),
+            retry: RetryConfig::default(),
+            timeout_seconds: timeout_seconds(),
+            connect_timeout_seconds: connect_timeout_seconds(),
+            max_body_bytes: max_body_bytes(),
+            headers: BTreeMap::new(),
+            allow_http: false,
+        }
+    }
+}
+
+/// The ways to log in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthKind {
+    /// No credentials.
+    #[default]
+    None,
+    /// A secret in a header of its own.
+    Header,
+    /// A fixed `Authorization: Bearer` token.
+    Bearer,
+    /// OAuth2: a stored token pair, refreshed when it expires; begun by `concord source login`.
+    Oauth2Refresh,
+    /// OAuth2: a token for the client itself.
+    Oauth2ClientCredentials,
+}
+
+/// How to log in; which keys are needed depends on `kind`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthConfig {
+    /// The way.
+    #[serde(default)]
+    pub kind: AuthKind,
+    /// The header's name, for `header`.
+    pub name: Option<String>,
+    /// What stands before the secret in that header, such as `Token `.
+    pub prefix: Option<String>,
+    /// The environment variable that holds the key, token or client secret.
+    pub secret_env: Option<String>,
+    /// The file that holds it.
+    pub secret_file: Option<PathBuf>,
+    /// The environment variable that holds a first refresh token.
+    pub refresh_token_env: Option<String>,
+    /// The file that holds it.
+    pub refresh_token_file: Option<PathBuf>,
+    /// Where tokens are issued.
+    pub token_url: Option<String>,
+    /// Where a person grants access.
+    pub authorize_url: Option<String>,
+    /// The client's public identifier.
+    pub client_id: Option<String>,
+    /// Scopes to ask for.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// Sends the client secret in an `Authorization: Basic` header instead of the form.
+    #[serde(default)]
+    pub basic_client_auth: bool,
+}
+
+impl AuthConfig {
+    /// The reference to the key, token or client secret.
+    pub fn secret(&self) -> SecretRef {
+        SecretRef {
+            env: self.secret_env.clone(),
+            file: self.secret_file.clone(),
+        }
+    }
+
+    /// The reference to a first refresh token.
+    pub fn refresh_token(&self) -> SecretRef {
+        SecretRef {
+            env: self.refresh_token_env.clone(),
+            file: self.refresh_token_file.clone(),
+        }
+    }
+}
+
+/// Where a secret is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SecretRef {
+    /// An environment variable.
+    pub env: Option<String>,
+    /// A file.
+    pub file: Option<PathBuf>,
+}
+
+/// Requests per second and how many may come at once.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Requests per second in steady state.
+    #[serde(default = "per_second")]
+    pub per_second: f64,
+    /// Requests that may come at once after a pause.
+    #[serde(default = "burst")]
+    pub burst: u32,
+}
+
+fn per_second() -> f64 {
+    5.0
+}
+
+fn burst() -> u32 {
+    5
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Rate {
+            per_second: per_second(),
+            burst: burst(),
+        }
+    }
+}
+
+/// Waits of random(0, min(cap, base·2ⁿ)) between attempts; `Retry-After` is a floor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetryConfig {
+    /// Attempts per request, the first included.
+    pub attempts: u32,
+    /// Milliseconds of the first wait.
+    pub base_ms: u64,
+    /// Milliseconds no computed wait exceeds.
+    pub cap_ms: u64,
+    /// Seconds a source may ask us to wait; more than this ends the run as waiting.
+    pub longest_wait_seconds: u64,
+}
+
+impl Default for RetryConfig {
+    fn default() -> Self {
+        RetryConfig {
+            attempts: 6,
+            base_ms: 500,
+            cap_ms: 30_000,
+            longest_wait_seconds: 300,
+        }
+    }
+}
+
+/// A source whose configuration cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A key is wrong or missing.
+    #[error("source `{name}`: {problem}. {remedy}")]
+    Invalid {
+        /// The source.
+        name: String,
+        /// What is wrong.
+        problem: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// A secret file cannot be read.
+    #[error("source `{name}`: the secret file {} cannot be read. Create it, or correct `secret_file`.", file.display())]
+    SecretFile {
+        /// The source.
+        name: String,
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The HTTP machinery does not start.
+    #[error(
+        "source `{name}`: the HTTP connection pool cannot be set up. Check the system's certificate store."
+    )]
+    Http {
+        /// The source.
+        name: String,
+        /// Why.
+        #[source]
+        cause: reqwest::Error,
+    },
+}
+
+pub(crate) fn invalid(
+    name: &str,
+    problem: impl Into<String>,
+    remedy: impl Into<String>,
+) -> ConfigError {
+    ConfigError::Invalid {
+        name: name.to_owned(),
+        problem: problem.into(),
+        remedy: remedy.into(),
+    }
+}
+
+/// Reads a secret; `None` where nothing refers to one.
+pub(crate) fn read_secret(
+    name: &str,
+    reference: &SecretRef,
+) -> Result<Option<Secret>, ConfigError> {
+    let (text, place) = match (&reference.env, &reference.file) {
+        (Some(_), Some(_)) => {
+            return Err(invalid(
+                name,
+                "a secret is referred to both by environment and by file",
+                "Keep one of the two.",
+            ));
+        }
+        (Some(variable), None) => match std::env::var(variable) {
+            Ok(text) => (text, format!("the environment variable {variable}")),
+            Err(_) => {
+                return Err(invalid(
+                    name,
+                    format!("the environment variable {variable} is not set"),
+                    format!("Set {variable}, or refer to a file with `secret_file`."),
+                ));
+            }
+        },
+        (None, Some(file)) => match std::fs::read_to_string(file) {
+            Ok(text) => (text, format!("the file {}", file.display())),
+            Err(cause) => {
+                return Err(ConfigError::SecretFile {
+                    name: name.to_owned(),
+                    file: file.clone(),
+                    cause,
+                });
+            }
+        },
+        (None, None) => return Ok(None),
+    };
+    match text.trim() {
+        "" => Err(invalid(
+            name,
+            format!("{place} is empty"),
+            "Put the secret there.",
+        )),
+        secret => Ok(Some(Secret::new(secret))),
+    }
+}
+
+/// Parses a URL and refuses plain http to another machine and credentials inside the URL.
+pub(crate) fn check_url(
+    name: &str,
+    key: &str,
+    text: &str,
+    allow_http: bool,
+) -> Result<Url, ConfigError> {
+    let url = Url::parse(text).map_err(|_| {
+        invalid(
+            name,
+            format!("`{key}` is not a URL"),
+            "Write it in full, as in https://example.com/graphql.",
+        )
+    })?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(invalid(
+            name,
+            format!("`{key}` holds credentials"),
+            "Take them out and refer to them with `auth` and `secret_env`.",
+        ));
+    }
+    let loopback = match url.host() {
+        Some(Host::Domain(host)) => host == "localhost" || host.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if loopback || allow_http => Ok(url),
+        "http" => Err(invalid(
+            name,
+            format!("`{key}` sends secrets and data unencrypted to another machine"),
+            "Use https, or set `allow_http = true` if you know the network to be private.",
+        )),
+        other => Err(invalid(
+            name,
+            format!("`{key}` starts with {other}:"),
+            "Use an https URL.",
+        )),
+    }
+}

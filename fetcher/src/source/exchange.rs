@@ -1,0 +1,217 @@
+//! One question and its answer: limit, sign, send, read, judge, and ask again where that may help.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::open::{Inner, Source};
+use super::retry::{retry_after, wait};
+use crate::failure::{Answer, Attempt, FetchError, Found, Raw, judge};
+
+/// A GraphQL request, and what it is for.
+pub(crate) struct Question {
+    /// What for, such as "page 3 of clients".
+    pub what: String,
+    pub query: Arc<str>,
+    pub variables: Map<String, Value>,
+    /// The cursor in the variables, to recognise its refusal.
+    pub cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    query: &'a str,
+    variables: &'a Map<String, Value>,
+}
+
+impl Source {
+    /// Asks until there is an answer, a terminal failure, or no attempt left. `read` takes the
+    /// wanted part out of the body; holes are in the answer's `errors`.
+    pub(crate) async fn ask<T>(
+        &self,
+        question: &Question,
+        read: impl for<'a> Fn(&'a Bytes) -> Result<Found<'a, T>, serde_json::Error>,
+    ) -> Result<Answer<T>, FetchError> {
+        let inner = &self.0;
+        let sent = Body {
+            query: &question.query,
+            variables: &question.variables,
+        };
+        let body = Bytes::from(serde_json::to_vec(&sent).unwrap_or_default());
+        let mut attempt = Attempt {
+            source: inner.name.clone(),
+            what: question.what.clone(),
+            tries: 0,
+        };
+        let mut renewed = false;
+        loop {
+            inner.shared.limits.ready().await;
+            attempt.tries += 1;
+            let signed = inner.shared.credentials.sign(&inner.shared.redactor).await;
+            let (outcome, generation) = match signed {
+                Ok(signature) => {
+                    let generation = signature.generation;
+                    let raw = inner.send(&attempt, body.clone(), signature.header).await;
+                    let judged = raw.and_then(|raw| {
+                        let cursor = question.cursor.as_deref();
+                        judge(&raw, &attempt, cursor, &inner.shared.redactor, &read)
+                    });
+                    (judged, generation)
+                }
+                Err(cause) => (
+                    Err(FetchError::Token {
+                        attempt: attempt.clone(),
+                        cause,
+                    }),
+                    0,
+                ),
+            };
+            let failure = match outcome {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            if matches!(failure, FetchError::Unauthorized { .. }) && !renewed {
+                renewed = true;
+                match inner.shared.credentials.renew(generation).await {
+                    Ok(true) => continue,
+                    Ok(false) => return Err(failure),
+                    Err(cause) if !cause.is_transient() => {
+                        return Err(FetchError::Token { attempt, cause });
+                    }
+                    Err(_) => renewed = false,
+                }
+            } else if !failure.is_transient() {
+                return Err(failure);
+            }
+            inner.wait_before_retry(&attempt, failure).await?;
+        }
+    }
+}
+
+impl Inner {
+    async fn send(
+        &self,
+        attempt: &Attempt,
+        body: Bytes,
+        signature: Option<(reqwest::header::HeaderName, reqwest::header::HeaderValue)>,
+    ) -> Result<Raw, FetchError> {
+        let mut request = self
+            .http
+            .post(self.endpoint.clone())
+            .headers(self.headers.clone())
+            .header(
+                ACCEPT,
+                "application/graphql-response+json, application/json;q=0.9",
+            )
+            .header(CONTENT_TYPE, "application/json")
+            .body(body);
+        if let Some((name, value)) = signature {
+            request = request.header(name, value);
+        }
+        let exchange = async {
+            let answer = request
+                .send()
+                .await
+                .map_err(|cause| self.network(attempt, cause))?;
+            self.receive(attempt, answer).await
+        };
+        match tokio::time::timeout(self.timeout, exchange).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(FetchError::TooSlow {
+                attempt: attempt.clone(),
+                limit: self.timeout,
+            }),
+        }
+    }
+
+    async fn receive(
+        &self,
+        attempt: &Attempt,
+        mut answer: reqwest::Response,
+    ) -> Result<Raw, FetchError> {
+        let header = |name| {
+            answer
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let html = header(CONTENT_TYPE).is_some_and(|kind| kind.contains("html"));
+        let retry_after =
+            header(RETRY_AFTER).and_then(|text| retry_after(text, jiff::Timestamp::now()));
+        let status = answer.status().as_u16();
+        let expected = answer
+            .content_length()
+            .unwrap_or(0)
+            .min(self.max_body as u64);
+        let mut body = BytesMut::with_capacity(usize::try_from(expected).unwrap_or(0));
+        while let Some(chunk) = answer
+            .chunk()
+            .await
+            .map_err(|cause| self.network(attempt, cause))?
+        {
+            if body.len() + chunk.len() > self.max_body {
+                return Err(FetchError::TooLarge {
+                    attempt: attempt.clone(),
+                    limit: self.max_body,
+                });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Raw {
+            status,
+            html,
+            retry_after,
+            body: body.freeze(),
+        })
+    }
+
+    fn network(&self, attempt: &Attempt, cause: reqwest::Error) -> FetchError {
+        let (attempt, cause) = (attempt.clone(), cause.without_url());
+        if cause.is_timeout() && !cause.is_connect() {
+            return FetchError::TooSlow {
+                attempt,
+                limit: self.timeout,
+            };
+        }
+        let mut deeper = cause.source();
+        while let Some(inner) = deeper {
+            if inner.to_string().contains("certificate") {
+                return FetchError::Untrusted { attempt, cause };
+            }
+            deeper = inner.source();
+        }
+        FetchError::Unreachable { attempt, cause }
+    }
+
+    /// Waits where another attempt is left and the wait is bearable; otherwise the failure stands.
+    async fn wait_before_retry(
+        &self,
+        attempt: &Attempt,
+        failure: FetchError,
+    ) -> Result<(), FetchError> {
+        let asked = failure.asked_wait();
+        let longest = Duration::from_secs(self.retry.longest_wait_seconds);
+        if attempt.tries >= self.retry.attempts || asked.is_some_and(|asked| asked > longest) {
+            return Err(failure);
+        }
+        let pause = wait(&self.retry, attempt.tries - 1, asked, &mut rand::rng());
+        tracing::info!(
+            source = %self.name,
+            attempt = attempt.tries,
+            wait_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+            reason = %failure,
+            "a request failed and is tried again"
+        );
+        if matches!(failure, FetchError::Throttled { .. }) {
+            self.shared.limits.pause(pause);
+        } else {
+            tokio::time::sleep(pause).await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! Opening a source.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use super::config::{ConfigError, RetryConfig, SourceConfig, check_url, invalid};
+use super::limits::{Limits, Registry, shared};
+use crate::auth::{Credentials, TokenStore};
+use crate::failure::Redactor;
+
+/// An API behind its address, credentials and limits. Cheap to clone; every opening of the
+/// same source in this process shares one limiter and one token.
+#[derive(Clone)]
+pub struct Source(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub name: String,
+    pub endpoint: Url,
+    pub http: reqwest::Client,
+    pub headers: HeaderMap,
+    pub retry: RetryConfig,
+    pub timeout: Duration,
+    pub max_body: usize,
+    pub shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    pub limits: Limits,
+    pub credentials: Credentials,
+    pub redactor: Redactor,
+}
+
+static SOURCES: Registry<Shared> = OnceLock::new();
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source")
+            .field("name", &self.0.name)
+            .field("endpoint", &self.0.endpoint.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Source {
+    /// Opens a source; reads its secrets, sends nothing. OAuth2 tokens are kept in `store`.
+    pub fn open(
+        name: &str,
+        config: &SourceConfig,
+        store: Option<&TokenStore>,
+    ) -> Result<Source, ConfigError> {
+        let endpoint = check_url(name, "endpoint", &config.endpoint, config.allow_http)?;
+        if !(config.rate.per_second.is_finite() && config.rate.per_second > 0.0) {
+            return Err(invalid(
+                name,
+                "`rate.per_second` is not above zero",
+                "Write how many requests per second the source permits, as in `per_second = 5`.",
+            ));
+        }
+        let http = Source::http(name, config)?;
+        let key = format!(
+            "{name} {endpoint} {:?} {:?} {store:?}",
+            config.rate, config.auth
+        );
+        let shared = shared(&SOURCES, key, || {
+            let redactor = Redactor::default();
+            let credentials = Credentials::new(name, config, store, &http, &redactor)?;
+            Ok(Shared {
+                limits: Limits::new(config.rate),
+                credentials,
+                redactor,
+            })
+        })?;
+        Ok(Source(Arc::new(Inner {
+            name: name.to_owned(),
+            endpoint,
+            http,
+            headers: headers(name, config)?,
+            retry: config.retry,
+            timeout: Duration::from_secs(config.timeout_seconds.max(1)),
+            max_body: config.max_body_bytes,
+            shared,
+        })))
+    }
+
+    /// The source's name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The connection pool for a source; redirects stay on their origin.
+    pub(crate) fn http(name: &str, config: &SourceConfig) -> Result<reqwest::Client, ConfigError> {
+        let same_origin = reqwest::redirect::Policy::custom(|hop| {
+            let stays = hop
+                .previous()
+                .last()
+                .is_some_and(|from| from.origin() == hop.url().origin());
+            let keeps_body = matches!(hop.status().as_u16(), 307 | 308);
+            match stays && keeps_body && hop.previous().len() <= 3 {
+                true => hop.follow(),
+                false => hop.stop(),
+            }
+        });
+        reqwest::Client::builder()
+            .redirect(same_origin)
+            .connect_timeout(Duration::from_secs(config.connect_timeout_seconds.max(1)))
+            .timeout(Duration::from_secs(config.timeout_seconds.max(1)))
+            .user_agent(concat!("concord/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|cause| ConfigError::Http {
+                name: name.to_owned(),
+                cause,
+            })
+    }
+}
+
+fn headers(name: &str, config: &SourceConfig) -> Result<HeaderMap, ConfigError> {
+    let mut headers = HeaderMap::new();
+    for (key, value) in &config.headers {
+        let header: Option<HeaderName> = key.parse().ok();
+        let (Some(header), Ok(value)) = (header, HeaderValue::from_str(value)) else {
+            return Err(invalid(
+                name,
+                format!("`headers.{key}` is not a header"),
+                "Use letters, digits and `-` in its name, and plain text as its value.",
+            ));
+        };
+        if header == reqwest::header::AUTHORIZATION {
+            return Err(invalid(
+                name,
+                "`headers` holds an Authorization header",
+                "Use `auth` with `secret_env` or `secret_file`, so that the secret is not in this file.",
+            ));
+        }
+        headers.insert(header, value);
+    }
+    Ok(headers)
+}
