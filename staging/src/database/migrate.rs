@@ -31,18 +31,26 @@ pub async fn migrate(pool: &PgPool) -> Result<(), OpenError> {
 
 /// Applies the pending migrations of any migrator.
 pub async fn migrate_with(migrator: &Migrator, pool: &PgPool) -> Result<(), OpenError> {
-    let ledger = |source| OpenError::Ledger { table: migrator.table_name.to_string(), source };
+    let ledger = |source| OpenError::Ledger {
+        table: migrator.table_name.to_string(),
+        source,
+    };
     let mut tx = pool.begin().await.map_err(ledger)?;
     prepare(migrator, &mut tx).await.map_err(ledger)?;
     let applied = applied(migrator, &mut tx).await.map_err(ledger)?;
     check(migrator, &applied)?;
     for migration in known(migrator) {
-        if applied.iter().all(|applied| applied.version != migration.version) {
-            apply(migrator, migration, &mut tx).await.map_err(|source| OpenError::Migration {
-                version: migration.version,
-                description: migration.description.to_string(),
-                source,
-            })?;
+        if applied
+            .iter()
+            .all(|applied| applied.version != migration.version)
+        {
+            apply(migrator, migration, &mut tx)
+                .await
+                .map_err(|source| OpenError::Migration {
+                    version: migration.version,
+                    description: migration.description.to_string(),
+                    source,
+                })?;
         }
     }
     tx.commit().await.map_err(ledger)
@@ -56,13 +64,20 @@ struct Applied {
 }
 
 fn known(migrator: &Migrator) -> impl Iterator<Item = &Migration> {
-    migrator.iter().filter(|migration| !migration.migration_type.is_down_migration())
+    migrator
+        .iter()
+        .filter(|migration| !migration.migration_type.is_down_migration())
 }
 
 /// Takes the lock, lifts the time limit that hosted databases put on statements, and makes the ledger if there is none.
 async fn prepare(migrator: &Migrator, tx: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::raw_sql("set local statement_timeout = 0").execute(&mut *tx).await?;
-    query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *tx).await?;
+    sqlx::raw_sql("set local statement_timeout = 0")
+        .execute(&mut *tx)
+        .await?;
+    query("select pg_advisory_xact_lock($1)")
+        .bind(LOCK)
+        .execute(&mut *tx)
+        .await?;
     // Asked first, because `if not exists` wants the right to create even where it creates nothing.
     let exists: bool = query_scalar("select to_regclass($1) is not null")
         .bind(&*migrator.table_name)
@@ -92,23 +107,45 @@ async fn prepare(migrator: &Migrator, tx: &mut PgConnection) -> sqlx::Result<()>
 }
 
 async fn applied(migrator: &Migrator, tx: &mut PgConnection) -> sqlx::Result<Vec<Applied>> {
-    let sql = format!("select version, description, checksum from {} order by version", migrator.table_name);
+    let sql = format!(
+        "select version, description, checksum from {} order by version",
+        migrator.table_name
+    );
     query_as(AssertSqlSafe(sql)).fetch_all(tx).await
 }
 
 fn check(migrator: &Migrator, applied: &[Applied]) -> Result<(), OpenError> {
-    let binary = known(migrator).map(|migration| migration.version).max().unwrap_or(0);
+    let binary = known(migrator)
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0);
     if let Some(newest) = applied.last()
         && newest.version > binary
     {
-        return Err(OpenError::NewerSchema { database: newest.version, binary });
+        return Err(OpenError::NewerSchema {
+            database: newest.version,
+            binary,
+        });
     }
-    for Applied { version, description, checksum } in applied {
+    for Applied {
+        version,
+        description,
+        checksum,
+    } in applied
+    {
         let (version, description) = (*version, description.clone());
         match known(migrator).find(|migration| migration.version == version) {
-            None => return Err(OpenError::UnknownMigration { version, description }),
+            None => {
+                return Err(OpenError::UnknownMigration {
+                    version,
+                    description,
+                });
+            }
             Some(migration) if *migration.checksum != **checksum => {
-                return Err(OpenError::EditedMigration { version, description });
+                return Err(OpenError::EditedMigration {
+                    version,
+                    description,
+                });
             }
             Some(_) => {}
         }
@@ -116,8 +153,14 @@ fn check(migrator: &Migrator, applied: &[Applied]) -> Result<(), OpenError> {
     Ok(())
 }
 
-async fn apply(migrator: &Migrator, migration: &Migration, tx: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::raw_sql(migration.sql.clone()).execute(&mut *tx).await?;
+async fn apply(
+    migrator: &Migrator,
+    migration: &Migration,
+    tx: &mut PgConnection,
+) -> sqlx::Result<()> {
+    sqlx::raw_sql(migration.sql.clone())
+        .execute(&mut *tx)
+        .await?;
     let sql = format!(
         "insert into {} (version, description, success, checksum, execution_time) values ($1, $2, true, $3, -1)",
         migrator.table_name
@@ -128,8 +171,21 @@ async fn apply(migrator: &Migrator, migration: &Migration, tx: &mut PgConnection
         .bind(&*migration.checksum)
         .execute(tx)
         .await?;
-    tracing::info!(version = migration.version, "Applied the migration {}.", migration.description);
+    tracing::info!(
+        version = migration.version,
+        "Applied the migration {}.",
+        migration.description
+    );
     Ok(())
+}
+
+#[cfg(test)]
+pub(super) fn empty() -> Migrator {
+    Migrator {
+        table_name: MIGRATOR.table_name.clone(),
+        create_schemas: MIGRATOR.create_schemas.clone(),
+        ..Migrator::DEFAULT
+    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,12 @@ pub struct DatabaseConfig {
 
 impl Default for DatabaseConfig {
     fn default() -> Self {
-        Self { url: None, root_certificate: None, data_dir: PathBuf::from("concord-data"), max_connections: 10 }
+        Self {
+            url: None,
+            root_certificate: None,
+            data_dir: PathBuf::from("concord-data"),
+            max_connections: 10,
+        }
     }
 }
 
@@ -72,9 +77,15 @@ pub async fn open(config: &DatabaseConfig) -> Result<Database, OpenError> {
     open_with(config, &MIGRATOR).await
 }
 
-pub(super) async fn open_with(config: &DatabaseConfig, migrator: &Migrator) -> Result<Database, OpenError> {
+pub(super) async fn open_with(
+    config: &DatabaseConfig,
+    migrator: &Migrator,
+) -> Result<Database, OpenError> {
     let (options, embedded) = match &config.url {
-        Some(url) => (PgConnectOptions::from_str(url).map_err(OpenError::Url)?, None),
+        Some(url) => (
+            PgConnectOptions::from_str(url).map_err(OpenError::Url)?,
+            None,
+        ),
         None => {
             let embedded = embedded::start(&config.data_dir).await?;
             (embedded.options(), Some(embedded))
@@ -103,7 +114,11 @@ pub(super) async fn open_with(config: &DatabaseConfig, migrator: &Migrator) -> R
     }
 }
 
-async fn connect(options: PgConnectOptions, most: u32, migrator: &Migrator) -> Result<PgPool, OpenError> {
+async fn connect(
+    options: PgConnectOptions,
+    most: u32,
+    migrator: &Migrator,
+) -> Result<PgPool, OpenError> {
     // One connection outside the pool first: the pool hides the cause behind its own time limit.
     let place = place(&options);
     match tokio::time::timeout(PATIENCE, version(&options)).await {
@@ -112,9 +127,19 @@ async fn connect(options: PgConnectOptions, most: u32, migrator: &Migrator) -> R
         Ok(Err(source)) => {
             let user = options.get_username().to_owned();
             let database = options.get_database().unwrap_or(&user).to_owned();
-            return Err(Target { place, user, database }.sort(source));
+            return Err(Target {
+                place,
+                user,
+                database,
+            }
+            .sort(source));
         }
-        Err(_elapsed) => return Err(OpenError::Silent { place, seconds: PATIENCE.as_secs() }),
+        Err(_elapsed) => {
+            return Err(OpenError::Silent {
+                place,
+                seconds: PATIENCE.as_secs(),
+            });
+        }
     }
     let pool = PgPoolOptions::new()
         .max_connections(most)

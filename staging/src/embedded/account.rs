@@ -21,7 +21,10 @@ pub(super) fn for_cluster(cluster: &Path) -> Result<Option<Account>, EmbeddedErr
     if let Ok(owner) = cluster.metadata()
         && owner.uid() != 0
     {
-        return Ok(Some(Account { uid: owner.uid(), gid: owner.gid() }));
+        return Ok(Some(Account {
+            uid: owner.uid(),
+            gid: owner.gid(),
+        }));
     }
     system_account().map(Some).ok_or(EmbeddedError::NoAccount)
 }
@@ -52,8 +55,11 @@ fn system_account() -> Option<Account> {
 
 /// `id` asks the same directories (files, LDAP, macOS Open Directory) as the system itself.
 fn named(name: &str) -> Option<Account> {
-    Some(Account { uid: number("-u", name)?, gid: number("-g", name)? })
-        .filter(|account| account.uid != 0)
+    Some(Account {
+        uid: number("-u", name)?,
+        gid: number("-g", name)?,
+    })
+    .filter(|account| account.uid != 0)
 }
 
 fn number(what: &str, name: &str) -> Option<u32> {
@@ -66,7 +72,13 @@ fn number(what: &str, name: &str) -> Option<u32> {
 fn create(name: &str) {
     for program in ["useradd", "/usr/sbin/useradd"] {
         let made = Command::new(program)
-            .args(["--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name])
+            .args([
+                "--system",
+                "--no-create-home",
+                "--shell",
+                "/usr/sbin/nologin",
+                name,
+            ])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();

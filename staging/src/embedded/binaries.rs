@@ -38,22 +38,38 @@ impl Places {
             ("/Applications/Postgres.app/Contents/Versions", ""),
         ];
         Self {
-            chosen: env::var_os("CONCORD_PG_BIN").filter(|dir| !dir.is_empty()).map(PathBuf::from),
-            path: env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default(),
-            installations: installations.map(|(dir, prefix)| (PathBuf::from(dir), prefix)).to_vec(),
+            chosen: env::var_os("CONCORD_PG_BIN")
+                .filter(|dir| !dir.is_empty())
+                .map(PathBuf::from),
+            path: env::var_os("PATH")
+                .map(|path| env::split_paths(&path).collect())
+                .unwrap_or_default(),
+            installations: installations
+                .map(|(dir, prefix)| (PathBuf::from(dir), prefix))
+                .to_vec(),
             download: true,
         }
     }
 
     fn folders(&self) -> Vec<PathBuf> {
-        let mut folders: Vec<PathBuf> =
-            self.path.iter().filter(|dir| dir.join("postgres").is_file()).cloned().collect();
-        folders.extend(self.path.iter().map(|dir| dir.join("pg_config")).filter(|program| program.is_file()).filter_map(
-            |program| {
-                let answer = Command::new(program).arg("--bindir").output().ok()?;
-                Some(PathBuf::from(String::from_utf8(answer.stdout).ok()?.trim_end()))
-            },
-        ));
+        let mut folders: Vec<PathBuf> = self
+            .path
+            .iter()
+            .filter(|dir| dir.join("postgres").is_file())
+            .cloned()
+            .collect();
+        folders.extend(
+            self.path
+                .iter()
+                .map(|dir| dir.join("pg_config"))
+                .filter(|program| program.is_file())
+                .filter_map(|program| {
+                    let answer = Command::new(program).arg("--bindir").output().ok()?;
+                    Some(PathBuf::from(
+                        String::from_utf8(answer.stdout).ok()?.trim_end(),
+                    ))
+                }),
+        );
         for (parent, prefix) in &self.installations {
             folders.extend(installations(parent, prefix));
         }
@@ -82,7 +98,10 @@ pub(super) fn find(places: &Places, wanted: Option<u32>) -> Result<Binaries, Vec
 
 /// What the folder holds, or why it cannot be used.
 pub(super) fn examine(dir: &Path, wanted: Option<u32>) -> Result<Binaries, String> {
-    if let Some(missing) = ["postgres", "initdb"].into_iter().find(|name| !dir.join(name).is_file()) {
+    if let Some(missing) = ["postgres", "initdb"]
+        .into_iter()
+        .find(|name| !dir.join(name).is_file())
+    {
         return Err(format!("it holds no `{missing}`"));
     }
     let answer = Command::new(dir.join("postgres"))
@@ -92,11 +111,18 @@ pub(super) fn examine(dir: &Path, wanted: Option<u32>) -> Result<Binaries, Strin
     let text = String::from_utf8_lossy(&answer.stdout);
     let major = major_version(&text).ok_or("its `postgres` does not tell its version")?;
     if major < OLDEST {
-        return Err(format!("version {major} is too old, {OLDEST} or newer is needed"));
+        return Err(format!(
+            "version {major} is too old, {OLDEST} or newer is needed"
+        ));
     }
     match wanted {
-        Some(wanted) if wanted != major => Err(format!("version {major}, and the database needs {wanted}")),
-        _ => Ok(Binaries { dir: dir.to_owned(), major }),
+        Some(wanted) if wanted != major => {
+            Err(format!("version {major}, and the database needs {wanted}"))
+        }
+        _ => Ok(Binaries {
+            dir: dir.to_owned(),
+            major,
+        }),
     }
 }
 
@@ -110,7 +136,11 @@ pub(super) fn installations(parent: &Path, prefix: &str) -> Vec<PathBuf> {
         .filter_map(|entry| {
             let name = entry.file_name();
             let version = name.to_str()?.strip_prefix(prefix)?;
-            let parts = version.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+            let parts = version
+                .split('.')
+                .map(str::parse)
+                .collect::<Result<_, _>>()
+                .ok()?;
             Some((parts, entry.path().join("bin")))
         })
         .collect();
@@ -121,7 +151,9 @@ pub(super) fn installations(parent: &Path, prefix: &str) -> Vec<PathBuf> {
 /// The major version in `postgres (PostgreSQL) 15.18 (Debian …)` or `… 18beta1`.
 fn major_version(text: &str) -> Option<u32> {
     let version = text.split_whitespace().nth(2)?;
-    let digits = version.find(|c: char| !c.is_ascii_digit()).unwrap_or(version.len());
+    let digits = version
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(version.len());
     version[..digits].parse().ok()
 }
 
@@ -136,7 +168,11 @@ mod tests {
         fs::create_dir_all(dir).expect("folder");
         for name in ["postgres", "initdb"] {
             let program = dir.join(name);
-            fs::write(&program, format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n")).expect("program");
+            fs::write(
+                &program,
+                format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n"),
+            )
+            .expect("program");
             fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("mode");
         }
     }
@@ -144,17 +180,33 @@ mod tests {
     #[test]
     fn the_newest_installation_is_taken_and_old_ones_are_passed_over_with_a_reason() {
         let dir = tempfile::tempdir().expect("folder");
-        for (name, version) in [("9.6", "9.6.24"), ("13", "13.2"), ("16", "16.1 (Debian 16.1-1)"), ("18", "18beta1")] {
+        for (name, version) in [
+            ("9.6", "9.6.24"),
+            ("13", "13.2"),
+            ("16", "16.1 (Debian 16.1-1)"),
+            ("18", "18beta1"),
+        ] {
             fake(&dir.path().join(name).join("bin"), version);
         }
-        let places = Places { installations: vec![(dir.path().to_owned(), "")], ..Places::default() };
+        let places = Places {
+            installations: vec![(dir.path().to_owned(), "")],
+            ..Places::default()
+        };
         let found = find(&places, None).expect("binaries");
         assert_eq!((found.major, found.dir), (18, dir.path().join("18/bin")));
         assert_eq!(find(&places, Some(16)).expect("binaries").major, 16);
 
-        let passed = find(&places, Some(15)).expect_err("no version 15").join("\n");
-        assert!(passed.contains("version 18, and the database needs 15"), "{passed}");
-        assert!(passed.contains("version 13 is too old, 14 or newer is needed"), "{passed}");
+        let passed = find(&places, Some(15))
+            .expect_err("no version 15")
+            .join("\n");
+        assert!(
+            passed.contains("version 18, and the database needs 15"),
+            "{passed}"
+        );
+        assert!(
+            passed.contains("version 13 is too old, 14 or newer is needed"),
+            "{passed}"
+        );
         assert!(passed.contains("version 9 is too old"), "{passed}");
     }
 
@@ -176,9 +228,19 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         fake(&dir.path().join("far"), "15.1");
         let program = dir.path().join("pg_config");
-        fs::write(&program, format!("#!/bin/sh\necho {}\n", dir.path().join("far").display())).expect("program");
+        fs::write(
+            &program,
+            format!("#!/bin/sh\necho {}\n", dir.path().join("far").display()),
+        )
+        .expect("program");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("mode");
-        let places = Places { path: vec![dir.path().to_owned()], ..Places::default() };
-        assert_eq!(find(&places, None).expect("binaries").dir, dir.path().join("far"));
+        let places = Places {
+            path: vec![dir.path().to_owned()],
+            ..Places::default()
+        };
+        assert_eq!(
+            find(&places, None).expect("binaries").dir,
+            dir.path().join("far")
+        );
     }
 }

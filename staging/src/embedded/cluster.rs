@@ -40,11 +40,19 @@ cluster_name = 'concord'
 
 /// The major version that made the cluster, if there is one.
 pub(super) fn major_version(cluster: &Path) -> Option<u32> {
-    fs::read_to_string(cluster.join("PG_VERSION")).ok()?.trim().parse().ok()
+    fs::read_to_string(cluster.join("PG_VERSION"))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// Makes the cluster in the room. It appears under its name only when it is whole, so a crash half-way leaves none.
-pub(super) async fn create(room: &Room, binaries: &Binaries, password: &str) -> Result<(), EmbeddedError> {
+pub(super) async fn create(
+    room: &Room,
+    binaries: &Binaries,
+    password: &str,
+) -> Result<(), EmbeddedError> {
     let draft = room.dir.join("cluster.new");
     let secret = room.dir.join("password.new");
     let mut output = String::new();
@@ -61,19 +69,30 @@ pub(super) async fn create(room: &Room, binaries: &Binaries, password: &str) -> 
             None => {
                 include_settings(&draft)?;
                 let cluster = room.cluster();
-                return fs::rename(&draft, &cluster).map_err(EmbeddedError::file("create the folder", &cluster));
+                return fs::rename(&draft, &cluster)
+                    .map_err(EmbeddedError::file("create the folder", &cluster));
             }
             Some(problem) => output = problem,
         }
     }
-    Err(EmbeddedError::Init { dir: room.cluster(), output })
+    Err(EmbeddedError::Init {
+        dir: room.cluster(),
+        output,
+    })
 }
 
 /// UTF-8 rules for letters where the system has them: with plain `C`, `lower('É')` is `É`.
 fn locales(major: u32) -> Vec<&'static [&'static str]> {
     let mut locales: Vec<&[&str]> = vec![&["--locale=C.UTF-8"], &["--locale=C"]];
     if major >= 17 {
-        locales.insert(0, &["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]);
+        locales.insert(
+            0,
+            &[
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+                "--locale=C",
+            ],
+        );
     }
     locales
 }
@@ -93,15 +112,24 @@ async fn initdb(
         .arg(draft)
         .arg("--pwfile")
         .arg(secret)
-        .args(["--username", USER, "--encoding=UTF8", "--auth=scram-sha-256"])
+        .args([
+            "--username",
+            USER,
+            "--encoding=UTF8",
+            "--auth=scram-sha-256",
+        ])
         .args(locale)
         .stdin(Stdio::null())
         .output();
-    let answer = run.await.map_err(|source| EmbeddedError::Program { program, source })?;
+    let answer = run
+        .await
+        .map_err(|source| EmbeddedError::Program { program, source })?;
     if answer.status.success() {
         return Ok(None);
     }
-    Ok(Some(String::from_utf8_lossy(&answer.stderr).trim().to_owned()))
+    Ok(Some(
+        String::from_utf8_lossy(&answer.stderr).trim().to_owned(),
+    ))
 }
 
 /// A command that runs a server program as the room's account, deaf to the PostgreSQL variables of our own environment.
@@ -149,7 +177,9 @@ pub(super) fn configure(room: &Room, address: &Address) -> Result<(), EmbeddedEr
 /// The value of `unix_socket_directories` is a list, so an entry is quoted twice: as a name and as a string.
 fn quoted(dir: &Path) -> String {
     let name = dir.to_string_lossy().replace('"', "\"\"");
-    format!("\"{name}\"").replace('\\', "\\\\").replace('\'', "''")
+    format!("\"{name}\"")
+        .replace('\\', "\\\\")
+        .replace('\'', "''")
 }
 
 fn clear(dir: &Path) -> Result<(), EmbeddedError> {

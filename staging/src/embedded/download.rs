@@ -12,7 +12,9 @@ const VERSION: &str = "^17";
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// Downloads PostgreSQL below `into` and returns its folder of programs.
-pub(super) async fn server(into: &Path) -> Result<PathBuf, Box<dyn std::error::Error + Send + Sync>> {
+pub(super) async fn server(
+    into: &Path,
+) -> Result<PathBuf, Box<dyn std::error::Error + Send + Sync>> {
     tracing::info!("No PostgreSQL server was found on this machine; downloading one.");
     // `setup` makes a cluster of its own unless it believes to see one. Ours is made elsewhere, under
     // the right account, so an empty configuration file stands in for it.

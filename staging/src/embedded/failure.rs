@@ -52,7 +52,9 @@ pub enum EmbeddedError {
     },
 
     /// A file or folder of the embedded server could not be read or written.
-    #[error("Could not {attempt} {path}. Check that it exists, that its disk has room and that this account may write there.")]
+    #[error(
+        "Could not {attempt} {path}. Check that it exists, that its disk has room and that this account may write there."
+    )]
     File {
         /// What was attempted.
         attempt: &'static str,
@@ -64,7 +66,9 @@ pub enum EmbeddedError {
     },
 
     /// A program of PostgreSQL could not be started at all.
-    #[error("Could not run {program}. Check that the account of the database server may read and execute it.")]
+    #[error(
+        "Could not run {program}. Check that the account of the database server may read and execute it."
+    )]
     Program {
         /// The program.
         program: PathBuf,
@@ -81,7 +85,9 @@ pub enum EmbeddedError {
     NoAccount,
 
     /// `initdb` failed.
-    #[error("PostgreSQL could not create its database in {dir}. Correct what it says and run again: {output}")]
+    #[error(
+        "PostgreSQL could not create its database in {dir}. Correct what it says and run again: {output}"
+    )]
     Init {
         /// The cluster's folder.
         dir: PathBuf,
@@ -90,7 +96,9 @@ pub enum EmbeddedError {
     },
 
     /// The server ended during its start.
-    #[error("The embedded PostgreSQL server did not start. Correct what the end of {log} says and run again: {tail}")]
+    #[error(
+        "The embedded PostgreSQL server did not start. Correct what the end of {log} says and run again: {tail}"
+    )]
     Start {
         /// The server's log file.
         log: PathBuf,
@@ -111,7 +119,9 @@ pub enum EmbeddedError {
     },
 
     /// The server did not end in time.
-    #[error("The embedded PostgreSQL server in {dir} did not stop within {seconds} seconds. See server.log there and end it by hand.")]
+    #[error(
+        "The embedded PostgreSQL server in {dir} did not stop within {seconds} seconds. See server.log there and end it by hand."
+    )]
     Stop {
         /// The room of the embedded server.
         dir: PathBuf,
@@ -120,7 +130,9 @@ pub enum EmbeddedError {
     },
 
     /// The server answers, but its database could not be created.
-    #[error("The embedded PostgreSQL server runs, but the database `concord` could not be created in it. See server.log in {dir}.")]
+    #[error(
+        "The embedded PostgreSQL server runs, but the database `concord` could not be created in it. See server.log in {dir}."
+    )]
     Database {
         /// The room of the embedded server.
         dir: PathBuf,
@@ -137,7 +149,11 @@ impl EmbeddedError {
         path: impl Into<PathBuf>,
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::File { attempt, path, source }
+        move |source| Self::File {
+            attempt,
+            path,
+            source,
+        }
     }
 }
 

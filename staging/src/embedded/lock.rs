@@ -26,9 +26,7 @@ pub(super) fn try_exclusive(path: &Path) -> Result<Option<File>, EmbeddedError> 
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => {
-            Err(EmbeddedError::file("lock the file", path)(error))
-        }
+        Err(TryLockError::Error(error)) => Err(EmbeddedError::file("lock the file", path)(error)),
     }
 }
 

@@ -58,9 +58,16 @@ impl Postmaster {
         let port = lines.next()?.trim().parse().ok()?;
         let address = match lines.next()? {
             "" => Address::Loopback { port },
-            dir => Address::Socket { dir: PathBuf::from(dir), port },
+            dir => Address::Socket {
+                dir: PathBuf::from(dir),
+                port,
+            },
         };
-        Some(Self { pid, started, address })
+        Some(Self {
+            pid,
+            started,
+            address,
+        })
     }
 
     /// Asks for a fast shutdown: sessions are ended, everything is written.
@@ -86,13 +93,22 @@ pub(super) async fn ask(room: &Room, password: &str) -> Result<Option<Answer>, E
     };
     let options = postmaster.address.options(password, USER);
     match attempt(&options).await {
-        Ok(()) => Ok(Some(Answer { postmaster, options })),
+        Ok(()) => Ok(Some(Answer {
+            postmaster,
+            options,
+        })),
         Err(error) if is_missing_database(&error) => {
             let maintenance = postmaster.address.options(password, "postgres");
             create_database(&maintenance)
                 .await
-                .map_err(|source| EmbeddedError::Database { dir: room.dir.clone(), source })?;
-            Ok(Some(Answer { postmaster, options }))
+                .map_err(|source| EmbeddedError::Database {
+                    dir: room.dir.clone(),
+                    source,
+                })?;
+            Ok(Some(Answer {
+                postmaster,
+                options,
+            }))
         }
         Err(error) => {
             tracing::debug!(%error, "The embedded database server does not answer yet.");
@@ -103,17 +119,24 @@ pub(super) async fn ask(room: &Room, password: &str) -> Result<Option<Answer>, E
 
 async fn attempt(options: &PgConnectOptions) -> sqlx::Result<()> {
     let connected = tokio::time::timeout(PATIENCE, options.connect()).await;
-    connected.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await
+    connected
+        .map_err(|_| sqlx::Error::PoolTimedOut)??
+        .close()
+        .await
 }
 
 async fn create_database(maintenance: &PgConnectOptions) -> sqlx::Result<()> {
     let mut connection = maintenance.connect().await?;
-    sqlx::raw_sql("create database concord").execute(&mut connection).await?;
+    sqlx::raw_sql("create database concord")
+        .execute(&mut connection)
+        .await?;
     connection.close().await
 }
 
 fn is_missing_database(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("3D000"))
+    error
+        .as_database_error()
+        .is_some_and(|error| error.code().as_deref() == Some("3D000"))
 }
 
 #[cfg(test)]
@@ -124,9 +147,19 @@ mod tests {
     fn the_pid_file_tells_the_address() {
         let dir = tempfile::tempdir().expect("folder");
         let file = dir.path().join("postmaster.pid");
-        fs::write(&file, "71\n/d/cluster\n1790000000\n5432\n/d/socket\n\n  5432001   1\nready   \n").expect("file");
+        fs::write(
+            &file,
+            "71\n/d/cluster\n1790000000\n5432\n/d/socket\n\n  5432001   1\nready   \n",
+        )
+        .expect("file");
         let read = Postmaster::read(dir.path()).expect("a postmaster");
-        assert_eq!(read.address, Address::Socket { dir: "/d/socket".into(), port: 5432 });
+        assert_eq!(
+            read.address,
+            Address::Socket {
+                dir: "/d/socket".into(),
+                port: 5432
+            }
+        );
 
         fs::write(&file, "71\n/d/cluster\n1790000000\n40123\n\n127.0.0.1\n").expect("file");
         let read = Postmaster::read(dir.path()).expect("a postmaster");

@@ -26,7 +26,8 @@ impl Room {
     /// Opens the room of a data directory, and makes it if it is new. The place is chosen once:
     /// where it is not `<data_dir>/postgres`, the file `location` there names it for good.
     pub(super) fn open(data_dir: &Path) -> Result<Self, EmbeddedError> {
-        fs::create_dir_all(data_dir).map_err(EmbeddedError::file("create the data directory", data_dir))?;
+        fs::create_dir_all(data_dir)
+            .map_err(EmbeddedError::file("create the data directory", data_dir))?;
         let data_dir = data_dir
             .canonicalize()
             .map_err(EmbeddedError::file("find the data directory", data_dir))?;
@@ -79,8 +80,10 @@ impl Room {
         let Some(account) = self.account else {
             return Ok(());
         };
-        chown(path, Some(account.uid), Some(account.gid))
-            .map_err(EmbeddedError::file("give to the account of the database server", path))
+        chown(path, Some(account.uid), Some(account.gid)).map_err(EmbeddedError::file(
+            "give to the account of the database server",
+            path,
+        ))
     }
 
     /// The server's password, made up at the first call. Callers hold `start.lock`.
@@ -129,7 +132,8 @@ fn elsewhere(data_dir: &Path, home: &Path) -> Result<PathBuf, EmbeddedError> {
     folder(home, 0o700)?;
     let draft = home.join("location.new");
     write_private(&draft, &format!("{}\n", dir.display()))?;
-    fs::rename(&draft, home.join("location")).map_err(EmbeddedError::file("write", home.join("location")))?;
+    fs::rename(&draft, home.join("location"))
+        .map_err(EmbeddedError::file("write", home.join("location")))?;
     tracing::info!(
         place = %dir.display(),
         "The database server's account cannot reach the data directory, so the database is kept in another place."

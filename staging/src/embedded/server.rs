@@ -72,25 +72,38 @@ impl Drop for Embedded {
             let _start = lock::try_exclusive(&self.room.start_lock()).ok()??;
             let _users = lock::try_exclusive(&self.room.users_lock()).ok()??;
             let same = Postmaster::read(&self.room.cluster())? == self.answer.postmaster;
-            let runs = lock::try_exclusive(&self.room.server_lock()).ok()?.is_none();
+            let runs = lock::try_exclusive(&self.room.server_lock())
+                .ok()?
+                .is_none();
             (same && runs).then(|| self.answer.postmaster.interrupt())
         };
         let _asked = last();
     }
 }
 
-pub(super) async fn start_with(data_dir: &Path, places: &Places) -> Result<Embedded, EmbeddedError> {
+pub(super) async fn start_with(
+    data_dir: &Path,
+    places: &Places,
+) -> Result<Embedded, EmbeddedError> {
     let room = Room::open(data_dir)?;
     let _start = lock::exclusive(&room.start_lock()).await?;
     let password = room.password()?;
     let answer = join_or_launch(&room, &password, places).await?;
     let users = Some(lock::shared(&room.users_lock())?);
-    Ok(Embedded { room, answer, users })
+    Ok(Embedded {
+        room,
+        answer,
+        users,
+    })
 }
 
 /// Holds `start.lock`. Either a server answers, or its lock is free and we start one; in between (a server
 /// that starts, recovers or stops, or children that outlive their killed parent) we wait.
-async fn join_or_launch(room: &Room, password: &str, places: &Places) -> Result<Answer, EmbeddedError> {
+async fn join_or_launch(
+    room: &Room,
+    password: &str,
+    places: &Places,
+) -> Result<Answer, EmbeddedError> {
     let begin = Instant::now();
     loop {
         if let Some(answer) = postmaster::ask(room, password).await? {
@@ -101,13 +114,21 @@ async fn join_or_launch(room: &Room, password: &str, places: &Places) -> Result<
             return launch(room, password, places, free).await;
         }
         if begin.elapsed() > START_LIMIT {
-            return Err(EmbeddedError::Busy { dir: room.dir.clone(), seconds: START_LIMIT.as_secs() });
+            return Err(EmbeddedError::Busy {
+                dir: room.dir.clone(),
+                seconds: START_LIMIT.as_secs(),
+            });
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn launch(room: &Room, password: &str, places: &Places, free: File) -> Result<Answer, EmbeddedError> {
+async fn launch(
+    room: &Room,
+    password: &str,
+    places: &Places,
+    free: File,
+) -> Result<Answer, EmbeddedError> {
     let binaries = programs(room, places).await?;
     if cluster::major_version(&room.cluster()).is_none() {
         cluster::create(room, &binaries, password).await?;
@@ -116,7 +137,10 @@ async fn launch(room: &Room, password: &str, places: &Places, free: File) -> Res
     // PostgreSQL itself would believe it. Its own guard, the shared memory segment, stays in force.
     match fs::remove_file(room.cluster().join("postmaster.pid")) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(EmbeddedError::file("remove the stale pid file in", room.cluster())(error));
+            return Err(EmbeddedError::file(
+                "remove the stale pid file in",
+                room.cluster(),
+            )(error));
         }
         _ => {}
     }
@@ -126,11 +150,15 @@ async fn launch(room: &Room, password: &str, places: &Places, free: File) -> Res
         let last = attempts.next().is_none_or(|attempt| attempt == 5);
         let address = address(room)?;
         cluster::configure(room, &address)?;
-        let held = free.try_clone().map_err(EmbeddedError::file("share the lock", room.server_lock()))?;
+        let held = free
+            .try_clone()
+            .map_err(EmbeddedError::file("share the lock", room.server_lock()))?;
         let child = spawn(room, &binaries, held)?;
         match wait_until_ready(room, password, child).await {
             Err(EmbeddedError::Start { tail, .. })
-                if !last && matches!(address, Address::Loopback { .. }) && tail.contains("could not bind") => {}
+                if !last
+                    && matches!(address, Address::Loopback { .. })
+                    && tail.contains("could not bind") => {}
             outcome => return outcome,
         }
     }
@@ -139,8 +167,10 @@ async fn launch(room: &Room, password: &str, places: &Places, free: File) -> Res
 async fn programs(room: &Room, places: &Places) -> Result<Binaries, EmbeddedError> {
     let wanted = cluster::major_version(&room.cluster());
     if let Some(dir) = &places.chosen {
-        return binaries::examine(dir, wanted)
-            .map_err(|reason| EmbeddedError::ChosenBinaries { dir: dir.clone(), reason });
+        return binaries::examine(dir, wanted).map_err(|reason| EmbeddedError::ChosenBinaries {
+            dir: dir.clone(),
+            reason,
+        });
     }
     let downloads = room.dir.join("download");
     let mut places = places.clone();
@@ -150,14 +180,25 @@ async fn programs(room: &Room, places: &Places) -> Result<Binaries, EmbeddedErro
         Err(looked) => looked,
     };
     if let Some(major) = wanted {
-        return Err(EmbeddedError::OtherMajor { dir: room.cluster(), major, looked });
+        return Err(EmbeddedError::OtherMajor {
+            dir: room.cluster(),
+            major,
+            looked,
+        });
     }
     if !places.download {
-        return Err(EmbeddedError::NoBinaries { looked, download: None });
+        return Err(EmbeddedError::NoBinaries {
+            looked,
+            download: None,
+        });
     }
     match download::server(&downloads).await {
-        Ok(dir) => binaries::examine(&dir, None).map_err(|reason| EmbeddedError::ChosenBinaries { dir, reason }),
-        Err(problem) => Err(EmbeddedError::NoBinaries { looked, download: Some(problem) }),
+        Ok(dir) => binaries::examine(&dir, None)
+            .map_err(|reason| EmbeddedError::ChosenBinaries { dir, reason }),
+        Err(problem) => Err(EmbeddedError::NoBinaries {
+            looked,
+            download: Some(problem),
+        }),
     }
 }
 
@@ -166,7 +207,10 @@ fn address(room: &Room) -> Result<Address, EmbeddedError> {
     let dir = room.socket();
     let name = format!("/.s.PGSQL.{SOCKET_PORT}");
     if dir.as_os_str().as_bytes().len() + name.len() <= SOCKET_LIMIT {
-        return Ok(Address::Socket { dir, port: SOCKET_PORT });
+        return Ok(Address::Socket {
+            dir,
+            port: SOCKET_PORT,
+        });
     }
     let port = TcpListener::bind(("127.0.0.1", 0))
         .and_then(|listener| listener.local_addr())
@@ -180,7 +224,8 @@ fn address(room: &Room) -> Result<Address, EmbeddedError> {
 fn spawn(room: &Room, binaries: &Binaries, held: File) -> Result<Child, EmbeddedError> {
     let path = room.log();
     if fs::metadata(&path).is_ok_and(|log| log.len() > LOG_LIMIT) {
-        fs::rename(&path, room.dir.join("server.log.1")).map_err(EmbeddedError::file("rename", &path))?;
+        fs::rename(&path, room.dir.join("server.log.1"))
+            .map_err(EmbeddedError::file("rename", &path))?;
     }
     let log = OpenOptions::new()
         .create(true)
@@ -188,7 +233,9 @@ fn spawn(room: &Room, binaries: &Binaries, held: File) -> Result<Child, Embedded
         .mode(0o600)
         .open(&path)
         .map_err(EmbeddedError::file("write", &path))?;
-    let again = log.try_clone().map_err(EmbeddedError::file("write", &path))?;
+    let again = log
+        .try_clone()
+        .map_err(EmbeddedError::file("write", &path))?;
     let program = binaries.dir.join("postgres");
     cluster::program_of(room, &program)
         .arg("-D")
@@ -201,16 +248,28 @@ fn spawn(room: &Room, binaries: &Binaries, held: File) -> Result<Child, Embedded
         .map_err(|source| EmbeddedError::Program { program, source })
 }
 
-async fn wait_until_ready(room: &Room, password: &str, mut child: Child) -> Result<Answer, EmbeddedError> {
+async fn wait_until_ready(
+    room: &Room,
+    password: &str,
+    mut child: Child,
+) -> Result<Answer, EmbeddedError> {
     let begin = Instant::now();
     let outcome = loop {
         if let Ok(Some(_ended)) = child.try_wait() {
-            return Err(EmbeddedError::Start { log: room.log(), tail: tail(&room.log()) });
+            return Err(EmbeddedError::Start {
+                log: room.log(),
+                tail: tail(&room.log()),
+            });
         }
         match postmaster::ask(room, password).await {
             Ok(Some(answer)) => break Ok(answer),
             Ok(None) if begin.elapsed() < START_LIMIT => tokio::time::sleep(PAUSE).await,
-            Ok(None) => break Err(EmbeddedError::Busy { dir: room.dir.clone(), seconds: START_LIMIT.as_secs() }),
+            Ok(None) => {
+                break Err(EmbeddedError::Busy {
+                    dir: room.dir.clone(),
+                    seconds: START_LIMIT.as_secs(),
+                });
+            }
             Err(error) => break Err(error),
         }
     };
@@ -231,7 +290,10 @@ async fn shut_down(room: &Room) -> Result<(), EmbeddedError> {
             asked = true;
         }
         if begin.elapsed() > STOP_LIMIT {
-            return Err(EmbeddedError::Stop { dir: room.dir.clone(), seconds: STOP_LIMIT.as_secs() });
+            return Err(EmbeddedError::Stop {
+                dir: room.dir.clone(),
+                seconds: STOP_LIMIT.as_secs(),
+            });
         }
         tokio::time::sleep(PAUSE).await;
     }
