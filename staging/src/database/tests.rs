@@ -273,7 +273,7 @@ async fn pooler(data: &Path) -> (Pooler, PathBuf) {
         "this test needs PgBouncer: `apt-get install pgbouncer` or `brew install pgbouncer`",
     );
     let mut pooler = Pooler(child);
-    while !dir.join(".s.PGSQL.6432").exists() {
+    while std::os::unix::net::UnixStream::connect(dir.join(".s.PGSQL.6432")).is_err() {
         assert!(
             pooler.0.try_wait().expect("the pooler's state").is_none(),
             "the pooler ended"
