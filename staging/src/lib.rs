@@ -4,6 +4,9 @@
 //! Every statement runs inside a transaction and leaves no session state behind, so that poolers in
 //! transaction mode serve as well as a direct connection.
 
+pub mod database;
+pub mod embedded;
+
 mod canonical;
 mod leases;
 mod passes;
@@ -12,6 +15,7 @@ mod records;
 mod runs;
 
 pub use canonical::{Examined, examine};
+pub use database::MIGRATOR;
 pub use leases::{Holder, LEASE_SECONDS, Lease, check_lease, release_lease, renew_lease, take_lease, this_holder};
 pub use passes::{Pass, PassEnd, close_pass, forget_old_sightings, last_complete, mark_gone, open_pass};
 pub use problems::{Problem, ProblemKind, Report, open_problems, report_problems, resolve_problems};

@@ -1,0 +1,175 @@
+//! Opening the database.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+
+use super::failure::Target;
+use super::{MIGRATOR, OpenError, migrate_with, query_as};
+use crate::embedded::{self, Embedded, EmbeddedError};
+
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The database section of `concord.toml`.
+#[derive(Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// A PostgreSQL URL, with `sslmode` as libpq knows it. Without one, Concord starts its own server.
+    pub url: Option<String>,
+    /// A file with the certificates to trust beside the public ones, in PEM form.
+    pub root_certificate: Option<PathBuf>,
+    /// Where the embedded server keeps its files.
+    pub data_dir: PathBuf,
+    /// The most connections to hold at once.
+    pub max_connections: u32,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            url: None,
+            root_certificate: None,
+            data_dir: PathBuf::from("concord-data"),
+            max_connections: 10,
+        }
+    }
+}
+
+/// The URL holds a password, so it is not shown.
+impl fmt::Debug for DatabaseConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatabaseConfig")
+            .field("url", &self.url.as_ref().map(|_| "(hidden)"))
+            .field("root_certificate", &self.root_certificate)
+            .field("data_dir", &self.data_dir)
+            .field("max_connections", &self.max_connections)
+            .finish()
+    }
+}
+
+/// An open database at this binary's schema version.
+pub struct Database {
+    /// The connections. Every statement runs in a transaction (see the module's rule of poolers).
+    pub pool: PgPool,
+    /// Our share in the embedded server, if that is what runs.
+    pub embedded: Option<Embedded>,
+}
+
+impl Database {
+    /// Closes the connections, then stops the embedded server if nobody else uses it.
+    pub async fn close(self) -> Result<(), EmbeddedError> {
+        self.pool.close().await;
+        match self.embedded {
+            Some(embedded) => embedded.release().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Opens the configured database, or the embedded one, and migrates it.
+pub async fn open(config: &DatabaseConfig) -> Result<Database, OpenError> {
+    open_with(config, &MIGRATOR).await
+}
+
+pub(super) async fn open_with(
+    config: &DatabaseConfig,
+    migrator: &Migrator,
+) -> Result<Database, OpenError> {
+    let (options, embedded) = match &config.url {
+        Some(url) => (
+            PgConnectOptions::from_str(url).map_err(OpenError::Url)?,
+            None,
+        ),
+        None => {
+            let embedded = embedded::start(&config.data_dir).await?;
+            (embedded.options(), Some(embedded))
+        }
+    };
+    let options = match &config.root_certificate {
+        Some(file) => options.ssl_root_cert(file),
+        None => options,
+    };
+    // Poolers refuse parameters they do not know, and PostgreSQL's own default is as precise.
+    let options = options
+        .application_name("concord")
+        .statement_cache_capacity(0)
+        .extra_float_digits(None);
+    let opened = connect(options, config.max_connections, migrator).await;
+    match (opened, embedded) {
+        (Ok(pool), embedded) => Ok(Database { pool, embedded }),
+        (Err(error), embedded) => {
+            if let Some(embedded) = embedded
+                && let Err(error) = embedded.release().await
+            {
+                tracing::warn!(%error, "The embedded database server was not stopped.");
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn connect(
+    options: PgConnectOptions,
+    most: u32,
+    migrator: &Migrator,
+) -> Result<PgPool, OpenError> {
+    // One connection outside the pool first: the pool hides the cause behind its own time limit.
+    let place = place(&options);
+    match tokio::time::timeout(PATIENCE, version(&options)).await {
+        Ok(Ok((number, _))) if number / 10_000 >= 14 => {}
+        Ok(Ok((_, version))) => return Err(OpenError::TooOld { place, version }),
+        Ok(Err(source)) => {
+            let user = options.get_username().to_owned();
+            let database = options.get_database().unwrap_or(&user).to_owned();
+            return Err(Target {
+                place,
+                user,
+                database,
+            }
+            .sort(source));
+        }
+        Err(_elapsed) => {
+            return Err(OpenError::Silent {
+                place,
+                seconds: PATIENCE.as_secs(),
+            });
+        }
+    }
+    let pool = PgPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(Duration::from_secs(30))
+        .connect_lazy_with(options);
+    match migrate_with(migrator, &pool).await {
+        Ok(()) => Ok(pool),
+        Err(error) => {
+            pool.close().await;
+            Err(error)
+        }
+    }
+}
+
+async fn version(options: &PgConnectOptions) -> sqlx::Result<(i32, String)> {
+    let mut connection: PgConnection = options.connect().await?;
+    let mut tx = connection.begin().await?;
+    let version = query_as(
+        "select current_setting('server_version_num')::int, current_setting('server_version')",
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    tx.rollback().await?;
+    connection.close().await?;
+    Ok(version)
+}
+
+fn place(options: &PgConnectOptions) -> String {
+    match options.get_socket() {
+        Some(dir) => dir.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    }
+}
