@@ -1,5 +1,6 @@
 //! Decides what each staged record means for production. No network.
 
+pub mod contract;
 mod row;
 pub mod transforms;
 
