@@ -1,5 +1,7 @@
 //! Decides what each staged record means for production. No network.
 
+pub mod contract;
+pub mod mapping;
 mod row;
 pub mod transforms;
 

@@ -1,0 +1,72 @@
+//! A rule's condition: a jq expression on the row, true where the fault is present.
+
+use super::budget::STEPS;
+use super::payload;
+use super::program::{MappingError, Program, parsed};
+use crate::{Rejection, Row};
+use jaq_json::Val;
+use std::cell::Cell;
+
+/// A compiled condition on a row. Absent columns are null to it, as in jq.
+pub struct Predicate {
+    code: String,
+    program: Program,
+}
+
+impl Predicate {
+    /// Compiles the condition of the rule `code`, which stands on `line` of `file`.
+    pub fn compile(file: &str, line: usize, code: &str, jq: &str) -> Result<Self, MappingError> {
+        let program = parsed(jq)
+            .and_then(|term| Program::compile(term, jq))
+            .map_err(|fault| fault.into_error(file, line, code, jq))?;
+        Ok(Self {
+            code: code.to_owned(),
+            program,
+        })
+    }
+
+    /// Whether the condition holds; no output counts as false.
+    pub fn holds(&self, row: &Row) -> Result<bool, Rejection> {
+        let input = payload::object(row.0.iter().map(|(column, value)| (column.as_str(), value)));
+        let output = self
+            .program
+            .run(input, &Cell::new(STEPS))
+            .map_err(|rejection| rejection.at(&self.code))?;
+        Ok(output.is_some_and(|value| !matches!(value, Val::Null | Val::Bool(false))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn conditions_see_the_row() {
+        let cases = [
+            (".humidity > 100", json!({ "humidity": 120 }), Ok(true)),
+            (".humidity > 100", json!({ "humidity": 45.5 }), Ok(false)),
+            (".humidity > 100", json!({}), Ok(false)),
+            (
+                ".ends_at < .starts_at",
+                json!({ "starts_at": "2026-01-02", "ends_at": "2026-01-01" }),
+                Ok(true),
+            ),
+            ("empty", json!({}), Ok(false)),
+            ("null", json!({}), Ok(false)),
+            ("true, true", json!({}), Err("mapping_many_outputs")),
+            (".a.b", json!({ "a": 1 }), Err("mapping_failed")),
+            ("[repeat(1)]", json!({}), Err("mapping_too_costly")),
+        ];
+        for (jq, row, expected) in cases {
+            let predicate = Predicate::compile("module.yaml", 3, "a_fault", jq)
+                .unwrap_or_else(|error| panic!("{error}"));
+            let row: Row = serde_json::from_value(row).expect("a row");
+            assert_eq!(
+                predicate.holds(&row).map_err(|r| r.code),
+                expected.map_err(str::to_owned),
+                "{jq}"
+            );
+        }
+    }
+}
