@@ -1,7 +1,7 @@
 //! Decides what each staged record means for production. No network.
 
-mod row;
 pub mod local_day;
+mod row;
 pub mod transforms;
 
 pub use row::{Rejection, Row};

@@ -5,7 +5,8 @@ use crate::{Rejection, Row, local_day::local_day};
 use graphql_client::GraphQLQuery;
 use jiff::tz::TimeZone;
 use list_appointments::{
-    EventLocationType, EventStatus, EventType, ListAppointmentsAllEventsBatchedNodes as Node, SchedulerTravelMode,
+    EventLocationType, EventStatus, EventType, ListAppointmentsAllEventsBatchedNodes as Node,
+    SchedulerTravelMode,
 };
 use serde::Serialize;
 use validator::Validate;
@@ -16,11 +17,16 @@ use validator::Validate;
     query_path = "../fetcher/modules/gazelle/appointments/query.graphql",
     response_derives = "Clone"
 )]
+#[expect(dead_code, reason = "the derive reads the query of this name")]
 struct ListAppointments;
 
 #[derive(Serialize, Validate)]
 struct Appointment {
-    #[validate(length(min = 1, code = "id_empty", message = "The record has an empty id; report it to the source."))]
+    #[validate(length(
+        min = 1,
+        code = "id_empty",
+        message = "The record has an empty id; report it to the source."
+    ))]
     id: String,
     client_id: Option<String>,
     user_id: Option<String>,
@@ -82,10 +88,18 @@ pub(super) fn transform(payload: &str, zone: &TimeZone) -> Result<Row, Rejection
 
 fn appointment(node: Node, zone: &TimeZone) -> Appointment {
     let place = node.location.as_ref();
-    let pianos = payload::present(node.all_event_pianos.and_then(|connection| connection.nodes));
-    let is_tuning = pianos.as_ref().and_then(|list| list.iter().filter_map(|piano| piano.is_tuning).max());
-    let piano_ids: Option<Vec<String>> =
-        pianos.map(|list| list.into_iter().filter_map(|entry| entry.piano.map(|piano| piano.id)).collect());
+    let pianos = payload::present(
+        node.all_event_pianos
+            .and_then(|connection| connection.nodes),
+    );
+    let is_tuning = pianos
+        .as_ref()
+        .and_then(|list| list.iter().filter_map(|piano| piano.is_tuning).max());
+    let piano_ids: Option<Vec<String>> = pianos.map(|list| {
+        list.into_iter()
+            .filter_map(|entry| entry.piano.map(|piano| piano.id))
+            .collect()
+    });
     Appointment {
         id: node.id,
         client_id: node.client.map(|client| client.id),
@@ -108,7 +122,8 @@ fn appointment(node: Node, zone: &TimeZone) -> Appointment {
         confirmed_by_client: node.confirmed_by_client,
         confirmed_at: node.confirmed_at,
         location_type: place.and_then(|p| p.location_type.clone()),
-        street: place.and_then(|p| payload::full_name(&[p.street1.as_deref(), p.street2.as_deref()])),
+        street: place
+            .and_then(|p| payload::full_name(&[p.street1.as_deref(), p.street2.as_deref()])),
         municipality: place.and_then(|p| p.municipality.clone()),
         region: place.and_then(|p| p.region.clone()),
         postal_code: place.and_then(|p| p.postal_code.clone()),

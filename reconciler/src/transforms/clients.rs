@@ -12,11 +12,16 @@ use validator::Validate;
     schema_path = "../fetcher/modules/gazelle/schema.graphql",
     query_path = "../fetcher/modules/gazelle/clients/query.graphql"
 )]
+#[expect(dead_code, reason = "the derive reads the query of this name")]
 struct ListClients;
 
 #[derive(Serialize, Validate)]
 struct Client {
-    #[validate(length(min = 1, code = "id_empty", message = "The record has an empty id; report it to the source."))]
+    #[validate(length(
+        min = 1,
+        code = "id_empty",
+        message = "The record has an empty id; report it to the source."
+    ))]
     id: String,
     kind: Option<&'static str>,
     name: Option<String>,
@@ -51,22 +56,54 @@ struct Client {
 }
 
 const ORIGINS: &[Origin] = &[
-    ("kind", &["companyName", "defaultContact.firstName", "defaultContact.lastName"]),
-    ("name", &["companyName", "defaultContact.firstName", "defaultContact.lastName"]),
+    (
+        "kind",
+        &[
+            "companyName",
+            "defaultContact.firstName",
+            "defaultContact.lastName",
+        ],
+    ),
+    (
+        "name",
+        &[
+            "companyName",
+            "defaultContact.firstName",
+            "defaultContact.lastName",
+        ],
+    ),
     ("first_name", &["defaultContact.firstName"]),
     ("last_name", &["defaultContact.lastName"]),
     ("title", &["defaultContact.title"]),
     ("email", &["defaultContact.defaultEmail.email"]),
     ("phone", &["defaultContact.defaultPhone.phoneNumber"]),
-    ("phone_extension", &["defaultContact.defaultPhone.extension"]),
+    (
+        "phone_extension",
+        &["defaultContact.defaultPhone.extension"],
+    ),
     ("wants_email", &["defaultContact.wantsEmail"]),
     ("wants_phone", &["defaultContact.wantsPhone"]),
     ("wants_text", &["defaultContact.wantsText"]),
-    ("street", &["defaultContact.defaultLocation.street1", "defaultContact.defaultLocation.street2"]),
-    ("municipality", &["defaultContact.defaultLocation.municipality"]),
+    (
+        "street",
+        &[
+            "defaultContact.defaultLocation.street1",
+            "defaultContact.defaultLocation.street2",
+        ],
+    ),
+    (
+        "municipality",
+        &["defaultContact.defaultLocation.municipality"],
+    ),
     ("region", &["defaultContact.defaultLocation.region"]),
-    ("postal_code", &["defaultContact.defaultLocation.postalCode"]),
-    ("country_code", &["defaultContact.defaultLocation.countryCode"]),
+    (
+        "postal_code",
+        &["defaultContact.defaultLocation.postalCode"],
+    ),
+    (
+        "country_code",
+        &["defaultContact.defaultLocation.countryCode"],
+    ),
     ("locale", &["defaultClientLocalization.locale"]),
     ("technician_id", &["preferredTechnician.id"]),
     ("source_created_at", &["createdAt"]),
@@ -85,7 +122,8 @@ fn client(node: Node) -> Client {
     let phone = contact.and_then(|c| c.default_phone.as_ref());
     let place = contact.and_then(|c| c.default_location.as_ref());
     let company = payload::full_name(&[node.company_name.as_deref()]);
-    let person = contact.and_then(|c| payload::full_name(&[c.first_name.as_deref(), c.last_name.as_deref()]));
+    let person = contact
+        .and_then(|c| payload::full_name(&[c.first_name.as_deref(), c.last_name.as_deref()]));
     Client {
         kind: kind(company.is_some(), person.is_some()),
         name: company.or(person),
@@ -100,7 +138,8 @@ fn client(node: Node) -> Client {
         wants_email: contact.and_then(|c| c.wants_email),
         wants_phone: contact.and_then(|c| c.wants_phone),
         wants_text: contact.and_then(|c| c.wants_text),
-        street: place.and_then(|p| payload::full_name(&[p.street1.as_deref(), p.street2.as_deref()])),
+        street: place
+            .and_then(|p| payload::full_name(&[p.street1.as_deref(), p.street2.as_deref()])),
         municipality: place.and_then(|p| p.municipality.clone()),
         region: place.and_then(|p| p.region.clone()),
         postal_code: place.and_then(|p| p.postal_code.clone()),

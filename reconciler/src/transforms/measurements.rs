@@ -18,12 +18,17 @@ use validator::Validate;
     schema_path = "../fetcher/modules/gazelle/schema.graphql",
     query_path = "../fetcher/modules/gazelle/measurements/query.graphql"
 )]
+#[expect(dead_code, reason = "the derive reads the query of this name")]
 struct ListMeasurements;
 
 /// The ranges are those of `contract.yaml`; here they give the fault its name.
 #[derive(Serialize, Validate)]
 struct Measurement {
-    #[validate(length(min = 1, code = "id_empty", message = "The record has an empty id; report it to the source."))]
+    #[validate(length(
+        min = 1,
+        code = "id_empty",
+        message = "The record has an empty id; report it to the source."
+    ))]
     id: String,
     piano_id: Option<String>,
     taken_on: Option<CoreDate>,
@@ -78,14 +83,22 @@ pub(super) fn transform(payload: &str) -> Result<Row, Rejection> {
 /// stays absent.
 pub(super) fn from_timeline(payload: &str, zone: &TimeZone) -> Result<Option<Row>, Rejection> {
     let object = payload::object(payload)?;
-    if !object.get("type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("SERVICE_ENTRY_")) {
+    if !object
+        .get("type")
+        .and_then(Value::as_str)
+        .is_some_and(|kind| kind.starts_with("SERVICE_ENTRY_"))
+    {
         return Ok(None);
     }
     let node: timeline::Node = payload::node(&object)?;
     let (Some(piano), Some(occurred_at)) = (node.piano, node.occurred_at) else {
         return Ok(None);
     };
-    let text = [node.summary, node.comment].into_iter().flatten().collect::<Vec<_>>().join("\n");
+    let text = [node.summary, node.comment]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("\n");
     let readings = note_readings(&text);
     if readings == NoteReadings::default() {
         return Ok(None);

@@ -1,13 +1,13 @@
 //! From a record's payload to a row: the typed transforms, one file for each module that has one.
 
-mod users;
-mod clients;
-mod pianos;
-mod timeline;
-mod measurements;
 mod appointments;
+mod clients;
+mod measurements;
 mod note_readings;
 mod payload;
+mod pianos;
+mod timeline;
+mod users;
 
 use crate::{Rejection, Row};
 use jiff::tz::TimeZone;
@@ -53,7 +53,12 @@ impl Typed {
     }
 
     /// The row that a record of another module, `from`, holds for this one; `None` where it holds none.
-    pub fn derive(self, from: &str, payload: &str, zone: &TimeZone) -> Result<Option<Row>, Rejection> {
+    pub fn derive(
+        self,
+        from: &str,
+        payload: &str,
+        zone: &TimeZone,
+    ) -> Result<Option<Row>, Rejection> {
         match (self, from) {
             (Self::Measurements, "timeline") => measurements::from_timeline(payload, zone),
             _ => Ok(None),

@@ -52,12 +52,18 @@ pub(super) fn node<T: DeserializeOwned>(object: &Value) -> Result<T, Rejection> 
 ///
 /// A column comes from the payload path of its own name in camel case, or from the paths that `origins` lists for it.
 /// It stays absent unless **all** of them are in the payload; with an empty list it is always there.
-pub(super) fn row(entity: &(impl Serialize + Validate), object: &Value, origins: &[Origin]) -> Result<Row, Rejection> {
+pub(super) fn row(
+    entity: &(impl Serialize + Validate),
+    object: &Value,
+    origins: &[Origin],
+) -> Result<Row, Rejection> {
     let mut row = whole_row(entity)?;
-    row.0.retain(|column, _| match origins.iter().find(|(name, _)| name == column) {
-        Some((_, paths)) => paths.iter().all(|path| spoken(object, path)),
-        None => spoken(object, &camel_case(column)),
-    });
+    row.0.retain(
+        |column, _| match origins.iter().find(|(name, _)| name == column) {
+            Some((_, paths)) => paths.iter().all(|path| spoken(object, path)),
+            None => spoken(object, &camel_case(column)),
+        },
+    );
     Ok(row)
 }
 
@@ -75,7 +81,11 @@ pub(super) fn whole_row(entity: &(impl Serialize + Validate)) -> Result<Row, Rej
 
 /// Parts of a name that are there, joined by a blank; nothing where all are missing or blank.
 pub(super) fn full_name(parts: &[Option<&str>]) -> Option<String> {
-    let words: Vec<&str> = parts.iter().flatten().flat_map(|part| part.split_whitespace()).collect();
+    let words: Vec<&str> = parts
+        .iter()
+        .flatten()
+        .flat_map(|part| part.split_whitespace())
+        .collect();
     (!words.is_empty()).then(|| words.join(" "))
 }
 
@@ -123,10 +133,16 @@ fn rejection(errors: &ValidationErrors) -> Rejection {
         .min_by_key(|(column, _)| column.to_string());
     match fault {
         Some((column, fault)) => {
-            let why = fault.message.as_deref().unwrap_or("A value is outside what its column admits; correct it in the source.");
+            let why = fault
+                .message
+                .as_deref()
+                .unwrap_or("A value is outside what its column admits; correct it in the source.");
             Rejection::new(&fault.code, why).at(column.to_string())
         }
-        None => Rejection::new("invalid", "The record breaks a rule of its columns; correct it in the source."),
+        None => Rejection::new(
+            "invalid",
+            "The record breaks a rule of its columns; correct it in the source.",
+        ),
     }
 }
 
@@ -139,8 +155,17 @@ mod tests {
     fn absent_and_null_are_told_apart_at_every_depth() {
         let object = json!({"a": {"b": null, "c": ""}, "n": null, "l": []});
         for (path, expected) in [
-            ("a", true), ("a.b", true), ("a.b.x", true), ("a.c", true), ("a.x", false),
-            ("n", true), ("n.x.y", true), ("x", false), ("x.y", false), ("l", true), ("l.x", false),
+            ("a", true),
+            ("a.b", true),
+            ("a.b.x", true),
+            ("a.c", true),
+            ("a.x", false),
+            ("n", true),
+            ("n.x.y", true),
+            ("x", false),
+            ("x.y", false),
+            ("l", true),
+            ("l.x", false),
         ] {
             assert_eq!(spoken(&object, path), expected, "{path}");
         }
@@ -148,7 +173,11 @@ mod tests {
 
     #[test]
     fn column_names_become_field_names() {
-        for (column, field) in [("id", "id"), ("personal_notes", "personalNotes"), ("dampp_chaser_mfg_date", "damppChaserMfgDate")] {
+        for (column, field) in [
+            ("id", "id"),
+            ("personal_notes", "personalNotes"),
+            ("dampp_chaser_mfg_date", "damppChaserMfgDate"),
+        ] {
             assert_eq!(camel_case(column), field);
         }
     }

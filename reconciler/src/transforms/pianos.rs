@@ -12,11 +12,16 @@ use validator::Validate;
     schema_path = "../fetcher/modules/gazelle/schema.graphql",
     query_path = "../fetcher/modules/gazelle/pianos/query.graphql"
 )]
+#[expect(dead_code, reason = "the derive reads the query of this name")]
 struct ListPianos;
 
 #[derive(Serialize, Validate)]
 struct Piano {
-    #[validate(length(min = 1, code = "id_empty", message = "The record has an empty id; report it to the source."))]
+    #[validate(length(
+        min = 1,
+        code = "id_empty",
+        message = "The record has an empty id; report it to the source."
+    ))]
     id: String,
     client_id: Option<String>,
     make: Option<String>,

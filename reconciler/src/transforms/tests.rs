@@ -17,8 +17,14 @@ fn outcome(module: &str, path: &Path) -> Outcome {
     let typed = Typed::named(module).expect("a module with a typed transform");
     let zone = zone_named("America/Montreal").expect("a zone");
     let payload = fs::read_to_string(path).expect("a fixture");
-    let from_note = path.parent().is_some_and(|folder| folder.ends_with("notes"));
-    let result = if from_note { typed.derive("timeline", &payload, &zone) } else { typed.transform(&payload, &zone).map(Some) };
+    let from_note = path
+        .parent()
+        .is_some_and(|folder| folder.ends_with("notes"));
+    let result = if from_note {
+        typed.derive("timeline", &payload, &zone)
+    } else {
+        typed.transform(&payload, &zone).map(Some)
+    };
     match result {
         Ok(Some(row)) => Outcome::Row(row),
         Ok(None) => Outcome::Nothing,

@@ -16,12 +16,17 @@ pub(super) use list_timeline_entries::ListTimelineEntriesAllTimelineEntriesNodes
     schema_path = "../fetcher/modules/gazelle/schema.graphql",
     query_path = "../fetcher/modules/gazelle/timeline/query.graphql"
 )]
+#[expect(dead_code, reason = "the derive reads the query of this name")]
 struct ListTimelineEntries;
 
 /// Columns whose names begin with `_` serve matching and are not in the contract.
 #[derive(Serialize, Validate)]
 struct TimelineEntry {
-    #[validate(length(min = 1, code = "id_empty", message = "The record has an empty id; report it to the source."))]
+    #[validate(length(
+        min = 1,
+        code = "id_empty",
+        message = "The record has an empty id; report it to the source."
+    ))]
     id: String,
     client_id: Option<String>,
     piano_id: Option<String>,
@@ -91,7 +96,11 @@ fn id_prefix(id: &str) -> &str {
 /// A digest of the text without regard to which of the two fields holds it, to blanks and to composed accents.
 fn text_digest(summary: Option<&str>, comment: Option<&str>) -> String {
     let mut digest = Sha256::new();
-    for word in [summary, comment].into_iter().flatten().flat_map(str::split_whitespace) {
+    for word in [summary, comment]
+        .into_iter()
+        .flatten()
+        .flat_map(str::split_whitespace)
+    {
         digest.update(word.nfkc().collect::<String>());
         digest.update(" ");
     }
@@ -112,15 +121,27 @@ mod tests {
         ];
         let first = text_digest(same[0].0, same[0].1);
         for (summary, comment) in same {
-            assert_eq!(text_digest(summary, comment), first, "{summary:?} {comment:?}");
+            assert_eq!(
+                text_digest(summary, comment),
+                first,
+                "{summary:?} {comment:?}"
+            );
         }
         assert_ne!(text_digest(Some("Accordé à 442"), Some("très sec")), first);
-        assert_ne!(text_digest(Some("ab c"), None), text_digest(Some("a bc"), None));
+        assert_ne!(
+            text_digest(Some("ab c"), None),
+            text_digest(Some("a bc"), None)
+        );
     }
 
     #[test]
     fn the_prefix_ends_at_the_first_underscore() {
-        for (id, prefix) in [("tle_1a", "tle"), ("tme_2_b", "tme"), ("plain", ""), ("", "")] {
+        for (id, prefix) in [
+            ("tle_1a", "tle"),
+            ("tme_2_b", "tme"),
+            ("plain", ""),
+            ("", ""),
+        ] {
             assert_eq!(id_prefix(id), prefix);
         }
     }

@@ -12,11 +12,16 @@ use validator::Validate;
     schema_path = "../fetcher/modules/gazelle/schema.graphql",
     query_path = "../fetcher/modules/gazelle/users/query.graphql"
 )]
+#[expect(dead_code, reason = "the derive reads the query of this name")]
 struct ListUsers;
 
 #[derive(Serialize, Validate)]
 struct User {
-    #[validate(length(min = 1, code = "id_empty", message = "The record has an empty id; report it to the source."))]
+    #[validate(length(
+        min = 1,
+        code = "id_empty",
+        message = "The record has an empty id; report it to the source."
+    ))]
     id: String,
     name: Option<String>,
     first_name: Option<String>,
@@ -41,8 +46,9 @@ pub(super) fn transform(payload: &str) -> Result<Row, Rejection> {
     let object = payload::object(payload)?;
     let node: Node = payload::node(&object)?;
     let user = User {
-        name: payload::full_name(&[node.full_name.as_deref()])
-            .or_else(|| payload::full_name(&[node.first_name.as_deref(), node.last_name.as_deref()])),
+        name: payload::full_name(&[node.full_name.as_deref()]).or_else(|| {
+            payload::full_name(&[node.first_name.as_deref(), node.last_name.as_deref()])
+        }),
         id: node.id,
         first_name: node.first_name,
         last_name: node.last_name,
