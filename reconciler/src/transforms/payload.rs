@@ -38,10 +38,18 @@ pub(super) fn object(payload: &str) -> Result<Value, Rejection> {
 pub(super) fn node<T: DeserializeOwned>(object: &Value) -> Result<T, Rejection> {
     serde_path_to_error::deserialize(object).map_err(|error| {
         let path = error.path().to_string();
+        if let Some(field) = missing_field(error.inner()) {
+            let at = if path == "." { field } else { format!("{path}.{field}") };
+            return Rejection::new(
+                "field_missing",
+                format!("`{at}` is missing and nothing can be done without it; compare the record with the source's schema."),
+            )
+            .at(at);
+        }
         Rejection::new(
             "unexpected_type",
             format!(
-                "`{path}` is missing or is not of the type in schema.graphql; compare the record with the source's schema."
+                "`{path}` is not of the type in schema.graphql; compare the record with the source's schema."
             ),
         )
         .at(path)
@@ -108,6 +116,13 @@ fn spoken(object: &Value, path: &str) -> bool {
         }
     }
     true
+}
+
+/// The field whose absence the reader complains of; its name is ours, so it may be shown.
+fn missing_field(error: &serde_json::Error) -> Option<String> {
+    let text = error.to_string();
+    let (field, _) = text.strip_prefix("missing field `")?.split_once('`')?;
+    Some(field.to_owned())
 }
 
 fn camel_case(column: &str) -> String {
