@@ -2,6 +2,7 @@
 
 pub mod contract;
 pub mod mapping;
+pub mod local_day;
 mod row;
 pub mod transforms;
 

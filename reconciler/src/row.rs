@@ -36,7 +36,11 @@ pub struct Rejection {
 impl Rejection {
     /// A rejection named `code`, explained by `why`, of the record as a whole.
     pub fn new(code: &str, why: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), why: why.into(), at: None }
+        Self {
+            code: code.to_owned(),
+            why: why.into(),
+            at: None,
+        }
     }
 
     /// The same rejection, pinned to a column or payload path.
