@@ -8,6 +8,17 @@ use serde_json::value::RawValue;
 
 use crate::failure::{Found, Rest};
 
+/// Takes `data` whole.
+pub(crate) struct Whole;
+
+impl<'de> DeserializeSeed<'de> for Whole {
+    type Value = Option<Box<RawValue>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        serde::Deserialize::deserialize(deserializer)
+    }
+}
+
 /// Reads an object's key and answers which of the names it is; allocates nothing.
 pub(super) struct KeyAmong<'p>(pub &'p [&'p str]);
 
@@ -89,7 +100,7 @@ where
 }
 
 /// The raw value at a path of object keys; `None` where it is absent. Stops reading once found.
-pub(super) fn raw_at<'t>(text: &'t str, path: &[String]) -> Option<&'t str> {
+pub(crate) fn raw_at<'t>(text: &'t str, path: &[String]) -> Option<&'t str> {
     let [first, rest @ ..] = path else {
         return Some(text);
     };

@@ -7,6 +7,6 @@ mod position;
 mod slice;
 mod stream;
 
-pub(crate) use json::envelope;
+pub(crate) use json::{Whole, envelope, raw_at};
 pub use page::{Cursor, Hole, Page, Record, Selection};
 pub use stream::pages;

@@ -26,6 +26,10 @@ pub(super) struct Slice {
     pub more: Option<bool>,
     pub total: Option<u64>,
     pub bytes: usize,
+    /// Indices where null stood at the end of a path that goes on below the outermost list.
+    bare_nulls: Vec<usize>,
+    /// Whether an object stood there elsewhere in the page.
+    bare_objects: bool,
 }
 
 /// Reads a body along the module's paths. A body that is not UTF-8 is not JSON.
@@ -34,34 +38,32 @@ pub(super) fn slice<'a>(
     spec: &FetchSpec,
 ) -> Result<Found<'a, Slice>, serde_json::Error> {
     let text = std::str::from_utf8(body).map_err(serde_json::Error::custom)?;
-    let cut = Cut {
-        body,
-        spec,
-        single: false,
+    let read = |single| {
+        let cut = Cut { body, spec, single };
+        envelope(
+            text,
+            Connection {
+                cut,
+                path: spec.connection.segments(),
+            },
+        )
     };
-    match envelope(
-        text,
-        Connection {
-            cut,
-            path: spec.connection.segments(),
-        },
-    ) {
-        Err(fault) if fault.to_string().starts_with(SINGLE) => {
-            let cut = Cut {
-                body,
-                spec,
-                single: true,
-            };
-            envelope(
-                text,
-                Connection {
-                    cut,
-                    path: spec.connection.segments(),
-                },
-            )
-        }
-        outcome => outcome,
+    let mut found = match read(false) {
+        Err(fault) if fault.to_string().starts_with(SINGLE) => read(true)?,
+        outcome => outcome?,
+    };
+    // Below the outermost list, a null may be a record that failed, or the empty form of a list of records.
+    if let Some(slice) = &mut found.data
+        && (slice.bare_objects
+            || spec
+                .nodes
+                .segments()
+                .last()
+                .is_some_and(|name| name == "node"))
+    {
+        slice.nulls.append(&mut slice.bare_nulls);
     }
+    Ok(found)
 }
 
 /// Said when a single object stands where a list was expected; the body is then read again as one record.
@@ -94,6 +96,7 @@ impl<'de> DeserializeSeed<'de> for Connection<'_> {
                 cut: self.cut,
                 path: nodes,
                 index: None,
+                below: false,
                 slice: &mut slice,
             }
             .deserialize(deserializer)?;
@@ -167,6 +170,7 @@ fn read_connection<'de, A: MapAccess<'de>>(
             cut,
             path: &nodes[1..],
             index: None,
+            below: false,
             slice: &mut slice,
         };
         match key {
@@ -204,6 +208,8 @@ struct Nodes<'c, 's> {
     path: &'c [String],
     /// The index in the outermost list, once inside it.
     index: Option<usize>,
+    /// Whether a key was followed below that list.
+    below: bool,
     slice: &'s mut Slice,
 }
 
@@ -213,14 +219,15 @@ impl<'de> DeserializeSeed<'de> for Nodes<'_, '_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
         if self.path.is_empty() && (self.index.is_some() || self.cut.single) {
             let raw: &'de RawValue = serde::Deserialize::deserialize(deserializer)?;
+            let index = self.index.unwrap_or(0);
             self.slice.outer += usize::from(self.index.is_none());
-            leaf(
-                self.cut.body,
-                raw.get(),
-                self.index.unwrap_or(0),
-                self.slice,
-            )
-            .map_err(D::Error::custom)?;
+            match raw.get() {
+                "null" if self.below => self.slice.bare_nulls.push(index),
+                text => {
+                    self.slice.bare_objects |= self.below && text.starts_with('{');
+                    leaf(self.cut.body, text, index, self.slice).map_err(D::Error::custom)?;
+                }
+            }
             return Ok(true);
         }
         deserializer.deserialize_any(self)
@@ -248,6 +255,7 @@ impl<'de> Visitor<'de> for Nodes<'_, '_> {
                 cut: self.cut,
                 path: self.path,
                 index: Some(index),
+                below: self.below,
                 slice: self.slice,
             };
             if list.next_element_seed(below)?.is_none() {
@@ -270,6 +278,7 @@ impl<'de> Visitor<'de> for Nodes<'_, '_> {
                         cut: self.cut,
                         path: rest,
                         index: self.index,
+                        below: self.index.is_some(),
                         slice: self.slice,
                     })?;
                 }

@@ -1,9 +1,68 @@
 //! Asks a source for its schema.
-use super::sdl::Sdl;
-use crate::failure::FetchError;
-use crate::source::Source;
 
-/// Asks a source for its schema.
-pub async fn introspect(_source: &Source) -> Result<Sdl, FetchError> {
-    Ok(Sdl(String::new()))
+use serde_json::Map;
+use serde_json::value::RawValue;
+
+use super::sdl::{Described, Sdl};
+use crate::failure::{Attempt, FetchError};
+use crate::pages::{Whole, envelope, raw_at};
+use crate::source::{Question, Source};
+
+/// Only what every server of the 2018 specification knows.
+const QUERY: &str = r"query Introspection {
+  __schema {
+    queryType { name }
+    mutationType { name }
+    subscriptionType { name }
+    types {
+      kind name description
+      fields(includeDeprecated: true) { name description args { ...Input } type { ...Of } isDeprecated }
+      inputFields { ...Input }
+      interfaces { name }
+      enumValues(includeDeprecated: true) { name description isDeprecated }
+      possibleTypes { name }
+    }
+    directives { name locations args { ...Input } }
+  }
+}
+fragment Input on __InputValue { name description type { ...Of } defaultValue }
+fragment Of on __Type {
+  kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType {
+  kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }
+}";
+
+/// Asks a source for its schema and writes it as SDL.
+pub async fn introspect(source: &Source) -> Result<Sdl, FetchError> {
+    let question = Question {
+        what: "its schema".to_owned(),
+        query: QUERY.into(),
+        variables: Map::new(),
+        cursor: None,
+    };
+    let answer = source
+        .ask(&question, |body| {
+            let text = std::str::from_utf8(body).map_err(serde::de::Error::custom)?;
+            envelope(text, Whole)
+        })
+        .await?;
+    let data = answer
+        .data
+        .as_deref()
+        .map(RawValue::get)
+        .unwrap_or_default();
+    let described = raw_at(data, &["__schema".to_owned()])
+        .and_then(|raw| serde_json::from_str::<Described>(raw).ok());
+    match described {
+        Some(described) => Ok(described.to_sdl()),
+        None => Err(FetchError::Shape {
+            attempt: Attempt {
+                source: source.name().to_owned(),
+                what: question.what,
+                tries: 1,
+            },
+            problem:
+                "the answer holds no `__schema`; the source may have introspection switched off"
+                    .to_owned(),
+        }),
+    }
 }

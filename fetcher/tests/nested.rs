@@ -1,0 +1,95 @@
+//! Nested connections are followed to their end and stitched into the record.
+
+use fetcher::FetchError;
+use serde_json::{Value, json};
+
+use crate::source::{Asked, Scripted, module, read};
+
+const QUERY: &str = "query Q($after: String) { all(after: $after) {
+  nodes { id contacts(first: 2) { nodes { id emails(first: 1) { edges { node } pageInfo { hasNextPage endCursor } } } pageInfo { hasNextPage endCursor } } }
+  pageInfo { hasNextPage endCursor } } }";
+const CONTACTS: &str = "query C($id: ID!, $after: String) { client(id: $id) { contacts(after: $after) {
+  nodes { id emails(first: 1) { edges { node } pageInfo { hasNextPage endCursor } } } pageInfo { hasNextPage endCursor } } } }";
+const EMAILS: &str = "query E($contact: ID!, $client: ID!, $after: String) { contact(id: $contact, client: $client) { emails(after: $after) {
+  edges { node } pageInfo { hasNextPage endCursor } } } }";
+const FETCH: &str = "  connection: all
+  nested:
+    - { at: contacts, query: contacts.graphql, connection: client.contacts, variables: { id: .id } }
+    - { at: contacts.nodes.emails, query: emails.graphql, connection: contact.emails, variables: { contact: .contacts.nodes.id, client: .id } }
+";
+
+/// A page of a connection over `count` things.
+fn part(start: u64, size: u64, count: u64, key: &str, thing: impl Fn(u64) -> Value) -> Value {
+    let end = (start + size).min(count);
+    json!({ key: (start..end).map(thing).collect::<Vec<_>>(),
+        "pageInfo": { "hasNextPage": end < count, "endCursor": end.to_string() } })
+}
+
+fn contacts(client: &str, start: u64) -> Value {
+    let client = client.to_owned();
+    part(start, 2, 5, "nodes", move |n| {
+        let id = format!("{client}/{n}");
+        let emails = emails(&id, 0);
+        json!({ "id": id, "emails": emails })
+    })
+}
+
+fn emails(contact: &str, start: u64) -> Value {
+    part(start, 1, 3, "edges", |n| json!({ "node": format!("{contact}/{n}") }))
+}
+
+fn answer(asked: &Asked) -> axum::Json<Value> {
+    let query = asked.body["query"].as_str().unwrap();
+    let text = |name: &str| asked.variable(name).as_str().unwrap().to_owned();
+    let after = asked.variable("after").as_str().map_or(0, |after| after.parse().unwrap());
+    axum::Json(if query.starts_with("query C") {
+        json!({ "data": { "client": { "contacts": contacts(&text("id"), after) } } })
+    } else if query.starts_with("query E") {
+        assert!(text("contact").starts_with(&format!("{}/", text("client"))));
+        json!({ "data": { "contact": { "emails": emails(&text("contact"), after) } } })
+    } else {
+        json!({ "data": { "all": part(0, 9, 3, "nodes", |n| {
+            let id = format!("cli_{n}");
+            json!({ "id": id, "contacts": contacts(&format!("cli_{n}"), 0), "kept": 1.50 })
+        }) } })
+    })
+}
+
+#[tokio::test]
+async fn nested_connections_and_those_within_them_are_complete() {
+    let server = Scripted::start(answer).await;
+    let module = module(FETCH, QUERY, &[("contacts.graphql", CONTACTS), ("emails.graphql", EMAILS)]);
+    let (pages, failure) = read(&server.open(), &module).await;
+    assert!(failure.is_none(), "{failure:?}");
+    assert_eq!(pages[0].records.len(), 3);
+    for record in &pages[0].records {
+        let value: Value = serde_json::from_slice(&record.json).unwrap();
+        let contacts = value["contacts"]["nodes"].as_array().unwrap();
+        let ids: Vec<_> = contacts.iter().map(|contact| contact["id"].as_str().unwrap()).collect();
+        let expected: Vec<_> = (0..5).map(|n| format!("{}/{n}", record.source_id)).collect();
+        assert_eq!(ids, expected);
+        assert_eq!(value["contacts"]["pageInfo"]["hasNextPage"], false);
+        for contact in contacts {
+            assert_eq!(contact["emails"]["edges"].as_array().unwrap().len(), 3);
+        }
+    }
+    // Per client: two further pages of contacts, and two further pages of e-mails for each of five.
+    assert_eq!(server.asked().len(), 1 + 3 * (2 + 5 * 2));
+}
+
+#[tokio::test]
+async fn a_nested_loop_is_named() {
+    let server = Scripted::start(|asked: &Asked| {
+        let mut json = answer(asked).0;
+        if asked.body["query"].as_str().unwrap().starts_with("query C") {
+            json["data"]["client"]["contacts"]["pageInfo"] = json!({ "hasNextPage": true, "endCursor": "2" });
+        }
+        axum::Json(json)
+    })
+    .await;
+    let module = module(FETCH, QUERY, &[("contacts.graphql", CONTACTS), ("emails.graphql", EMAILS)]);
+    let (_, failure) = read(&server.open(), &module).await;
+    let failure = failure.unwrap();
+    assert!(matches!(failure, FetchError::Loop { .. }), "{failure:?}");
+    assert!(failure.to_string().contains("the rest of `contacts` in clients cli_"), "{failure}");
+}
