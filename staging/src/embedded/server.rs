@@ -131,7 +131,7 @@ async fn launch(
 ) -> Result<Answer, EmbeddedError> {
     let binaries = programs(room, places).await?;
     if cluster::major_version(&room.cluster()).is_none() {
-        cluster::create(room, &binaries, password).await?;
+        cluster::create(room, &binaries, password, &free).await?;
     }
     // Nobody holds the server's lock, so a pid file that is left over is stale, whatever process bears its number now.
     // PostgreSQL itself would believe it. Its own guard, the shared memory segment, stays in force.
