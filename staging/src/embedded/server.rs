@@ -133,17 +133,7 @@ async fn launch(
     if cluster::major_version(&room.cluster()).is_none() {
         cluster::create(room, &binaries, password, &free).await?;
     }
-    // Nobody holds the server's lock, so a pid file that is left over is stale, whatever process bears its number now.
-    // PostgreSQL itself would believe it. Its own guard, the shared memory segment, stays in force.
-    match fs::remove_file(room.cluster().join("postmaster.pid")) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(EmbeddedError::file(
-                "remove the stale pid file in",
-                room.cluster(),
-            )(error));
-        }
-        _ => {}
-    }
+    remove_stale_files(room)?;
     // A loopback port found free can be taken by another program before the server binds it.
     let mut attempts = 1..=5;
     loop {
@@ -162,6 +152,27 @@ async fn launch(
             outcome => return outcome,
         }
     }
+}
+
+/// Nobody holds the server's lock, so files that claim a server are stale, whatever process (a recycled pid,
+/// a zombie) bears the number in them. PostgreSQL would believe the number; its own last guard, the shared
+/// memory segment, stays in force.
+fn remove_stale_files(room: &Room) -> Result<(), EmbeddedError> {
+    let socket = room.socket().join(format!(".s.PGSQL.{SOCKET_PORT}"));
+    let files = [
+        room.cluster().join("postmaster.pid"),
+        socket.with_extension(format!("{SOCKET_PORT}.lock")),
+        socket,
+    ];
+    for file in files {
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(EmbeddedError::file("remove the stale file", file)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 async fn programs(room: &Room, places: &Places) -> Result<Binaries, EmbeddedError> {
