@@ -1,5 +1,8 @@
 //! Why a database could not be opened, as sentences that never hold the password.
 
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+
 use crate::embedded::EmbeddedError;
 
 /// Why the database could not be opened or brought up to date.
@@ -15,6 +18,16 @@ pub enum OpenError {
         "The database URL cannot be read. Write it as postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full, with special characters of the password percent-encoded."
     )]
     Url(#[source] sqlx::Error),
+
+    /// The file of trusted certificates cannot be read.
+    #[error("The certificates in {} could not be read. Correct `root_certificate`, or remove it if a public authority signed the server's certificate.", path.display())]
+    Certificate {
+        /// The file named by the configuration.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
 
     /// Nobody answers at the address.
     #[error(
@@ -204,6 +217,10 @@ impl Target {
             database,
         } = self;
         let (code, words) = match &source {
+            // rustls reports a certificate that it does not trust as invalid data.
+            sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
+                return OpenError::Tls { place, source };
+            }
             sqlx::Error::Io(_) => return OpenError::Unreachable { place, source },
             sqlx::Error::Tls(_) => return OpenError::Tls { place, source },
             sqlx::Error::Database(error) => (
@@ -248,6 +265,33 @@ impl Target {
             }
         } else {
             OpenError::Connect { place, source }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_no_matter_of_reachability() {
+        let target = || Target {
+            place: "db.example:5432".to_owned(),
+            user: "app".to_owned(),
+            database: "app".to_owned(),
+        };
+        for (kind, tls) in [
+            (ErrorKind::InvalidData, true),
+            (ErrorKind::ConnectionRefused, false),
+            (ErrorKind::UnexpectedEof, false),
+        ] {
+            let sorted = target().sort(sqlx::Error::Io(kind.into()));
+            assert_eq!(matches!(sorted, OpenError::Tls { .. }), tls, "{kind}");
+            assert_eq!(
+                matches!(sorted, OpenError::Unreachable { .. }),
+                !tls,
+                "{kind}"
+            );
         }
     }
 }

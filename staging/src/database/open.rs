@@ -82,18 +82,11 @@ pub(super) async fn open_with(
     migrator: &Migrator,
 ) -> Result<Database, OpenError> {
     let (options, embedded) = match &config.url {
-        Some(url) => (
-            PgConnectOptions::from_str(url).map_err(OpenError::Url)?,
-            None,
-        ),
+        Some(url) => (configured(url, config)?, None),
         None => {
             let embedded = embedded::start(&config.data_dir).await?;
             (embedded.options(), Some(embedded))
         }
-    };
-    let options = match &config.root_certificate {
-        Some(file) => options.ssl_root_cert(file),
-        None => options,
     };
     // Poolers refuse parameters they do not know, and PostgreSQL's own default is as precise.
     let options = options
@@ -112,6 +105,18 @@ pub(super) async fn open_with(
             Err(error)
         }
     }
+}
+
+fn configured(url: &str, config: &DatabaseConfig) -> Result<PgConnectOptions, OpenError> {
+    let options = PgConnectOptions::from_str(url).map_err(OpenError::Url)?;
+    let Some(path) = &config.root_certificate else {
+        return Ok(options);
+    };
+    let pem = std::fs::read(path).map_err(|source| OpenError::Certificate {
+        path: path.clone(),
+        source,
+    })?;
+    Ok(options.ssl_root_cert_from_pem(pem))
 }
 
 async fn connect(

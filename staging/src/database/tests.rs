@@ -219,6 +219,16 @@ async fn failures_to_open_say_what_to_do_and_never_the_password() {
             .replace(data_dir.to_str().expect("a path"), "DATA");
         insta::assert_snapshot!(label, text);
     }
+    let config = DatabaseConfig {
+        url: Some(url(data_dir, "concord", &secret, "", "concord", "")),
+        root_certificate: Some("absent/authority.pem".into()),
+        ..DatabaseConfig::default()
+    };
+    let error = open_with(&config, &migrator(&[]).await)
+        .await
+        .map(|_| ())
+        .expect_err("a refusal");
+    insta::assert_snapshot!("absent_certificate", error);
     database.close().await.expect("a close");
 }
 

@@ -1,8 +1,7 @@
 //! Making a cluster with `initdb`, and its settings.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use tokio::process::Command;
 
@@ -48,10 +47,12 @@ pub(super) fn major_version(cluster: &Path) -> Option<u32> {
 }
 
 /// Makes the cluster in the room. It appears under its name only when it is whole, so a crash half-way leaves none.
+/// `initdb` inherits the server's lock: it outlives us if we are killed, and nobody may start another beside it.
 pub(super) async fn create(
     room: &Room,
     binaries: &Binaries,
     password: &str,
+    free: &File,
 ) -> Result<(), EmbeddedError> {
     let draft = room.dir.join("cluster.new");
     let secret = room.dir.join("password.new");
@@ -63,7 +64,10 @@ pub(super) async fn create(
         room.give(&draft)?;
         write_private(&secret, password)?;
         room.give(&secret)?;
-        let made = initdb(room, binaries, &draft, &secret, locale).await;
+        let held = free
+            .try_clone()
+            .map_err(EmbeddedError::file("share the lock", room.server_lock()))?;
+        let made = initdb(room, binaries, [&draft, &secret], held, locale).await;
         fs::remove_file(&secret).map_err(EmbeddedError::file("remove", &secret))?;
         match made? {
             None => {
@@ -101,8 +105,8 @@ fn locales(major: u32) -> Vec<&'static [&'static str]> {
 async fn initdb(
     room: &Room,
     binaries: &Binaries,
-    draft: &Path,
-    secret: &Path,
+    [draft, secret]: [&Path; 2],
+    held: File,
     locale: &[&str],
 ) -> Result<Option<String>, EmbeddedError> {
     let program = binaries.dir.join("initdb");
@@ -119,7 +123,7 @@ async fn initdb(
             "--auth=scram-sha-256",
         ])
         .args(locale)
-        .stdin(Stdio::null())
+        .stdin(held)
         .output();
     let answer = run
         .await

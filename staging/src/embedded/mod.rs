@@ -13,6 +13,7 @@ mod binaries;
 mod cluster;
 mod download;
 mod failure;
+mod launch;
 mod lock;
 mod postmaster;
 mod room;

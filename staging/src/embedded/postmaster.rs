@@ -45,6 +45,8 @@ pub(super) struct Postmaster {
     pid: i32,
     started: String,
     address: Address,
+    /// The server says that it takes no connections yet; asking would only fill its log.
+    starting: bool,
 }
 
 impl Postmaster {
@@ -63,10 +65,12 @@ impl Postmaster {
                 port,
             },
         };
+        let starting = lines.nth(2).is_none_or(|state| state.trim() == "starting");
         Some(Self {
             pid,
             started,
             address,
+            starting,
         })
     }
 
@@ -91,6 +95,9 @@ pub(super) async fn ask(room: &Room, password: &str) -> Result<Option<Answer>, E
     let Some(postmaster) = Postmaster::read(&room.cluster()) else {
         return Ok(None);
     };
+    if postmaster.starting {
+        return Ok(None);
+    }
     let options = postmaster.address.options(password, USER);
     match attempt(&options).await {
         Ok(()) => Ok(Some(Answer {
@@ -161,7 +168,11 @@ mod tests {
             }
         );
 
-        fs::write(&file, "71\n/d/cluster\n1790000000\n40123\n\n127.0.0.1\n").expect("file");
+        fs::write(
+            &file,
+            "71\n/d/cluster\n1790000000\n40123\n\n127.0.0.1\n 9 9\nstarting\n",
+        )
+        .expect("file");
         let read = Postmaster::read(dir.path()).expect("a postmaster");
         assert_eq!(read.address, Address::Loopback { port: 40123 });
 

@@ -175,13 +175,14 @@ async fn a_killed_server_is_recovered_and_a_stale_pid_file_harms_nobody() {
     sql(&again, "insert into kept values (2)").await;
     signal(pid(&cluster), Signal::KILL);
     let mut bystander = bystander(&again);
-    let stale = fs::read_to_string(cluster.join("postmaster.pid")).expect("a pid file");
-    let (_, rest) = stale.split_once('\n').expect("lines");
-    fs::write(
+    for file in [
         cluster.join("postmaster.pid"),
-        format!("{}\n{rest}", bystander.id()),
-    )
-    .expect("a stale pid file");
+        again.room().socket().join(".s.PGSQL.5432.lock"),
+    ] {
+        let stale = fs::read_to_string(&file).expect("a file of the killed server");
+        let (_, rest) = stale.split_once('\n').expect("lines");
+        fs::write(&file, format!("{}\n{rest}", bystander.id())).expect("a stale file");
+    }
     again.release().await.expect("a release");
     server
         .release()
