@@ -110,7 +110,7 @@ pub(super) fn fenced<'s>(term: Node<'s>, author: Author) -> Node<'s> {
 }
 
 /// A definition whose body counts, and counts each turn where it calls itself.
-pub(super) fn fenced_definition<'s>(def: Def<&'s str>, author: Author) -> Def<&'s str> {
+pub(super) fn fenced_definition(def: Def<&str>, author: Author) -> Def<&str> {
     let recursive = calls_itself(&def);
     let body = fenced(def.body, author);
     let body = if recursive {

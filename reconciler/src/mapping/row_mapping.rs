@@ -362,4 +362,14 @@ mod tests {
         shared::<Mapping>();
         shared::<crate::mapping::Predicate>();
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_payload_and_no_expression_panics(jq in "[.a-c\\[\\]\\(\\)|,:/+*\"{}$ 0-9-]{0,24}", payload in "[{}\\[\\]\",:abc0-9\\\\ud-]{0,24}") {
+            if let Ok(mapping) = mapping(&jq) {
+                let _ = mapping.apply(r#"{"a":{"b":[1,{"c":"x"}]},"b":2.5}"#);
+                let _ = mapping.apply(&payload);
+            }
+        }
+    }
 }
