@@ -178,7 +178,7 @@ fn date(value: &Value) -> Result<Value, Rejection> {
     if let Some(day) = instant::day(text) {
         return Ok(Value::String(day.to_string()));
     }
-    if matches!(instant::instant(text), Ok(_)) {
+    if instant::instant(text).is_ok() {
         return Err(Rejection::new(
             "date_from_instant",
             "An instant is a day only in a zone. Use timestamptz in the contract, or name the day in the mapping.",

@@ -1,9 +1,9 @@
 //! Reads a contract: one table, its columns and what they promise.
 
 use super::column::{Column, LogicalType, PhysicalType};
-use super::position::{Place, position_of};
+use super::node::{Fault, Node};
 use super::{quality, vocabulary};
-use serde_norway::{Mapping, Value};
+use serde_norway::Value;
 
 /// The columns the engine adds to every production table; a contract may not name them.
 pub const AUDIT_COLUMNS: [&str; 6] = [
@@ -113,136 +113,6 @@ impl Contract {
     /// The column of that name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
-    }
-}
-
-/// A fault before it is known on which line it stands.
-pub(super) struct Fault {
-    path: Vec<Place>,
-    at: Option<(usize, usize)>,
-    problem: String,
-    remedy: String,
-}
-
-impl Fault {
-    fn into_error(self, file: &str, text: &str) -> ContractError {
-        let (line, column) = self.at.unwrap_or_else(|| position_of(text, &self.path));
-        ContractError {
-            file: file.to_owned(),
-            line,
-            column,
-            problem: self.problem,
-            remedy: self.remedy,
-        }
-    }
-}
-
-/// A value of the document with the way to it.
-#[derive(Clone)]
-pub(super) struct Node<'v> {
-    pub(super) value: &'v Value,
-    path: Vec<Place>,
-}
-
-impl<'v> Node<'v> {
-    pub(super) fn fault(&self, problem: impl Into<String>, remedy: impl Into<String>) -> Fault {
-        Fault {
-            path: self.path.clone(),
-            at: None,
-            problem: problem.into(),
-            remedy: remedy.into(),
-        }
-    }
-
-    /// The value of a key; a key whose value is null counts as not written.
-    pub(super) fn get(&self, key: &str) -> Option<Node<'v>> {
-        let value = self
-            .value
-            .as_mapping()?
-            .get(key)
-            .filter(|value| !value.is_null())?;
-        Some(Node {
-            value,
-            path: [self.path.as_slice(), &[Place::Key(key.to_owned())]].concat(),
-        })
-    }
-
-    pub(super) fn mapping(&self, what: &str, keys: &[&str]) -> Result<&'v Mapping, Fault> {
-        let Some(mapping) = self.value.as_mapping() else {
-            return Err(self.fault(
-                format!("{what} is not a mapping."),
-                "Write it as `key: value` lines.",
-            ));
-        };
-        for key in mapping.keys() {
-            let word = key
-                .as_str()
-                .map_or_else(|| format!("{key:?}"), str::to_owned);
-            if !keys.contains(&word.as_str()) {
-                let mut path = self.path.clone();
-                path.push(Place::Key(word.clone()));
-                let remedy = match vocabulary::nearest(&word, keys) {
-                    Some(near) => format!(
-                        "Write `{near}` if that is meant, else put it below `customProperties`."
-                    ),
-                    None => "Remove it, or put it below `customProperties`.".to_owned(),
-                };
-                let problem =
-                    format!("`{word}` is not a key of {what} in the Open Data Contract Standard.");
-                return Err(Fault {
-                    path,
-                    at: None,
-                    problem,
-                    remedy,
-                });
-            }
-        }
-        Ok(mapping)
-    }
-
-    pub(super) fn items(&self, what: &str) -> Result<Vec<Node<'v>>, Fault> {
-        let Some(items) = self.value.as_sequence() else {
-            return Err(self.fault(
-                format!("{what} is not a list."),
-                "Write it as `- item` lines.",
-            ));
-        };
-        let node = |(index, value)| Node {
-            value,
-            path: [self.path.as_slice(), &[Place::Item(index)]].concat(),
-        };
-        Ok(items.iter().enumerate().map(node).collect())
-    }
-
-    pub(super) fn text(&self, what: &str) -> Result<&'v str, Fault> {
-        self.value
-            .as_str()
-            .ok_or_else(|| self.fault(format!("{what} is not a text."), "Put it in quotes."))
-    }
-
-    fn flag(&self, key: &str) -> Result<bool, Fault> {
-        self.get(key).map_or(Ok(false), |node| {
-            node.value.as_bool().ok_or_else(|| {
-                node.fault(
-                    format!("`{key}` is neither true nor false."),
-                    "Write `true` or `false` without quotes.",
-                )
-            })
-        })
-    }
-
-    fn optional_text(&self, key: &str) -> Result<Option<String>, Fault> {
-        self.get(key)
-            .map(|node| node.text(&format!("`{key}`")).map(str::to_owned))
-            .transpose()
-    }
-
-    fn required_text(&self, key: &str, remedy: &str) -> Result<(Node<'v>, &'v str), Fault> {
-        let node = self
-            .get(key)
-            .ok_or_else(|| self.fault(format!("`{key}` is missing."), remedy))?;
-        let text = node.text(&format!("`{key}`"))?;
-        Ok((node, text))
     }
 }
 
@@ -486,4 +356,141 @@ pub(super) fn is_identifier(name: &str) -> bool {
         && name
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::contract::Check;
+
+    /// A contract of a table `clients` with the given columns, written one per line as YAML flow mappings.
+    pub(in crate::contract) fn contract(columns: &[&str]) -> Contract {
+        Contract::parse("contract.yaml", &text(columns)).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn text(columns: &[&str]) -> String {
+        let columns: Vec<String> = columns
+            .iter()
+            .map(|column| format!("      - {column}\n"))
+            .collect();
+        format!(
+            "apiVersion: v3.1.0\nkind: DataContract\nid: urn:concord:clients\nversion: \"1.0.0\"\nstatus: active\nschema:\n  - name: clients\n    description: People and institutions.\n    properties:\n      - {{ name: id, logicalType: string, primaryKey: true }}\n{}",
+            columns.concat()
+        )
+    }
+
+    #[test]
+    fn a_full_contract_is_read() {
+        let contract = contract(&[
+            "{ name: email, logicalType: string, physicalType: varchar(120), required: true, unique: true, classification: personal, description: Where to write., examples: [a@example.org], tags: [pii], logicalTypeOptions: { pattern: '@', maxLength: 100, format: email } }",
+            "{ name: humidity, logicalType: number, physicalType: 'numeric(5,2)', quality: [{ metric: invalidValues, mustBe: 0, arguments: { minimum: 0, maximum: 100 } }] }",
+            "{ name: state, logicalType: string, quality: [{ type: library, metric: invalidValues, mustBe: 0, arguments: { validValues: [ACTIVE, null, CLOSED] } }, { metric: nullValues, mustBe: 0 }] }",
+            "{ name: serial, physicalType: text, quality: [{ rule: duplicateValues, mustBe: 0 }, { metric: nullValues, mustBeLessThan: 5, unit: percent }, { type: sql, query: 'select 1', mustBe: 0 }] }",
+            "{ name: source_created_at, logicalType: timestamp, customProperties: [{ property: anything, value: 1 }] }",
+        ]);
+        assert_eq!(
+            (
+                contract.entity.as_str(),
+                contract.version.as_str(),
+                contract.columns.len()
+            ),
+            ("clients", "1.0.0", 6)
+        );
+        let column = |name| contract.column(name).unwrap_or_else(|| panic!("no {name}"));
+        assert!(column("id").required && column("email").required && column("state").required);
+        assert!(column("email").unique && column("serial").unique && !column("serial").required);
+        assert_eq!(
+            column("humidity").physical,
+            PhysicalType::Numeric(Some((5, 2)))
+        );
+        assert_eq!(column("humidity").checks.len(), 2);
+        assert!(
+            matches!(&column("state").checks[0], Check::OneOf(words) if words == &["ACTIVE", "CLOSED"])
+        );
+        assert_eq!(
+            column("source_created_at").physical,
+            PhysicalType::Timestamptz
+        );
+        insta::assert_snapshot!(contract.unenforced.join("\n"));
+    }
+
+    #[test]
+    fn errors_say_line_and_remedy() {
+        let good = text(&["{ name: email, logicalType: string }"]);
+        let with = |column: &str| text(&[column]);
+        let faults = [
+            good.replace("v3.1.0", "v2.2.2"),
+            good.replace("kind: DataContract\n", ""),
+            good.replace("DataContract", "Contract"),
+            good.replace("status: active", "state: active"),
+            good.replace("version: \"1.0.0\"", "version: 1"),
+            good.replace("schema:", "schemas:"),
+            good.replace("name: id,", "name: key,"),
+            good.replace("primaryKey: true", "physicalType: bigint"),
+            good.replace("- name: clients", "- name: Clients"),
+            good.replace("schema:\n", "schema:\n  - name: others\n"),
+            good.replace("    properties:", "   properties:"),
+            with("{ name: email }"),
+            with("{ name: email, logicaltype: string }"),
+            with("{ name: email, zzz: 1 }"),
+            with("{ name: 'drop table', logicalType: string }"),
+            with("{ name: deleted_at, logicalType: timestamp }"),
+            with("{ name: id, logicalType: string }"),
+            with("{ name: email, logicalType: time }"),
+            with("{ name: email, physicalType: json }"),
+            with("{ name: email, logicalType: string, physicalType: integer }"),
+            with("{ name: email, logicalType: string, required: yes please }"),
+            with("{ name: email, logicalType: string, primaryKey: true }"),
+            with("{ name: email, logicalType: string, logicalTypeOptions: { pattern: '(?=a)' } }"),
+            with("{ name: email, logicalType: string, logicalTypeOptions: { patern: 'a' } }"),
+            with("{ name: email, logicalType: integer, logicalTypeOptions: { minimum: many } }"),
+            with(
+                "{ name: email, logicalType: string, quality: [{ metric: invalidValues, mustBe: 0 }] }",
+            ),
+            with(
+                "{ name: email, logicalType: string, quality: [{ metric: nullValues, mustbe: 0 }] }",
+            ),
+            "- 1".to_owned(),
+            String::new(),
+        ];
+        let messages: Vec<String> = faults
+            .iter()
+            .map(|text| {
+                Contract::parse("contract.yaml", text)
+                    .err()
+                    .map_or("it was read".to_owned(), |error| error.to_string())
+            })
+            .collect();
+        insta::assert_snapshot!(messages.join("\n"));
+    }
+
+    #[test]
+    fn contracts_of_one_table_unite() {
+        let first = contract(&[
+            "{ name: name, logicalType: string, required: true }",
+            "{ name: email, logicalType: string, required: true }",
+        ]);
+        let second = contract(&[
+            "{ name: name, logicalType: string, required: true }",
+            "{ name: phone, logicalType: string, required: true }",
+        ]);
+        let union =
+            Contract::union(&[first.clone(), second]).unwrap_or_else(|error| panic!("{error}"));
+        let required: Vec<_> = union
+            .columns
+            .iter()
+            .map(|column| (column.name.as_str(), column.required))
+            .collect();
+        assert_eq!(
+            required,
+            [
+                ("id", true),
+                ("name", true),
+                ("email", false),
+                ("phone", false)
+            ]
+        );
+        let other = contract(&["{ name: name, logicalType: integer }"]);
+        insta::assert_snapshot!(Contract::union(&[first, other]).map(drop).unwrap_err());
+    }
 }

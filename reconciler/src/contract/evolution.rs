@@ -1,35 +1,11 @@
 //! Brings a production table to its contract: additively, in one transaction, or not at all.
 
+use super::agreement::{AUDIT, EXEMPT, Place, data_differences, type_differences};
 use super::catalogue::{Table, required_name, unique_name};
 use super::column::{Column, PhysicalType};
-use super::difference::{Change, Difference, EvolveError};
+use super::difference::{Change, EvolveError};
 use super::document::{Contract, is_identifier};
 use sqlx::{AssertSqlSafe, PgConnection};
-
-/// The columns the engine adds, their types and the rest of their definition.
-const AUDIT: [(&str, PhysicalType, &str); 6] = [
-    (
-        "created_at",
-        PhysicalType::Timestamptz,
-        "not null default now()",
-    ),
-    (
-        "updated_at",
-        PhysicalType::Timestamptz,
-        "not null default now()",
-    ),
-    ("synced_at", PhysicalType::Timestamptz, ""),
-    ("deleted_at", PhysicalType::Timestamptz, ""),
-    ("version", PhysicalType::BigInt, "not null default 1"),
-    (
-        "is_placeholder",
-        PhysicalType::Boolean,
-        "not null default false",
-    ),
-];
-
-/// A row that duties do not bind: a parent made up so that a child can land, or a tombstone.
-const EXEMPT: &str = "is_placeholder or deleted_at is not null";
 
 /// What a retired column's comment begins with.
 const RETIRED: &str = "No longer in the contract; kept with its values. ";
@@ -77,84 +53,6 @@ pub async fn evolve(
     })
 }
 
-/// The check before a run: how the table has come to differ from its contract under a running service.
-/// What `evolve` would simply do (a missing column that is not required, say) is also named: it has not been done.
-pub async fn contract_problems(
-    db: &mut PgConnection,
-    schema: &str,
-    contract: &Contract,
-) -> sqlx::Result<Vec<Difference>> {
-    let place = Place {
-        schema,
-        table: &contract.entity,
-    };
-    let Some(table) = Table::read(db, schema, &contract.entity).await? else {
-        let remedy = "Run `concord migrate` to create it.";
-        return Ok(vec![place.differs(
-            None,
-            "no such table",
-            &format!("a table of {} columns", contract.columns.len()),
-            remedy,
-        )]);
-    };
-    let mut problems = Vec::new();
-    let audit = AUDIT.iter().map(|(name, kind, _)| (*name, *kind));
-    for (name, kind) in contract
-        .columns
-        .iter()
-        .map(|c| (c.name.as_str(), c.physical))
-        .chain(audit)
-    {
-        match table.column(name) {
-            None => problems.push(place.differs(
-                Some(name),
-                "no such column",
-                &format!("`{kind}`"),
-                "Run `concord migrate` to add it, and find out who dropped it.",
-            )),
-            Some(found) if PhysicalType::parse(&found.kind) != Some(kind) => {
-                let remedy = "Run `concord migrate` if the contract was widened, else change the column back.";
-                problems.push(place.differs(
-                    Some(name),
-                    &format!("`{}`", found.kind),
-                    &format!("`{kind}`"),
-                    remedy,
-                ));
-            }
-            Some(_) => {}
-        }
-    }
-    Ok(problems)
-}
-
-/// The table being spoken of.
-struct Place<'n> {
-    schema: &'n str,
-    table: &'n str,
-}
-
-impl Place<'_> {
-    fn sql(&self) -> String {
-        format!("\"{}\".\"{}\"", self.schema, self.table)
-    }
-
-    fn differs(
-        &self,
-        column: Option<&str>,
-        database: &str,
-        contract: &str,
-        remedy: &str,
-    ) -> Difference {
-        Difference {
-            table: format!("{}.{}", self.schema, self.table),
-            column: column.map(str::to_owned),
-            database: database.to_owned(),
-            contract: contract.to_owned(),
-            remedy: remedy.to_owned(),
-        }
-    }
-}
-
 async fn run(tx: &mut PgConnection, sql: String) -> sqlx::Result<()> {
     sqlx::query(AssertSqlSafe(sql)).execute(tx).await.map(drop)
 }
@@ -179,95 +77,6 @@ async fn create(tx: &mut PgConnection, schema: &str, contract: &Contract) -> sql
     Table::read(tx, schema, table)
         .await?
         .ok_or(sqlx::Error::RowNotFound)
-}
-
-/// Columns whose type is neither the contract's nor widens to it.
-fn type_differences(place: &Place, contract: &Contract, table: &Table) -> Vec<Difference> {
-    let audit = AUDIT.iter().map(|(name, kind, _)| (*name, *kind));
-    let columns = contract
-        .columns
-        .iter()
-        .map(|column| (column.name.as_str(), column.physical))
-        .chain(audit);
-    let mut differences = Vec::new();
-    for (name, wanted) in columns {
-        let Some(found) = table.column(name) else {
-            continue;
-        };
-        let agrees = PhysicalType::parse(&found.kind)
-            .is_some_and(|kind| kind == wanted || kind.widens_to(wanted));
-        if !agrees {
-            let remedy = format!(
-                "Write `physicalType: {}` again, or add a column of another name and retire this one.",
-                found.kind
-            );
-            differences.push(place.differs(
-                Some(name),
-                &format!("`{}`", found.kind),
-                &format!("`{wanted}`"),
-                &remedy,
-            ));
-        }
-    }
-    differences
-}
-
-/// New duties that rows already there do not fulfil.
-async fn data_differences(
-    tx: &mut PgConnection,
-    place: &Place<'_>,
-    contract: &Contract,
-    table: &Table,
-) -> sqlx::Result<Vec<Difference>> {
-    let mut differences = Vec::new();
-    for column in &contract.columns {
-        let name = column.name.as_str();
-        if column.required && name != "id" && !table.is_required(place.table, name) {
-            let missing = if table.column(name).is_some() {
-                format!("and \"{name}\" is null")
-            } else {
-                String::new()
-            };
-            let rows = count(
-                tx,
-                format!(
-                    "select count(*) from {} where not ({EXEMPT}) {missing}",
-                    place.sql()
-                ),
-            )
-            .await?;
-            if rows > 0 {
-                let remedy = "Leave it not required until every row has a value, then require it.";
-                differences.push(place.differs(
-                    Some(name),
-                    &format!("{rows} rows without a value"),
-                    "required",
-                    remedy,
-                ));
-            }
-        }
-        if column.unique && table.column(name).is_some() && !table.is_unique(place.table, name) {
-            let sql = format!(
-                "select count(*) from (select from {} where not ({EXEMPT}) and \"{name}\" is not null group by \"{name}\" having count(*) > 1) repeated",
-                place.sql()
-            );
-            let values = count(tx, sql).await?;
-            if values > 0 {
-                let remedy = "Resolve the repeated values first, or leave it not unique.";
-                differences.push(place.differs(
-                    Some(name),
-                    &format!("{values} values that repeat"),
-                    "unique",
-                    remedy,
-                ));
-            }
-        }
-    }
-    Ok(differences)
-}
-
-async fn count(tx: &mut PgConnection, sql: String) -> sqlx::Result<i64> {
-    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(tx).await
 }
 
 async fn apply(
@@ -298,7 +107,10 @@ async fn apply(
             .and_then(|found| found.comment.as_deref());
         if comment != column.description.as_deref() {
             describe(tx, place, Some(&column.name), column.description.as_deref()).await?;
-            changes.push(Change::Described(Some(column.name.clone())));
+            // A new column's meaning is no news beside the column itself.
+            if table.column(&column.name).is_some() {
+                changes.push(Change::Described(Some(column.name.clone())));
+            }
         }
     }
     for found in &table.columns {
@@ -468,4 +280,258 @@ async fn describe(
         None => format!("table {}", place.sql()),
     };
     run(tx, format!("comment on {subject} is {literal}")).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::document::tests::contract;
+    use super::*;
+    use crate::Row;
+    use crate::contract::contract_problems;
+    use sqlx::{Connection, PgPool};
+
+    async fn evolved(pool: &PgPool, contract: &Contract) -> Result<Vec<Change>, String> {
+        let mut tx = pool.begin().await.expect("a transaction");
+        let outcome = evolve(&mut tx, "prod", contract)
+            .await
+            .map_err(|error| error.to_string());
+        if outcome.is_ok() {
+            tx.commit().await.expect("a commit");
+        }
+        outcome
+    }
+
+    async fn sql(pool: &PgPool, text: &'static str) -> Result<(), String> {
+        sqlx::query(text)
+            .execute(pool)
+            .await
+            .map(drop)
+            .map_err(|error| {
+                let named = error
+                    .as_database_error()
+                    .and_then(|error| error.constraint());
+                named.map_or_else(|| error.to_string(), str::to_owned)
+            })
+    }
+
+    const EVERY_TYPE: [&str; 13] = [
+        "{ name: a_text, physicalType: text, required: true, description: \"It's a 'text'\" }",
+        "{ name: a_varchar, physicalType: varchar(9), unique: true }",
+        "{ name: a_smallint, physicalType: smallint }",
+        "{ name: an_integer, physicalType: integer }",
+        "{ name: a_bigint, physicalType: bigint }",
+        "{ name: a_numeric, physicalType: numeric }",
+        "{ name: a_price, physicalType: 'numeric(9,2)' }",
+        "{ name: a_double, physicalType: double precision }",
+        "{ name: a_boolean, physicalType: boolean }",
+        "{ name: a_date, physicalType: date }",
+        "{ name: an_instant, physicalType: timestamptz }",
+        "{ name: a_json, physicalType: jsonb }",
+        "{ name: texts, physicalType: 'text[]' }",
+    ];
+
+    #[sqlx::test(migrations = false)]
+    async fn a_row_reads_back_as_it_was_checked(pool: PgPool) {
+        let contract = contract(&EVERY_TYPE);
+        assert_eq!(
+            evolved(&pool, &contract).await,
+            Ok(vec![Change::TableCreated])
+        );
+        assert_eq!(evolved(&pool, &contract).await, Ok(vec![]));
+        let mut db = pool.acquire().await.expect("a connection");
+        assert_eq!(
+            contract_problems(&mut db, "prod", &contract)
+                .await
+                .expect("problems"),
+            []
+        );
+        let row: Row = serde_json::from_str(
+            r#"{"id":"c1","a_text":"É","a_varchar":"v","a_smallint":1,"an_integer":2.0,"a_bigint":9223372036854775807,"a_numeric":1.50e1,
+                "a_price":3.1,"a_double":1e20,"a_boolean":true,"a_date":"20260131","an_instant":"2026-01-31 07:00:00.12345-05",
+                "a_json":{"z":1e2,"a":[1.50]},"texts":["x",""]}"#,
+        )
+        .expect("a row");
+        let row = contract.check(&row).expect("a good row");
+        sqlx::query("set timezone to 'UTC'")
+            .execute(&mut *db)
+            .await
+            .expect("a zone");
+        let back: sqlx::types::Json<Row> = sqlx::query_scalar(
+            "insert into prod.clients select * from jsonb_populate_record(null::prod.clients, $1 || '{\"created_at\":\"now\",\"updated_at\":\"now\",\"version\":1,\"is_placeholder\":false}') \
+             returning to_jsonb(clients) - '{created_at,updated_at,synced_at,deleted_at,version,is_placeholder}'::text[]",
+        )
+        .bind(sqlx::types::Json(&row))
+        .fetch_one(&mut *db)
+        .await
+        .expect("an insert");
+        assert_eq!(back.0, row);
+        let comment: String = sqlx::query_scalar("select col_description('prod.clients'::regclass, attnum) from pg_attribute where attrelid = 'prod.clients'::regclass and attname = 'a_text'")
+            .fetch_one(&mut *db)
+            .await
+            .expect("a comment");
+        assert_eq!(comment, "It's a 'text'");
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn duties_spare_placeholders_and_tombstones(pool: PgPool) {
+        let contract =
+            contract(&["{ name: email, logicalType: string, required: true, unique: true }"]);
+        evolved(&pool, &contract).await.expect("a table");
+        let cases = [
+            (
+                "insert into prod.clients (id) values ('a')",
+                Err("clients_email_required"),
+            ),
+            (
+                "insert into prod.clients (id, is_placeholder) values ('b', true)",
+                Ok(()),
+            ),
+            (
+                "insert into prod.clients (id, deleted_at) values ('c', now())",
+                Ok(()),
+            ),
+            (
+                "insert into prod.clients (id, email) values ('d', 'x')",
+                Ok(()),
+            ),
+            (
+                "insert into prod.clients (id, email) values ('e', 'x')",
+                Err("clients_email_unique"),
+            ),
+            (
+                "insert into prod.clients (id, email, deleted_at) values ('f', 'x', now())",
+                Ok(()),
+            ),
+            (
+                "insert into prod.clients (id, email) values ('d', 'y')",
+                Err("clients_pkey"),
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(
+                sql(&pool, text).await,
+                expected.map_err(str::to_owned),
+                "{text}"
+            );
+        }
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn tables_grow_and_loosen_and_never_lose(pool: PgPool) {
+        let before = contract(&[
+            "{ name: note, physicalType: varchar(5), required: true }",
+            "{ name: rank, physicalType: integer, unique: true }",
+            "{ name: gone, logicalType: string, required: true, description: Was here. }",
+        ]);
+        evolved(&pool, &before).await.expect("a table");
+        sql(
+            &pool,
+            "insert into prod.clients (id, note, rank, gone) values ('a', 'n', 1, 'kept')",
+        )
+        .await
+        .expect("a row");
+        let after = contract(&[
+            "{ name: note, physicalType: text }",
+            "{ name: rank, physicalType: bigint }",
+            "{ name: added, physicalType: date, description: New. }",
+        ]);
+        insta::assert_debug_snapshot!(evolved(&pool, &after).await.expect("changes"));
+        assert_eq!(evolved(&pool, &after).await, Ok(vec![]));
+        let kept: String = sqlx::query_scalar("select gone from prod.clients")
+            .fetch_one(&pool)
+            .await
+            .expect("the value");
+        assert_eq!(kept, "kept");
+        sql(&pool, "insert into prod.clients (id) values ('b')")
+            .await
+            .expect("no duty is left");
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn breaking_changes_are_refused_with_the_difference(pool: PgPool) {
+        let before = contract(&[
+            "{ name: note, physicalType: text }",
+            "{ name: rank, physicalType: bigint }",
+        ]);
+        evolved(&pool, &before).await.expect("a table");
+        sql(
+            &pool,
+            "insert into prod.clients (id, note, rank) values ('a', 'x', 1), ('b', 'x', null)",
+        )
+        .await
+        .expect("rows");
+        let types = contract(&[
+            "{ name: note, physicalType: varchar(5) }",
+            "{ name: rank, physicalType: date }",
+            "{ name: extra, logicalType: string }",
+        ]);
+        let duties = contract(&[
+            "{ name: note, physicalType: text, unique: true }",
+            "{ name: rank, physicalType: bigint, required: true }",
+            "{ name: extra, logicalType: string, required: true }",
+        ]);
+        let messages = [
+            evolved(&pool, &types).await.unwrap_err(),
+            evolved(&pool, &duties).await.unwrap_err(),
+        ];
+        insta::assert_snapshot!(messages.join("\n"));
+        assert_eq!(evolved(&pool, &before).await, Ok(vec![]));
+        let name = evolve(
+            &mut pool.acquire().await.expect("a connection"),
+            "Prod; drop",
+            &before,
+        )
+        .await;
+        assert!(matches!(name, Err(EvolveError::SchemaName(_))));
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn a_table_changed_under_a_running_service_is_named(pool: PgPool) {
+        let contract = contract(&[
+            "{ name: note, physicalType: text }",
+            "{ name: rank, physicalType: integer }",
+        ]);
+        let mut db = pool.acquire().await.expect("a connection");
+        let mut problems = contract_problems(&mut db, "prod", &contract)
+            .await
+            .expect("problems");
+        evolved(&pool, &contract).await.expect("a table");
+        sql(&pool, "alter table prod.clients drop column note, alter column rank type text, drop column synced_at").await.expect("sabotage");
+        problems.extend(
+            contract_problems(&mut db, "prod", &contract)
+                .await
+                .expect("problems"),
+        );
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn two_runs_may_meet_a_new_contract_at_once(pool: PgPool) {
+        let contract = contract(&["{ name: note, physicalType: text }"]);
+        let (first, second) = tokio::join!(evolved(&pool, &contract), evolved(&pool, &contract));
+        let mut outcomes = [first.expect("a table"), second.expect("a table")];
+        outcomes.sort_by_key(Vec::len);
+        assert_eq!(outcomes, [vec![], vec![Change::TableCreated]]);
+        pool.acquire()
+            .await
+            .expect("a connection")
+            .ping()
+            .await
+            .expect("an answer");
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn long_names_keep_their_constraints_apart(pool: PgPool) {
+        let long = "a".repeat(62);
+        let contract = contract(&[
+            &format!("{{ name: {long}b, logicalType: string, required: true }}"),
+            &format!("{{ name: {long}c, logicalType: string, required: true, unique: true }}"),
+        ]);
+        assert_eq!(
+            evolved(&pool, &contract).await,
+            Ok(vec![Change::TableCreated])
+        );
+        assert_eq!(evolved(&pool, &contract).await, Ok(vec![]));
+    }
 }

@@ -2,6 +2,7 @@
 //! the rows it admits, and the table the engine makes of it.
 
 mod acceptance;
+mod agreement;
 mod catalogue;
 mod coercion;
 mod column;
@@ -10,13 +11,15 @@ mod difference;
 mod document;
 mod evolution;
 mod instant;
+mod node;
 mod position;
 mod quality;
 mod vocabulary;
 
+pub use agreement::contract_problems;
 pub use column::{Bound, Check, Column, LogicalType, PhysicalType};
 pub use difference::{Change, Difference, EvolveError};
 pub use document::{AUDIT_COLUMNS, Contract, ContractError};
-pub use evolution::{contract_problems, evolve};
+pub use evolution::evolve;
 pub use instant::instant;
 pub use position::{Place, position_of};

@@ -3,7 +3,7 @@
 
 use super::coercion;
 use super::column::{Bound, Check, Column};
-use super::document::{Fault, Node};
+use super::node::{Fault, Node};
 use super::vocabulary;
 use regex::RegexBuilder;
 use serde_json::Value as Json;

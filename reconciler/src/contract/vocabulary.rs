@@ -92,6 +92,7 @@ pub(super) const COLUMN: &[&str] = &[
     "synonyms",
     "semanticType",
     "enum",
+    "map",
 ];
 
 /// Keys of `logicalTypeOptions`, of every logical type. `enum` is this engine's addition.
@@ -113,6 +114,12 @@ pub(super) const OPTIONS: &[&str] = &[
     "minProperties",
     "maxProperties",
     "required",
+    "dimensions",
+    "elementType",
+    "distanceMetric",
+    "embeddingModel",
+    "embeddingModelVersion",
+    "normalized",
     "enum",
 ];
 

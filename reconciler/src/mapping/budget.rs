@@ -1,5 +1,7 @@
 //! What an expression may spend on one record, and the native filters that do the counting.
 //! A step is one element of a loop, one call or one node of a result; running out cannot be caught by `try`.
+//! Steps, not seconds, so that a record fares the same on a busy machine. What is not counted is work inside one native
+//! filter (`sort`, a regular expression), and that is bounded by the size of its input.
 
 use super::payload;
 use jaq_core::box_iter::box_once;
@@ -10,7 +12,7 @@ use jaq_json::Val;
 use std::cell::Cell;
 
 /// Steps that all expressions of a mapping may take together on one record.
-pub(super) const STEPS: u64 = 200_000;
+const STEPS: u64 = 200_000;
 
 /// The longest text and the longest list an expression may build.
 const LONGEST: usize = 1 << 20;
@@ -40,7 +42,7 @@ pub(super) struct Budgeted;
 #[derive(Clone)]
 pub(super) struct Spending<'a> {
     pub(super) lut: &'a Lut<Budgeted>,
-    pub(super) steps: &'a Cell<u64>,
+    pub(super) budget: &'a Budget,
 }
 
 impl DataT for Budgeted {
@@ -54,11 +56,48 @@ impl<'a> HasLut<'a, Budgeted> for Spending<'a> {
     }
 }
 
-/// Takes steps from what is left; false once there are too few.
-pub(super) fn spend(steps: &Cell<u64>, count: u64) -> bool {
-    let left = steps.get().checked_sub(count);
-    steps.set(left.unwrap_or(0));
-    left.is_some()
+/// What is left for one record.
+pub(super) struct Budget {
+    steps: Cell<u64>,
+    turns: Cell<u64>,
+}
+
+/// A value that loops build is measured every so many turns.
+const TURNS: u64 = 8;
+
+/// The most nodes a loop's value may have.
+const LARGEST: u64 = 100_000;
+
+impl Budget {
+    /// The budget of one record.
+    pub(super) fn new() -> Self {
+        Self {
+            steps: Cell::new(STEPS),
+            turns: Cell::new(0),
+        }
+    }
+
+    /// Takes steps from what is left; false once there are too few.
+    pub(super) fn spend(&self, count: u64) -> bool {
+        let left = self.steps.get().checked_sub(count);
+        self.steps.set(left.unwrap_or(0));
+        left.is_some()
+    }
+
+    /// One turn of a loop over `value`; false where it was the last one allowed.
+    /// Without the measure a loop could nest a list in itself so deep that freeing it overflows the stack,
+    /// or share it so often that comparing it takes for ever.
+    fn turn(&self, value: &Val) -> bool {
+        self.turns.set(self.turns.get() + 1);
+        if !self.turns.get().is_multiple_of(TURNS) {
+            return self.spend(1);
+        }
+        let nodes = Self {
+            steps: Cell::new(LARGEST),
+            turns: Cell::new(0),
+        };
+        payload::fits(value, &nodes) && self.spend(1 + (LARGEST - nodes.steps.get()) / 64)
+    }
 }
 
 /// Every native filter an expression may call.
@@ -75,15 +114,31 @@ fn fences() -> Vec<Fun<Budgeted>> {
     let run =
         |name, arguments, run: RunPtr<Budgeted>| (name, v(arguments), Native::<Budgeted>::new(run));
     let tick: Native<Budgeted> = Native::new(|cv| {
-        let within = spend(cv.0.data().steps, 1);
+        let within = cv.0.data().budget.spend(1);
         box_once(if within { Ok(cv.1) } else { Err(Exn::halt(1)) })
     });
     let tick = tick.with_paths(|cv| {
-        let within = spend(cv.0.data().steps, 1);
+        let within = cv.0.data().budget.spend(1);
         box_once(if within { Ok(cv.1) } else { Err(Exn::halt(1)) })
     });
     let tick = tick.with_update(|cv, update| {
-        let within = spend(cv.0.data().steps, 1);
+        let within = cv.0.data().budget.spend(1);
+        if within {
+            update(cv.1)
+        } else {
+            box_once(Err(Exn::halt(1)))
+        }
+    });
+    let turn: Native<Budgeted> = Native::new(|cv| {
+        let within = cv.0.data().budget.turn(&cv.1);
+        box_once(if within { Ok(cv.1) } else { Err(Exn::halt(1)) })
+    });
+    let turn = turn.with_paths(|cv| {
+        let within = cv.0.data().budget.turn(&cv.1.0);
+        box_once(if within { Ok(cv.1) } else { Err(Exn::halt(1)) })
+    });
+    let turn = turn.with_update(|cv, update| {
+        let within = cv.0.data().budget.turn(&cv.1);
         if within {
             update(cv.1)
         } else {
@@ -92,18 +147,19 @@ fn fences() -> Vec<Fun<Budgeted>> {
     });
     vec![
         ("!tick", v(0), tick),
+        ("!turn", v(0), turn),
         run("!short", 0, |cv| {
-            let within = spend(cv.0.data().steps, 1) && size(&cv.1) <= LONGEST;
+            let within = cv.0.data().budget.spend(1) && size(&cv.1) <= LONGEST;
             box_once(if within { Ok(cv.1) } else { Err(Exn::halt(1)) })
         }),
         run("!small", 0, |cv| {
-            let within = payload::fits(&cv.1, cv.0.data().steps);
+            let within = payload::fits(&cv.1, cv.0.data().budget);
             box_once(if within { Ok(cv.1) } else { Err(Exn::halt(1)) })
         }),
         run("!times", 2, |mut cv| {
             let right = cv.0.pop_var();
             let left = cv.0.pop_var();
-            if !spend(cv.0.data().steps, 1) || repeated(&left, &right) > LONGEST {
+            if !cv.0.data().budget.spend(1) || repeated(&left, &right) > LONGEST {
                 return box_once(Err(Exn::halt(1)));
             }
             bome(left * right)
@@ -112,7 +168,7 @@ fn fences() -> Vec<Fun<Budgeted>> {
             let by = cv.0.pop_var();
             let to = cv.0.pop_var();
             let from = cv.0.pop_var();
-            range(from, to, by, cv.0.data().steps)
+            range(from, to, by, cv.0.data().budget)
         }),
         run("fromjson", 0, |cv| {
             let Val::TStr(text) = &cv.1 else {
@@ -124,7 +180,7 @@ fn fences() -> Vec<Fun<Budgeted>> {
             bome(parsed.ok_or_else(|| Error::str("the text is not JSON")))
         }),
         run("tojson", 0, |cv| {
-            if !payload::fits(&cv.1, cv.0.data().steps) {
+            if !payload::fits(&cv.1, cv.0.data().budget) {
                 return box_once(Err(Exn::halt(1)));
             }
             bome(Ok(Val::from(cv.1.to_string())))
@@ -161,7 +217,7 @@ fn repeated(left: &Val, right: &Val) -> usize {
     }
 }
 
-fn range<'a>(from: Val, to: Val, by: Val, steps: &'a Cell<u64>) -> ValXs<'a, Val> {
+fn range<'a>(from: Val, to: Val, by: Val, budget: &'a Budget) -> ValXs<'a, Val> {
     let zero = Val::from(0usize);
     let mut next = Some(Ok(from));
     Box::new(std::iter::from_fn(move || {
@@ -177,7 +233,7 @@ fn range<'a>(from: Val, to: Val, by: Val, steps: &'a Cell<u64>) -> ValXs<'a, Val
         if !inside {
             return None;
         }
-        if !spend(steps, 1) {
+        if !budget.spend(1) {
             return Some(Err(Exn::halt(1)));
         }
         next = Some(value.clone() + by.clone());

@@ -64,7 +64,7 @@ pub(super) fn fenced<'s>(term: Node<'s>, author: Author) -> Node<'s> {
         Term::Fold(name, items, pattern, mut steps) => {
             steps = steps.into_iter().map(inner).collect();
             if let Some(update) = steps.get_mut(1) {
-                *update = pipe(call("!tick"), std::mem::take(update));
+                *update = pipe(call("!turn"), std::mem::take(update));
             }
             Term::Fold(name, boxed(items), pattern, steps)
         }
@@ -110,11 +110,11 @@ pub(super) fn fenced<'s>(term: Node<'s>, author: Author) -> Node<'s> {
 }
 
 /// A definition whose body counts, and counts each turn where it calls itself.
-pub(super) fn fenced_definition<'s>(def: Def<&'s str>, author: Author) -> Def<&'s str> {
+pub(super) fn fenced_definition(def: Def<&str>, author: Author) -> Def<&str> {
     let recursive = calls_itself(&def);
     let body = fenced(def.body, author);
     let body = if recursive {
-        pipe(call("!tick"), body)
+        pipe(call("!turn"), body)
     } else {
         body
     };

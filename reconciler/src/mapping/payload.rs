@@ -1,10 +1,9 @@
 //! Between a record's bytes, jaq's values and a row's: numbers keep every digit, depth and size have limits.
 
-use super::budget::spend;
+use super::budget::Budget;
 use crate::Rejection;
 use jaq_json::{Map, Num, Val};
 use serde_json::Value;
-use std::cell::Cell;
 
 /// Deeper JSON than this is refused; no API nests its records so far.
 const DEEPEST: usize = 128;
@@ -76,20 +75,23 @@ fn has_unpaired_surrogate(payload: &str) -> bool {
 }
 
 /// Whether the value is of moderate size; every node of it is a step.
-pub(super) fn fits(value: &Val, steps: &Cell<u64>) -> bool {
-    fits_below(value, steps, DEEPEST)
+pub(super) fn fits(value: &Val, budget: &Budget) -> bool {
+    fits_below(value, budget, DEEPEST)
 }
 
-fn fits_below(value: &Val, steps: &Cell<u64>, levels: usize) -> bool {
-    spend(steps, 1)
+fn fits_below(value: &Val, budget: &Budget, levels: usize) -> bool {
+    budget.spend(1)
         && match value {
             Val::Arr(items) => {
-                levels > 0 && items.iter().all(|item| fits_below(item, steps, levels - 1))
+                levels > 0
+                    && items
+                        .iter()
+                        .all(|item| fits_below(item, budget, levels - 1))
             }
             Val::Obj(fields) => {
                 levels > 0
                     && fields.iter().all(|(key, value)| {
-                        fits_below(key, steps, levels - 1) && fits_below(value, steps, levels - 1)
+                        fits_below(key, budget, levels - 1) && fits_below(value, budget, levels - 1)
                     })
             }
             _ => true,
@@ -97,12 +99,12 @@ fn fits_below(value: &Val, steps: &Cell<u64>, levels: usize) -> bool {
 }
 
 /// jaq's value as a row holds it.
-pub(super) fn to_json(value: &Val, steps: &Cell<u64>) -> Result<Value, Rejection> {
-    to_json_below(value, steps, DEEPEST)
+pub(super) fn to_json(value: &Val, budget: &Budget) -> Result<Value, Rejection> {
+    to_json_below(value, budget, DEEPEST)
 }
 
-fn to_json_below(value: &Val, steps: &Cell<u64>, levels: usize) -> Result<Value, Rejection> {
-    if !spend(steps, 1) || levels == 0 {
+fn to_json_below(value: &Val, budget: &Budget, levels: usize) -> Result<Value, Rejection> {
+    if !budget.spend(1) || levels == 0 {
         return Err(too_costly());
     }
     Ok(match value {
@@ -114,7 +116,7 @@ fn to_json_below(value: &Val, steps: &Cell<u64>, levels: usize) -> Result<Value,
         Val::Arr(items) => {
             let items = items
                 .iter()
-                .map(|item| to_json_below(item, steps, levels - 1));
+                .map(|item| to_json_below(item, budget, levels - 1));
             Value::Array(items.collect::<Result<_, _>>()?)
         }
         Val::Obj(fields) => {
@@ -123,7 +125,7 @@ fn to_json_below(value: &Val, steps: &Cell<u64>, levels: usize) -> Result<Value,
                 let Val::TStr(key) = key else {
                     return Err(not_text());
                 };
-                object.insert(text_of(key)?, to_json_below(value, steps, levels - 1)?);
+                object.insert(text_of(key)?, to_json_below(value, budget, levels - 1)?);
             }
             Value::Object(object)
         }

@@ -1,11 +1,10 @@
 //! A rule's condition: a jq expression on the row, true where the fault is present.
 
-use super::budget::STEPS;
+use super::budget::Budget;
 use super::payload;
 use super::program::{MappingError, Program, parsed};
 use crate::{Rejection, Row};
 use jaq_json::Val;
-use std::cell::Cell;
 
 /// A compiled condition on a row. Absent columns are null to it, as in jq.
 pub struct Predicate {
@@ -30,7 +29,7 @@ impl Predicate {
         let input = payload::object(row.0.iter().map(|(column, value)| (column.as_str(), value)));
         let output = self
             .program
-            .run(input, &Cell::new(STEPS))
+            .run(input, &Budget::new())
             .map_err(|rejection| rejection.at(&self.code))?;
         Ok(output.is_some_and(|value| !matches!(value, Val::Null | Val::Bool(false))))
     }

@@ -1,6 +1,6 @@
 //! One jq expression: parsed, refused where it could not be trusted, fenced and compiled.
 
-use super::budget::{Budgeted, OUTSIDE, Spending, natives};
+use super::budget::{Budget, Budgeted, OUTSIDE, Spending, natives};
 use super::fence::{self, Author};
 use super::payload;
 use crate::Rejection;
@@ -8,7 +8,6 @@ use jaq_core::load::parse::{Def, Term};
 use jaq_core::load::{Arena, File, Lexer, Loader, Parser, span};
 use jaq_core::{Compiler, Ctx, Filter, Vars};
 use jaq_json::Val;
-use std::cell::Cell;
 
 /// Why an expression cannot be used: where, what, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +59,7 @@ impl Fault {
 
 /// Parsing recurses, so its input has an end.
 const LONGEST: usize = 16_384;
+const DEEPEST: usize = 64;
 
 const WRITE_JQ: &str = "Correct the jq expression; `concord module preview` shows what it yields.";
 
@@ -72,10 +72,12 @@ pub(super) fn parsed(expression: &str) -> Result<Term<&str>, Fault> {
             remedy: "Write a path such as `.name`.".to_owned(),
         });
     }
-    if expression.len() > LONGEST {
+    if expression.len() > LONGEST || bracket_depth(expression) > DEEPEST {
         return Err(Fault {
             at: 0,
-            problem: format!("The expression is longer than {LONGEST} bytes."),
+            problem: format!(
+                "The expression is longer than {LONGEST} bytes, or nests deeper than {DEEPEST} brackets."
+            ),
             remedy: "Split it over several columns, or write a typed transform.".to_owned(),
         });
     }
@@ -107,6 +109,21 @@ pub(super) fn parsed(expression: &str) -> Result<Term<&str>, Fault> {
             let (wanted, found) = &errors[0];
             unexpected(wanted.as_str(), found.map_or("", |token| token.0))
         })
+}
+
+/// Brackets in texts count as well: the measure only keeps the parser from its stack's end.
+fn bracket_depth(expression: &str) -> usize {
+    let mut depth = 0usize;
+    let mut deepest = 0;
+    for byte in expression.bytes() {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
 }
 
 impl Program {
@@ -155,11 +172,11 @@ impl Program {
     }
 
     /// The single output of the expression, or `None` where it has none.
-    pub(super) fn run(&self, input: Val, steps: &Cell<u64>) -> Result<Option<Val>, Rejection> {
+    pub(super) fn run(&self, input: Val, budget: &Budget) -> Result<Option<Val>, Rejection> {
         let context = Ctx::<Budgeted>::new(
             Spending {
                 lut: &self.filter.lut,
-                steps,
+                budget,
             },
             Vars::new([]),
         );

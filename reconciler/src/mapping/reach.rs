@@ -129,16 +129,7 @@ impl<'t> Reach<'t> {
                 Vec::new()
             }
             Term::Obj(fields) => {
-                for (key, value) in fields {
-                    match (value, literal(key)) {
-                        (Some(value), _) => {
-                            self.consume(key, input);
-                            self.consume(value, input);
-                        }
-                        (None, Some(name)) => self.read.extend(below(input, name)),
-                        (None, None) => self.consume(key, input),
-                    }
-                }
+                self.object(fields, input);
                 Vec::new()
             }
             Term::Neg(term) => {
@@ -150,6 +141,19 @@ impl<'t> Reach<'t> {
                 Vec::new()
             }
             Term::Num(_) | Term::Break(_) | Term::Arr(None) => Vec::new(),
+        }
+    }
+
+    fn object(&mut self, fields: &'t [(Term<&'t str>, Option<Term<&'t str>>)], input: &[String]) {
+        for (key, value) in fields {
+            match (value, literal(key)) {
+                (Some(value), _) => {
+                    self.consume(key, input);
+                    self.consume(value, input);
+                }
+                (None, Some(name)) => self.read.extend(below(input, name)),
+                (None, None) => self.consume(key, input),
+            }
         }
     }
 

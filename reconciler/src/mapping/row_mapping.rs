@@ -1,12 +1,11 @@
 //! A module's mapping: one expression per column, run on each record's payload.
 
-use super::budget::STEPS;
+use super::budget::Budget;
 use super::payload;
 use super::program::{MappingError, Program, parsed};
 use super::selection::{self, PlainPath};
 use crate::{Rejection, Row};
 use jaq_json::Val;
-use std::cell::Cell;
 
 /// A column's expression as a module's file gives it.
 #[derive(Debug, Clone)]
@@ -59,11 +58,11 @@ impl Mapping {
                 "The record is not a JSON object. Let `nodes` in module.yaml point to objects.",
             ));
         }
-        let steps = Cell::new(STEPS);
+        let budget = Budget::new();
         let mut row = Row::default();
         for compiled in &self.columns {
             let value = compiled
-                .value(&input, &steps)
+                .value(&input, &budget)
                 .map_err(|rejection| rejection.at(&compiled.column))?;
             if let Some(value) = value {
                 row.0.insert(compiled.column.clone(), value);
@@ -99,20 +98,16 @@ impl Compiled {
         })
     }
 
-    fn value(
-        &self,
-        input: &Val,
-        steps: &Cell<u64>,
-    ) -> Result<Option<serde_json::Value>, Rejection> {
+    fn value(&self, input: &Val, budget: &Budget) -> Result<Option<serde_json::Value>, Rejection> {
         match &self.step {
             Step::Path(path) => path
                 .find(input)?
-                .map(|value| payload::to_json(value, steps))
+                .map(|value| payload::to_json(value, budget))
                 .transpose(),
             Step::Program(program) => {
-                let output = program.run(input.clone(), steps)?;
+                let output = program.run(input.clone(), budget)?;
                 output
-                    .map(|value| payload::to_json(&value, steps))
+                    .map(|value| payload::to_json(&value, budget))
                     .transpose()
             }
         }
@@ -181,6 +176,12 @@ mod tests {
             ("\"[1,2]\" | fromjson", Some(json!([1, 2]))),
             (".list | tojson", Some(json!("[{\"x\":1},{\"x\":2}]"))),
             ("\"ab\" * 2", Some(json!("abab"))),
+            ("0 | until(. >= 30000; . + 1)", Some(json!(30000))),
+            ("[limit(30000; repeat(1))] | length", Some(json!(30000))),
+            (
+                "reduce range(5000) as $i ([]; . + [$i]) | length",
+                Some(json!(5000)),
+            ),
             (
                 "\"2026-01-31T12:00:00Z\" | fromdate | todate",
                 Some(json!("2026-01-31T12:00:00Z")),
@@ -250,6 +251,10 @@ mod tests {
             "reduce range(60) as $i (\"a\"; \"\\(.)\\(.)\") | length",
             "reduce range(60) as $i (1; [., .])",
             "reduce range(60) as $i (1; [., .]) | tojson",
+            "reduce range(60) as $i (1; [., .]) | . == .",
+            "reduce range(1e6) as $i (1; [.]) | 1",
+            "1 | until(false; [[.]]) | 1",
+            "last(recurse([.])) | 1",
             "\"a\" * 1e12 | length",
             "\"a\" * 1000000000000",
             "[.l[] as $a | .l[] as $b | .l[] as $c | .l[] as $d | 1] | length",
@@ -361,5 +366,15 @@ mod tests {
         fn shared<T: Send + Sync>() {}
         shared::<Mapping>();
         shared::<crate::mapping::Predicate>();
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_payload_and_no_expression_panics(jq in "[.a-c\\[\\]\\(\\)|,:/+*\"{}$ 0-9-]{0,24}", payload in "[{}\\[\\]\",:abc0-9\\\\ud-]{0,24}") {
+            if let Ok(mapping) = mapping(&jq) {
+                let _ = mapping.apply(r#"{"a":{"b":[1,{"c":"x"}]},"b":2.5}"#);
+                let _ = mapping.apply(&payload);
+            }
+        }
     }
 }
