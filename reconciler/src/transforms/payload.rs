@@ -19,7 +19,7 @@ pub(super) fn object(payload: &str) -> Result<Value, Rejection> {
         Rejection::new(
             "not_json",
             format!(
-                "The record is not JSON (line {}, column {}); open its bytes as received and report it to the source.",
+                "The record is not JSON that can be read: broken, cut off or nested too deeply (line {}, column {}); open its bytes as received and report it to the source.",
                 error.line(),
                 error.column()
             ),

@@ -3,7 +3,7 @@
 use super::payload::{self, CoreDateTime, Origin};
 use crate::{Rejection, Row};
 use graphql_client::GraphQLQuery;
-use list_timeline_entries::{ListTimelineEntriesAllTimelineEntriesNodes, TimelineEntryType};
+use list_timeline_entries::TimelineEntryType;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
@@ -65,7 +65,7 @@ pub(super) fn transform(payload: &str) -> Result<Row, Rejection> {
     payload::row(&entry(node), &object, ORIGINS)
 }
 
-fn entry(node: ListTimelineEntriesAllTimelineEntriesNodes) -> TimelineEntry {
+fn entry(node: Node) -> TimelineEntry {
     let piano_id = node.piano.map(|piano| piano.id);
     TimelineEntry {
         _id_prefix: id_prefix(&node.id).to_owned(),
