@@ -108,14 +108,14 @@ install_packages() {
         brew install --quiet "${homebrew[@]}" || fail "Homebrew could not install $3. Install $what and run this again."
     elif command -v apt-get >/dev/null; then
         if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
-            fail "$what is missing and sudo is not there. As root, run apt-get install $2; then run this again."
+            fail "This machine lacks $what, and sudo is not there. As root, run apt-get install $2; then run this again."
         fi
         say "Installing $what with apt: $2"
         apt_install "${debian[@]}" || fail "apt could not install $2. Install $what and run this again."
     elif [ "$(uname)" = Darwin ] && [ -z "$3" ]; then
-        fail "$what is missing. Run xcode-select --install, then this again."
+        fail "This machine lacks $what. Run xcode-select --install, then this again."
     else
-        fail "$what is missing and neither apt nor Homebrew is here. Install it (on Debian: $2) and run this again."
+        fail "This machine lacks $what, and neither apt nor Homebrew is here. Install it (on Debian: $2) and run this again."
     fi
     hash -r
 }

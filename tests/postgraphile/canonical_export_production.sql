@@ -16,7 +16,7 @@ with canonical as (
     union all
     select 'customers', jsonb_build_object(
         'id', id,
-        'public_reference', public_reference::text,
+        'public_reference', public_reference,
         'kind', kind,
         'name', name,
         'email', email,
