@@ -21,11 +21,11 @@ create table history.promotions (
 
 -- The head of the chain; locking it makes promotions one after the other.
 create table history.head (
-    only       boolean primary key default true,
+    one        boolean primary key default true,
     number     bigint not null,
     hash       bytea not null,
     state_hash bytea not null,
-    constraint head_is_one check (only)
+    constraint head_is_one check (one)
 );
 insert into history.head (number, hash, state_hash)
 values (0, decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex'));

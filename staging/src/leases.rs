@@ -2,6 +2,8 @@
 
 use sqlx::PgConnection;
 
+use crate::database::{query, query_as, query_scalar};
+
 /// How long a lease holds without renewal, in seconds.
 pub const LEASE_SECONDS: i32 = 60;
 
@@ -41,18 +43,17 @@ fn is_dead(holder: &str) -> bool {
 
 /// Takes the module's lease: a free one, an expired one, or one whose holder died on this host.
 pub async fn take_lease(conn: &mut PgConnection, module: &str) -> sqlx::Result<Result<Lease, Holder>> {
-    let held: Option<Holder> = sqlx::query_as(
+    let held: Option<Holder> = query_as(
         "select holder, to_char(taken_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as since
          from ops.leases where module = $1 and expires_at > clock_timestamp() for update",
     )
     .bind(module)
-    .persistent(false)
     .fetch_optional(&mut *conn)
     .await?;
     if let Some(held) = held.filter(|held| !is_dead(&held.holder)) {
         return Ok(Err(held));
     }
-    let token = sqlx::query_scalar(
+    let token = query_scalar(
         "insert into ops.leases (module, token, holder, taken_at, expires_at)
          values ($1, 1, $2, clock_timestamp(), clock_timestamp() + make_interval(secs => $3))
          on conflict (module) do update set token = leases.token + 1, holder = excluded.holder, run_id = null,
@@ -62,7 +63,6 @@ pub async fn take_lease(conn: &mut PgConnection, module: &str) -> sqlx::Result<R
     .bind(module)
     .bind(this_holder())
     .bind(f64::from(LEASE_SECONDS))
-    .persistent(false)
     .fetch_one(conn)
     .await?;
     Ok(Ok(Lease { module: module.to_owned(), token }))
@@ -70,14 +70,13 @@ pub async fn take_lease(conn: &mut PgConnection, module: &str) -> sqlx::Result<R
 
 /// Renews a lease that is still ours; `false` when it was lost.
 pub async fn renew_lease(conn: &mut PgConnection, lease: &Lease) -> sqlx::Result<bool> {
-    let renewed = sqlx::query(
+    let renewed = query(
         "update ops.leases set expires_at = clock_timestamp() + make_interval(secs => $3)
          where module = $1 and token = $2",
     )
     .bind(&lease.module)
     .bind(lease.token)
     .bind(f64::from(LEASE_SECONDS))
-    .persistent(false)
     .execute(conn)
     .await?;
     Ok(renewed.rows_affected() == 1)
@@ -86,21 +85,19 @@ pub async fn renew_lease(conn: &mut PgConnection, lease: &Lease) -> sqlx::Result
 /// Whether the lease is still ours, locked against being taken until the transaction ends.
 pub async fn check_lease(conn: &mut PgConnection, lease: &Lease) -> sqlx::Result<bool> {
     let ours: Option<i64> =
-        sqlx::query_scalar("select token from ops.leases where module = $1 and token = $2 for key share")
+        query_scalar("select token from ops.leases where module = $1 and token = $2 for key share")
             .bind(&lease.module)
             .bind(lease.token)
-            .persistent(false)
-            .fetch_optional(conn)
+                .fetch_optional(conn)
             .await?;
     Ok(ours.is_some())
 }
 
 /// Gives the lease back.
 pub async fn release_lease(conn: &mut PgConnection, lease: &Lease) -> sqlx::Result<()> {
-    sqlx::query("update ops.leases set expires_at = clock_timestamp() where module = $1 and token = $2")
+    query("update ops.leases set expires_at = clock_timestamp() where module = $1 and token = $2")
         .bind(&lease.module)
         .bind(lease.token)
-        .persistent(false)
         .execute(conn)
         .await?;
     Ok(())

@@ -2,6 +2,8 @@
 
 use sqlx::PgConnection;
 
+use crate::database::{query, query_as, query_scalar};
+
 /// One traversal of a module's stream, possibly over several runs.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Pass {
@@ -29,35 +31,32 @@ pub async fn open_pass(
     strategy: &str,
     since: Option<&str>,
 ) -> sqlx::Result<Pass> {
-    let open: Option<Pass> = sqlx::query_as(
+    let open: Option<Pass> = query_as(
         "select p.pass_id, p.strategy, p.selection ->> 'since' as since, c.page, c.cursor, true as resumed
          from staging.passes p join staging.checkpoints c on c.pass_id = p.pass_id and c.module = p.module
          where p.module = $1 and p.state = 'open' and p.strategy = $2",
     )
     .bind(module)
     .bind(strategy)
-    .persistent(false)
     .fetch_optional(&mut *conn)
     .await?;
     if let Some(pass) = open {
         return Ok(pass);
     }
-    sqlx::query(
+    query(
         "update staging.passes set state = 'incomplete', finished_at = clock_timestamp()
          where module = $1 and state = 'open'",
     )
     .bind(module)
-    .persistent(false)
     .execute(&mut *conn)
     .await?;
-    let pass_id = sqlx::query_scalar(
+    let pass_id = query_scalar(
         "insert into staging.passes (module, strategy, selection)
          values ($1, $2, jsonb_strip_nulls(jsonb_build_object('since', $3::text))) returning pass_id",
     )
     .bind(module)
     .bind(strategy)
     .bind(since)
-    .persistent(false)
     .fetch_one(&mut *conn)
     .await?;
     move_checkpoint(conn, module, pass_id, 0, None).await?;
@@ -73,7 +72,7 @@ pub(crate) async fn move_checkpoint(
     page: i32,
     cursor: Option<&str>,
 ) -> sqlx::Result<()> {
-    sqlx::query(
+    query(
         "insert into staging.checkpoints (module, pass_id, page, cursor) values ($1, $2, $3, $4)
          on conflict (module) do update set pass_id = excluded.pass_id, page = excluded.page,
              cursor = excluded.cursor, updated_at = clock_timestamp()",
@@ -82,7 +81,6 @@ pub(crate) async fn move_checkpoint(
     .bind(pass_id)
     .bind(page)
     .bind(cursor)
-    .persistent(false)
     .execute(conn)
     .await?;
     Ok(())
@@ -117,7 +115,7 @@ pub async fn close_pass(
     pass_id: i64,
     total_count: Option<i64>,
 ) -> sqlx::Result<PassEnd> {
-    let seen: Seen = sqlx::query_as(
+    let seen: Seen = query_as(
         "select coalesce(sum(fetched), 0)::bigint as rows,
                 (select count(distinct id) from staging.pages q, unnest(q.source_ids) id where q.pass_id = $1)
                     as distinct_ids,
@@ -126,18 +124,16 @@ pub async fn close_pass(
          from staging.pages where pass_id = $1",
     )
     .bind(pass_id)
-    .persistent(false)
     .fetch_one(&mut *conn)
     .await?;
     let cause = incomplete_because(&seen, total_count);
     let complete = cause.is_none();
-    sqlx::query(
+    query(
         "update staging.passes set state = $2, total_count = $3, finished_at = clock_timestamp() where pass_id = $1",
     )
     .bind(pass_id)
     .bind(if complete { "complete" } else { "incomplete" })
     .bind(total_count)
-    .persistent(false)
     .execute(&mut *conn)
     .await?;
     move_checkpoint(conn, module, pass_id, 0, None).await?;
@@ -163,12 +159,11 @@ fn incomplete_because(seen: &Seen, total_count: Option<i64>) -> Option<String> {
 
 /// The start of the last complete pass of a module with one of `strategies`, as RFC 3339 in UTC.
 pub async fn last_complete(conn: &mut PgConnection, module: &str) -> sqlx::Result<Option<String>> {
-    sqlx::query_scalar(
+    query_scalar(
         "select to_char(max(started_at) at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
          from staging.passes where module = $1 and state = 'complete'",
     )
     .bind(module)
-    .persistent(false)
     .fetch_one(conn)
     .await
 }
@@ -176,7 +171,7 @@ pub async fn last_complete(conn: &mut PgConnection, module: &str) -> sqlx::Resul
 /// Marks every staged record of the module that a complete pass did not see as gone, and makes it
 /// pending, so that the reconciler can tombstone it with this pass as evidence. Returns how many.
 pub async fn mark_gone(conn: &mut PgConnection, module: &str, pass_id: i64) -> sqlx::Result<i64> {
-    let gone = sqlx::query(
+    let gone = query(
         "with gone as (
              update staging.records r set gone_in = $2
              where r.module = $1 and r.gone_in is null and r.pass_id <> $2 and not exists (
@@ -189,7 +184,6 @@ pub async fn mark_gone(conn: &mut PgConnection, module: &str, pass_id: i64) -> s
     )
     .bind(module)
     .bind(pass_id)
-    .persistent(false)
     .execute(conn)
     .await?;
     Ok(gone.rows_affected() as i64)
@@ -197,13 +191,12 @@ pub async fn mark_gone(conn: &mut PgConnection, module: &str, pass_id: i64) -> s
 
 /// Forgets which ids older passes saw; the last complete pass and everything after it stay.
 pub async fn forget_old_sightings(conn: &mut PgConnection, module: &str) -> sqlx::Result<u64> {
-    let forgotten = sqlx::query(
+    let forgotten = query(
         "update staging.pages set source_ids = '{}'
          where module = $1 and source_ids <> '{}' and pass_id < (
              select max(pass_id) from staging.passes where module = $1 and state = 'complete')",
     )
     .bind(module)
-    .persistent(false)
     .execute(conn)
     .await?;
     Ok(forgotten.rows_affected())

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
+use crate::database::{query, query_as};
+
 /// The kinds of problems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -61,7 +63,7 @@ pub async fn report_problems(conn: &mut PgConnection, run_id: i64, reports: &[Re
     if reports.is_empty() {
         return Ok(());
     }
-    sqlx::query(
+    query(
         "insert into ops.problems (kind, module, source_id, code, why, place, detail, waits_module, waits_id, run_id)
          select distinct on (2, 3, 1, 4) * from (
              select r ->> 'kind', r ->> 'module', r ->> 'source_id', r ->> 'code', r ->> 'why', r ->> 'place',
@@ -74,7 +76,6 @@ pub async fn report_problems(conn: &mut PgConnection, run_id: i64, reports: &[Re
     )
     .bind(reports.iter().map(sqlx::types::Json).collect::<Vec<_>>())
     .bind(run_id)
-    .persistent(false)
     .execute(conn)
     .await?;
     Ok(())
@@ -92,7 +93,7 @@ pub async fn resolve_problems(
         return Ok(0);
     }
     let kinds: Vec<&str> = kinds.iter().map(|k| k.as_str()).collect();
-    let resolved = sqlx::query(
+    let resolved = query(
         "update ops.problems set state = 'resolved', resolved_at = clock_timestamp(), author = $4
          where module = $1 and source_id = any($2) and kind = any($3) and state = 'open'",
     )
@@ -100,7 +101,6 @@ pub async fn resolve_problems(
     .bind(ids)
     .bind(&kinds)
     .bind(author)
-    .persistent(false)
     .execute(conn)
     .await?;
     Ok(resolved.rows_affected())
@@ -144,7 +144,7 @@ pub async fn open_problems(
     module: Option<&str>,
     limit: i64,
 ) -> sqlx::Result<Vec<Problem>> {
-    sqlx::query_as(
+    query_as(
         "select problem_id, kind, module, source_id, code, why, place, detail, attempts, waits_module, waits_id,
                 to_char(first_seen at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as first_seen,
                 to_char(last_seen at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as last_seen
@@ -154,7 +154,6 @@ pub async fn open_problems(
     .bind(kind.as_str())
     .bind(module)
     .bind(limit)
-    .persistent(false)
     .fetch_all(conn)
     .await
 }

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use fetcher::Page;
 use sqlx::PgConnection;
 
+use crate::database::{query, query_as, query_scalar};
+
 use crate::canonical::{Examined, examine};
 
 /// What one page, or several staged together, meant for staging. `fetched` is always the sum of the others.
@@ -52,9 +54,8 @@ pub struct PagePlace<'a> {
 /// Makes sure that the module has its partition, `staging.stg_<module>`.
 pub async fn ensure_partition(conn: &mut PgConnection, module: &str) -> sqlx::Result<()> {
     assert!(is_name(module), "module names are checked where modules are loaded");
-    let exists: bool = sqlx::query_scalar("select to_regclass($1) is not null")
+    let exists: bool = query_scalar("select to_regclass($1) is not null")
         .bind(format!("staging.stg_{module}"))
-        .persistent(false)
         .fetch_one(&mut *conn)
         .await?;
     if !exists {
@@ -137,7 +138,7 @@ async fn judge(conn: &mut PgConnection, module: &str, versions: &mut [Version<'_
         (0..versions.len()).filter(|&n| versions[n].verdict == Verdict::New).collect();
     let ids: Vec<&str> = live.iter().map(|&n| versions[n].id).collect();
     let hashes: Vec<&[u8]> = live.iter().map(|&n| &versions[n].examined.hash[..]).collect();
-    let known: Vec<(i32, bool)> = sqlx::query_as(
+    let known: Vec<(i32, bool)> = query_as(
         "select i.n::int, r.hash = i.hash and r.gone_in is null
          from unnest($2::text[], $3::bytea[]) with ordinality as i(source_id, hash, n)
          join staging.records r on r.module = $1 and r.source_id = i.source_id",
@@ -145,7 +146,6 @@ async fn judge(conn: &mut PgConnection, module: &str, versions: &mut [Version<'_
     .bind(module)
     .bind(&ids)
     .bind(&hashes)
-    .persistent(false)
     .fetch_all(conn)
     .await?;
     for (n, same) in known {
@@ -223,7 +223,7 @@ async fn replace_changed(
         changed.iter().map(|v| v.examined.defect.is_some().then_some(v.json)).collect();
     let defects: Vec<Option<&str>> = changed.iter().map(|v| v.examined.defect).collect();
     let numbers: Vec<i32> = changed.iter().map(|v| v.page.number as i32).collect();
-    sqlx::query(
+    query(
         "with incoming as (
              select * from unnest($2::text[], $3::bytea[], $4::text[], $5::bytea[], $6::text[], $7::int[])
                  as i(source_id, hash, payload, raw, defect, page)
@@ -246,7 +246,6 @@ async fn replace_changed(
     .bind(&defects)
     .bind(&numbers)
     .bind(place.pass_id)
-    .persistent(false)
     .execute(conn)
     .await?;
     Ok(())
@@ -263,17 +262,16 @@ pub async fn enqueue(
     if ids.is_empty() {
         return Ok(());
     }
-    sqlx::query(
+    query(
         "insert into staging.pending (module, source_id, origin)
          select $1, i, $1 from unnest($2::text[]) i on conflict do nothing",
     )
     .bind(module)
     .bind(ids)
-    .persistent(false)
     .execute(&mut *conn)
     .await?;
     for derivation in derivations.iter().filter(|d| d.from == module) {
-        sqlx::query(
+        query(
             "insert into staging.pending (module, source_id, origin)
              select $1, r.source_id, $2 from staging.records r
              where r.module = $2 and r.source_id = any($3) and r.payload ->> $4 = any($5)
@@ -284,7 +282,6 @@ pub async fn enqueue(
         .bind(ids)
         .bind(&derivation.field)
         .bind(&derivation.values)
-        .persistent(false)
         .execute(&mut *conn)
         .await?;
     }
@@ -307,7 +304,7 @@ async fn record_pages(
         let tally = count(own);
         keep_superseded(conn, place, own).await?;
         let ids: Vec<&str> = own.iter().map(|v| v.id).collect();
-        sqlx::query(
+        query(
             "insert into staging.pages
                  (pass_id, page, module, run_id, cursor, source_ids, fetched, new, changed, unchanged, superseded, holes)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
@@ -329,7 +326,6 @@ async fn record_pages(
         .bind(tally.unchanged)
         .bind(tally.superseded)
         .bind(sqlx::types::Json(&page.holes))
-        .persistent(false)
         .execute(&mut *conn)
         .await?;
         cursor = page.next.as_ref().map(|c| c.as_str().to_owned());
@@ -358,7 +354,7 @@ fn count(versions: &[Version<'_>]) -> PageTally {
 
 async fn keep_superseded(conn: &mut PgConnection, place: PagePlace<'_>, own: &[Version<'_>]) -> sqlx::Result<()> {
     for version in own.iter().filter(|v| v.verdict == Verdict::Superseded) {
-        sqlx::query(
+        query(
             "insert into staging.superseded (module, source_id, hash, raw, pass_id, page, changed_at)
              values ($1, $2, $3, $4, $5, $6, clock_timestamp())",
         )
@@ -368,7 +364,6 @@ async fn keep_superseded(conn: &mut PgConnection, place: PagePlace<'_>, own: &[V
         .bind(version.json)
         .bind(place.pass_id)
         .bind(version.page.number as i32)
-        .persistent(false)
         .execute(&mut *conn)
         .await?;
     }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
+use crate::database::{query, query_scalar};
+
 use crate::records::PageTally;
 
 /// The state a run ends in.
@@ -112,17 +114,16 @@ pub async fn open_run(
     mode: &str,
     strategy: &str,
 ) -> sqlx::Result<(i64, bool)> {
-    let died = sqlx::query(
+    let died = query(
         "update ops.runs set state = 'FAILED', finished_at = clock_timestamp(),
              cause = 'The process ended before the run did (killed or lost power). The next run goes on from its last page.'
          where module = $1 and state = 'RUNNING'",
     )
     .bind(module)
-    .persistent(false)
     .execute(&mut *conn)
     .await?;
     let resumed = died.rows_affected() > 0;
-    let run_id = sqlx::query_scalar(
+    let run_id = query_scalar(
         "insert into ops.runs (module, source, mode, strategy, holder, resumed) values ($1, $2, $3, $4, $5, $6)
          returning run_id",
     )
@@ -132,7 +133,6 @@ pub async fn open_run(
     .bind(strategy)
     .bind(crate::leases::this_holder())
     .bind(resumed)
-    .persistent(false)
     .fetch_one(conn)
     .await?;
     Ok((run_id, resumed))
@@ -146,7 +146,7 @@ pub async fn mark_step(
     state: &str,
     detail: Option<&str>,
 ) -> sqlx::Result<()> {
-    sqlx::query(
+    query(
         "insert into ops.run_steps (run_id, step, state, detail) values ($1, $2, $3, $4)
          on conflict (run_id, step) do update set state = excluded.state, detail = excluded.detail,
              finished_at = case when excluded.state = 'RUNNING' then null else clock_timestamp() end",
@@ -155,7 +155,6 @@ pub async fn mark_step(
     .bind(step)
     .bind(state)
     .bind(detail)
-    .persistent(false)
     .execute(conn)
     .await?;
     Ok(())
@@ -164,7 +163,7 @@ pub async fn mark_step(
 /// Writes the end of a run.
 pub async fn finish_run(conn: &mut PgConnection, run_id: i64, outcome: &Outcome) -> sqlx::Result<()> {
     let Outcome { staged, claims, .. } = outcome;
-    sqlx::query(
+    query(
         "update ops.runs set state = $2, cause = $3, finished_at = clock_timestamp(), complete = $4, total_count = $5,
              pages = $6, fetched = $7, new = $8, changed = $9, unchanged = $10, superseded = $11, claimed = $12,
              promoted = $13, same = $14, quarantined = $15, parked = $16, in_review = $17, inserted = $18,
@@ -193,7 +192,6 @@ pub async fn finish_run(conn: &mut PgConnection, run_id: i64, outcome: &Outcome)
     .bind(claims.tombstoned)
     .bind(claims.conflicts)
     .bind(outcome.promotion)
-    .persistent(false)
     .execute(conn)
     .await?;
     Ok(())
