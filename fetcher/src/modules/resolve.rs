@@ -61,16 +61,19 @@ pub(super) fn resolve(
             )?;
             Some(path)
         }
-        None => document
+        // Where lists below `nodes` are flattened, the source's count is not one of records.
+        None if matches!(nodes.to_string().as_str(), "nodes" | "edges.node" | "items") => document
             .names_at(&file.connection)
             .contains("totalCount")
-            .then(|| Path::parse("totalCount").unwrap_or_default()),
+            .then(|| known_path("totalCount")),
+        None => None,
     };
     let mut nested = Vec::new();
     for entry in file.nested {
         nested.push(nested_of(entry, files, place)?);
     }
     Ok(FetchSpec {
+        query_file: file.query,
         connection: file.connection,
         nodes,
         id: file.id,
@@ -328,6 +331,7 @@ fn nested_of(
     let size_variable = entry.size_variable.unwrap_or_else(|| "first".to_owned());
     Ok(Nested {
         at: entry.at,
+        file: entry.query,
         query: query.clone(),
         connection: entry.connection,
         variables: entry.variables,

@@ -124,3 +124,26 @@ impl Circle {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn circles_of_any_length_are_found_soon_and_straight_ways_never() {
+        let place = |n: usize| {
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&n.to_le_bytes());
+            bytes
+        };
+        for (tail, length) in [(0, 1), (0, 2), (3, 4), (10, 7), (100, 1)] {
+            let mut circle = Circle::default();
+            let way = (0..tail).chain((0..).map(|n| tail + n % length));
+            let steps = way.take(10_000).position(|n| circle.closes(place(n)));
+            let steps = steps.expect("the circle is found");
+            assert!(steps <= 4 * (tail + length) + 2, "{tail} {length}: {steps}");
+        }
+        let mut circle = Circle::default();
+        assert!((0..10_000).all(|n| !circle.closes(place(n))));
+    }
+}

@@ -30,15 +30,26 @@ pub fn pages(
         module: module.clone(),
         selection,
     };
-    tokio::spawn(async move {
+    let task = tokio::spawn(async move {
         tokio::select! {
             () = sender.closed() => {}
             () = reader.run(from, &sender) => {}
         }
     });
     Box::pin(futures::stream::unfold(
-        receiver,
-        |mut receiver| async move { receiver.recv().await.map(|item| (item, receiver)) },
+        (receiver, Some(task)),
+        |(mut receiver, mut task)| async move {
+            if let Some(item) = receiver.recv().await {
+                return Some((item, (receiver, task)));
+            }
+            // A reader that panicked must not look like one that came to the end.
+            if let Some(Err(stopped)) = futures::future::OptionFuture::from(task.take()).await
+                && stopped.is_panic()
+            {
+                std::panic::resume_unwind(stopped.into_panic());
+            }
+            None
+        },
     ))
 }
 
