@@ -82,10 +82,11 @@ fn fault(yaml: &str, query: &str) -> ModuleError {
     fault
 }
 
-#[test]
-fn faults_name_the_line_and_the_remedy() {
+/// Label, `module.yaml`, query.
+#[rustfmt::skip]
+fn faults() -> Vec<(&'static str, String, &'static str)> {
     let start = "module: clients\nsource: demo\nfetch:\n";
-    let cases = [
+    vec![
         (
             "unknown key",
             format!("{start}  conection: allClients\n"),
@@ -201,7 +202,12 @@ fn faults_name_the_line_and_the_remedy() {
             format!("{start}  connection: a\n  query: other.graphql\n"),
             RELAY,
         ),
-    ];
+    ]
+}
+
+#[test]
+fn faults_name_the_line_and_the_remedy() {
+    let cases = faults();
     let told: Vec<String> = cases
         .iter()
         .map(|(label, yaml, query)| format!("{label}\n  {}", fault(yaml, query)))
@@ -240,4 +246,25 @@ fn a_missing_folder_and_a_half_one_are_told() {
         fault.contains("module.yaml: the file is missing"),
         "{fault}"
     );
+}
+
+#[test]
+fn every_module_compiled_in_fits_its_schema() {
+    for module in load_modules(&[]).unwrap() {
+        let schema = module.schema.as_ref().expect("a schema beside the modules");
+        let nested = module
+            .fetch
+            .nested
+            .iter()
+            .map(|nested| (&nested.file, &nested.query));
+        for (file, query) in nested.chain([(&module.fetch.query_file, &module.query)]) {
+            let file = format!("{}/{file}", module.folder.display());
+            assert_eq!(fetcher::check_query(schema, query, &file), []);
+        }
+        assert!(
+            fetcher::selection_paths(&module).len() > 1,
+            "{}",
+            module.name
+        );
+    }
 }

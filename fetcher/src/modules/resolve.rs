@@ -181,26 +181,7 @@ fn paging_of(
         Style::List => ("", "limit"),
     };
     let declared = document.variables();
-    if style != Style::List && !declared.contains(&position) {
-        return Err(place.fault(
-            &["fetch", "paging"],
-            format!("the query does not declare `${position}`, so only its first page could be read"),
-            format!("Declare `${position}` in the query and pass it to the field, or name the right variable in `paging`."),
-        ));
-    }
-    if let Some(name) = size_variable
-        && !declared.contains(&name.as_str())
-    {
-        return Err(place.fault(
-            &["fetch", "paging", "size_variable"],
-            format!("the query does not declare `${name}`"),
-            did_you_mean(
-                name,
-                &declared,
-                "Declare it in the query, or leave `size_variable` out.",
-            ),
-        ));
-    }
+    require_paging_variables(&declared, style, position, size_variable.as_deref(), place)?;
     let size_name = size_variable.as_deref().unwrap_or(size_name);
     let cursor_path = cursor
         .clone()
@@ -228,6 +209,37 @@ fn paging_of(
         cursor: cursor_path,
         more: more_path,
     })
+}
+
+/// The place of the next page can be asked for, and the size too where the module names its variable.
+fn require_paging_variables(
+    declared: &[&str],
+    style: Style,
+    position: &str,
+    size_variable: Option<&str>,
+    place: &Place<'_>,
+) -> Result<(), ModuleError> {
+    if style != Style::List && !declared.contains(&position) {
+        return Err(place.fault(
+            &["fetch", "paging"],
+            format!("the query does not declare `${position}`, so only its first page could be read"),
+            format!("Declare `${position}` in the query and pass it to the field, or name the right variable in `paging`."),
+        ));
+    }
+    if let Some(name) = size_variable
+        && !declared.contains(&name)
+    {
+        return Err(place.fault(
+            &["fetch", "paging", "size_variable"],
+            format!("the query does not declare `${name}`"),
+            did_you_mean(
+                name,
+                declared,
+                "Declare it in the query, or leave `size_variable` out.",
+            ),
+        ));
+    }
+    Ok(())
 }
 
 fn known_path(text: &str) -> Path {
