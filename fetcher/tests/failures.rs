@@ -76,6 +76,7 @@ const CASES: &[Case] = &[
     ("nodes is a word", 200, JSON, r#"{"data":{"allClients":{"nodes":"x"}}}"#, "Shape", 1, Class::Failed),
     ("no envelope", 200, JSON, r#"{"ok":true}"#, "Shape", 1, Class::Failed),
     ("a list", 200, JSON, "[]", "Shape", 1, Class::Failed),
+    ("a day of patience", 503, &[("retry-after", "86400")], "later", "Outage", 1, Class::Waiting),
     ("more, but no cursor", 200, JSON, r#"{"data":{"allClients":{"nodes":[],"pageInfo":{"hasNextPage":true,"endCursor":null}}}}"#, "Shape", 1, Class::Failed),
 ];
 
@@ -132,6 +133,7 @@ async fn data_with_errors_is_a_page_with_holes() {
             "data": { "allClients": { "nodes": [ { "id": "a" }, null, { "id": "c", "name": null } ], "pageInfo": { "hasNextPage": false } } },
             "errors": [
                 { "message": "name failed", "path": ["allClients", "nodes", 2, "name"] },
+                { "message": "not for you", "path": ["allClients", "nodes", 0, "secret"], "extensions": { "code": "UNAUTHORIZED" } },
                 { "message": "node failed", "path": ["allClients", "nodes", 1] },
             ],
         }))
@@ -150,6 +152,7 @@ async fn data_with_errors_is_a_page_with_holes() {
         [
             ("allClients.nodes.1", None),
             ("allClients.nodes.2.name", Some("c")),
+            ("allClients.nodes.0.secret", Some("a")),
             ("allClients.nodes.1", None)
         ]
     );

@@ -101,6 +101,59 @@ async fn fifty_tasks_on_401_refresh_once() {
 }
 
 #[tokio::test]
+async fn two_processes_refresh_once() {
+    let server = rotating().await;
+    let dir = tempfile::tempdir().unwrap();
+    let config = oauth(&server, dir.path());
+    // Two spellings of one directory share nothing in memory, as two processes would.
+    let stores =
+        ["tokens", "./tokens"].map(|name| TokenStore::open(&dir.path().join(name)).unwrap());
+    stores[0]
+        .save("demo", &tokens("stale", Some("refresh-0")))
+        .unwrap();
+    let sources = stores
+        .each_ref()
+        .map(|store| Source::open("demo", &config, Some(store)).unwrap());
+    let module = relay();
+    let (one, two) = tokio::join!(read(&sources[0], &module), read(&sources[1], &module));
+    assert!(
+        one.1.is_none() && two.1.is_none(),
+        "{:?} {:?}",
+        one.1,
+        two.1
+    );
+    assert_eq!(
+        server
+            .asked()
+            .iter()
+            .filter(|asked| asked.path == "/token")
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_configured_refresh_token_helps_where_the_stored_one_is_dead() {
+    let server = rotating().await;
+    let dir = tempfile::tempdir().unwrap();
+    let store = TokenStore::open(&dir.path().join("tokens")).unwrap();
+    store.save("demo", &tokens("stale", Some("dead"))).unwrap();
+    let mut config = oauth(&server, dir.path());
+    std::fs::write(dir.path().join("refresh"), "refresh-0").unwrap();
+    config.auth.refresh_token_file = Some(dir.path().join("refresh"));
+    let (_, failure) = read(
+        &Source::open("demo", &config, Some(&store)).unwrap(),
+        &relay(),
+    )
+    .await;
+    assert!(failure.is_none(), "{failure:?}");
+    assert_eq!(
+        store.load("demo").unwrap().unwrap().refresh,
+        Some(Secret::new("refresh-1"))
+    );
+}
+
+#[tokio::test]
 async fn a_dead_refresh_token_asks_for_a_login_once_and_heals_after_it() {
     let server = rotating().await;
     let dir = tempfile::tempdir().unwrap();

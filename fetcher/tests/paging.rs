@@ -163,6 +163,15 @@ async fn a_list_is_one_page_and_a_single_object_is_one_record() {
 }
 
 #[tokio::test]
+async fn a_single_list_that_has_more_is_not_taken_for_all() {
+    let query = "{ all { nodes { id } pageInfo { hasNextPage } } }";
+    let module = module("  connection: all\n  paging: { style: list }\n", query, &[]);
+    let server = Scripted::start(|_| axum::Json(json!({ "data": { "all": { "nodes": numbered(0, 3), "pageInfo": { "hasNextPage": true } } } }))).await;
+    let (_, failure) = read(&server.open(), &module).await;
+    assert!(failure.unwrap().to_string().contains("reads a single list"));
+}
+
+#[tokio::test]
 async fn edges_and_lists_below_nodes_are_flattened() {
     let edges = module(
         "  connection: all\n  id: [.kind, .id]\n",

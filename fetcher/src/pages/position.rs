@@ -24,6 +24,7 @@ pub(super) enum Position {
 pub(super) enum Stuck {
     NoCursor,
     BadCursor,
+    MoreThanOnePage,
 }
 
 impl Position {
@@ -75,7 +76,14 @@ impl Position {
 
     /// The place after a page; `None` after the last. A short page is not taken for the last one,
     /// since sources clamp sizes: only "no more", the total, or an empty page ends the stream.
-    pub(super) fn after(&self, slice: &Slice) -> Result<Option<Position>, Stuck> {
+    pub(super) fn after(&self, style: Style, slice: &Slice) -> Result<Option<Position>, Stuck> {
+        if style == Style::List {
+            return if slice.more == Some(true) {
+                Err(Stuck::MoreThanOnePage)
+            } else {
+                Ok(None)
+            };
+        }
         let rows = slice.outer as u64;
         let ended = |seen: u64| {
             rows == 0 || slice.more == Some(false) || slice.total.is_some_and(|total| seen >= total)

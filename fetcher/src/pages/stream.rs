@@ -77,7 +77,7 @@ impl Reader {
         for number in 1.. {
             let (cut, errors) = self.ask(&position, number).await?;
             let following = position
-                .after(&cut)
+                .after(paging.style, &cut)
                 .map_err(|stuck| self.stuck(&stuck, None, number))?;
             let place = place_of(paging.style, following.as_ref(), &cut);
             let repeats = following.is_some()
@@ -121,6 +121,11 @@ impl Reader {
             Stuck::NoCursor => FetchError::Shape {
                 attempt,
                 problem: "the source says there is more, but gives no cursor to continue from"
+                    .to_owned(),
+            },
+            Stuck::MoreThanOnePage => FetchError::Shape {
+                attempt,
+                problem: "the source says there is more, but the module reads a single list"
                     .to_owned(),
             },
             Stuck::BadCursor => FetchError::CursorRefused {
