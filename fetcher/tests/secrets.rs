@@ -110,6 +110,10 @@ fn configurations_that_cannot_work_say_so() {
             config_for("https://me:pw@example.com/"),
             "holds credentials",
         ),
+        (
+            config_for("https://example.com/?access_token=me:pw"),
+            "holds credentials",
+        ),
         (config_for("ftp://example.com/"), "Use an https URL"),
         (config_for("example.com"), "is not a URL"),
     ];
@@ -120,6 +124,15 @@ fn configurations_that_cannot_work_say_so() {
             "{failure}"
         );
     }
+    let mut config = SourceConfig::new("https://example.com/");
+    config
+        .headers
+        .insert("X-Api-Key".to_owned(), "me:pw".to_owned());
+    let failure = Source::open("demo", &config, None).unwrap_err().to_string();
+    assert!(
+        failure.contains("headers.X-Api-Key") && !failure.contains("me:pw"),
+        "{failure}"
+    );
     let mut config = SourceConfig::new("https://example.com/");
     config.auth.kind = AuthKind::Bearer;
     let failure = Source::open("demo", &config, None).unwrap_err().to_string();
