@@ -81,22 +81,53 @@ fn happen(shared: &Shared, spec: &FaultSpec) -> Result<(), String> {
         }
         FaultName::ClientMerge => {
             let mut store = shared.store_mut();
-            let nth = |index: usize| store.rows(Kind::Client).get(index).map(|row| store.id(row).into_owned()).unwrap_or_default();
-            let (source, target) = (text("source").unwrap_or_else(|| nth(1)), text("target").unwrap_or_else(|| nth(0)));
+            let nth = |index: usize| {
+                store
+                    .rows(Kind::Client)
+                    .get(index)
+                    .map(|row| store.id(row).into_owned())
+                    .unwrap_or_default()
+            };
+            let (source, target) = (
+                text("source").unwrap_or_else(|| nth(1)),
+                text("target").unwrap_or_else(|| nth(0)),
+            );
             store.merge_clients(&source, &target)
         }
         FaultName::IdReuse => reuse_id(&mut shared.store_mut(), &spec.value),
-        _ => edit_oldest(&mut shared.store_mut(), &spec.value, shared.options.now.as_second()),
+        _ => edit_oldest(
+            &mut shared.store_mut(),
+            &spec.value,
+            shared.options.now.as_second(),
+        ),
     };
-    if done { Ok(()) } else { Err(format!("{} found no record for its value; check the ids", spec.name.as_str())) }
+    if done {
+        Ok(())
+    } else {
+        Err(format!(
+            "{} found no record for its value; check the ids",
+            spec.name.as_str()
+        ))
+    }
 }
 
 fn reuse_id(store: &mut Store, value: &Value) -> bool {
     let kind = serde_json::from_value(value["kind"].clone()).unwrap_or(Kind::Piano);
-    let nth = |index: usize| store.rows(kind).get(index).map(|row| store.id(row).into_owned()).unwrap_or_default();
+    let nth = |index: usize| {
+        store
+            .rows(kind)
+            .get(index)
+            .map(|row| store.id(row).into_owned())
+            .unwrap_or_default()
+    };
     let from = value["from"].as_str().map_or_else(|| nth(0), str::to_owned);
     let to = value["to"].as_str().map_or_else(|| nth(1), str::to_owned);
-    let Some(mut heir) = store.find(kind, &to).map(|row| store.view(row).into_owned()) else { return false };
+    let Some(mut heir) = store
+        .find(kind, &to)
+        .map(|row| store.view(row).into_owned())
+    else {
+        return false;
+    };
     if from == to || !store.delete(kind, &from) || !store.delete(kind, &to) {
         return false;
     }
@@ -107,15 +138,27 @@ fn reuse_id(store: &mut Store, value: &Value) -> bool {
 
 fn edit_oldest(store: &mut Store, value: &Value, now: i64) -> bool {
     let kind = serde_json::from_value(value.clone()).unwrap_or(Kind::Client);
-    let age = |map: &Map| ["createdAt", "occurredAt"].iter().find_map(|name| map.get(*name)?.as_str().map(str::to_owned));
+    let age = |map: &Map| {
+        ["createdAt", "occurredAt"]
+            .iter()
+            .find_map(|name| map.get(*name)?.as_str().map(str::to_owned))
+    };
     let listed = store.rows(kind).iter().filter(|row| !row.is_unlisted());
-    let Some(id) = listed.map(|row| store.view(row)).min_by_key(|map| age(map)).and_then(|map| map.get("id")?.as_str().map(str::to_owned)) else {
+    let Some(id) = listed
+        .map(|row| store.view(row))
+        .min_by_key(|map| age(map))
+        .and_then(|map| map.get("id")?.as_str().map(str::to_owned))
+    else {
         return false;
     };
     let fields = match kind {
         Kind::Timeline => json!({"comment": "Corrigé aujourd'hui."}),
-        Kind::Client => json!({"personalNotes": "Corrigé aujourd'hui.", "createdAt": "2006-06-01T12:00:00Z", "updatedAt": data::instant(now)}),
-        _ => json!({"notes": "Corrigé aujourd'hui.", "createdAt": "2006-06-01T12:00:00Z", "updatedAt": data::instant(now)}),
+        Kind::Client => {
+            json!({"personalNotes": "Corrigé aujourd'hui.", "createdAt": "2006-06-01T12:00:00Z", "updatedAt": data::instant(now)})
+        }
+        _ => {
+            json!({"notes": "Corrigé aujourd'hui.", "createdAt": "2006-06-01T12:00:00Z", "updatedAt": data::instant(now)})
+        }
     };
     store.patch(kind, &id, data::object(fields))
 }
@@ -133,7 +176,9 @@ async fn change_faults(State(shared): State<Arc<Shared>>, Json(change): Json<Val
 
 fn apply(shared: &Shared, change: Value) -> Result<(), String> {
     // Read by hand, so that the message names the field that is wrong.
-    let shape = |error: serde_json::Error| format!("{error}; send a switch, a list of switches, or {{set, clear}}");
+    let shape = |error: serde_json::Error| {
+        format!("{error}; send a switch, a list of switches, or {{set, clear}}")
+    };
     let change = if change.is_array() {
         Change::Many(serde_json::from_value(change).map_err(shape)?)
     } else if change.get("name").is_some() {
@@ -148,7 +193,9 @@ fn apply(shared: &Shared, change: Value) -> Result<(), String> {
     };
     match clear {
         Clear::Nothing => {}
-        Clear::These(names) => names.into_iter().for_each(|name| shared.board().clear(Some(name))),
+        Clear::These(names) => names
+            .into_iter()
+            .for_each(|name| shared.board().clear(Some(name))),
         Clear::Word(word) if word == "all" => shared.board().clear(None),
         Clear::Word(word) => shared.board().clear(Some(word.parse()?)),
     }
@@ -187,10 +234,18 @@ enum Op {
 }
 
 async fn records(State(shared): State<Arc<Shared>>, Json(edits): Json<Value>) -> Response {
-    let edits = if edits.is_array() { serde_json::from_value(edits) } else { serde_json::from_value(edits).map(|edit| vec![edit]) };
+    let edits = if edits.is_array() {
+        serde_json::from_value(edits)
+    } else {
+        serde_json::from_value(edits).map(|edit| vec![edit])
+    };
     let edits: Vec<Edit> = match edits {
         Ok(edits) => edits,
-        Err(error) => return refuse(format!("{error}; send {{op, kind, id, value}} or a list of them")),
+        Err(error) => {
+            return refuse(format!(
+                "{error}; send {{op, kind, id, value}} or a list of them"
+            ));
+        }
     };
     let mut store = shared.store_mut();
     for edit in edits {
@@ -203,7 +258,10 @@ async fn records(State(shared): State<Arc<Shared>>, Json(edits): Json<Value>) ->
             Op::Delete => store.delete(edit.kind, &edit.id),
         };
         if !done {
-            return refuse(format!("there is no {:?} {}; check the id", edit.kind, edit.id));
+            return refuse(format!(
+                "there is no {:?} {}; check the id",
+                edit.kind, edit.id
+            ));
         }
     }
     Json(json!({"ok": true})).into_response()
@@ -216,7 +274,10 @@ struct Merge {
 }
 
 async fn merge_clients(State(shared): State<Arc<Shared>>, Json(merge): Json<Merge>) -> Response {
-    if shared.store_mut().merge_clients(&merge.source, &merge.target) {
+    if shared
+        .store_mut()
+        .merge_clients(&merge.source, &merge.target)
+    {
         Json(json!({"ok": true})).into_response()
     } else {
         refuse("source and target must be two known clients; check the ids".to_owned())

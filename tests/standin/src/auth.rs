@@ -5,7 +5,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use base64::{Engine, engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD}};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -75,7 +78,10 @@ pub(crate) type OauthError = (u16, &'static str);
 impl Auth {
     pub(crate) fn new() -> Auth {
         Auth {
-            access: HashMap::from([(ACCESS_TOKEN.to_owned(), SystemTime::now() + Duration::from_secs(TOKEN_TTL))]),
+            access: HashMap::from([(
+                ACCESS_TOKEN.to_owned(),
+                SystemTime::now() + Duration::from_secs(TOKEN_TTL),
+            )]),
             refresh: HashSet::from([REFRESH_TOKEN.to_owned()]),
             grace: HashSet::new(),
             codes: HashMap::new(),
@@ -85,7 +91,9 @@ impl Auth {
 
     /// True for a live access token.
     pub(crate) fn accepts(&self, token: &str) -> bool {
-        self.access.get(token).is_some_and(|until| *until > SystemTime::now())
+        self.access
+            .get(token)
+            .is_some_and(|until| *until > SystemTime::now())
     }
 
     /// Ends every access token.
@@ -103,14 +111,30 @@ impl Auth {
     /// A new authorization code for a redirect address and a PKCE challenge.
     pub(crate) fn code(&mut self, redirect: String, challenge: Option<(String, bool)>) -> String {
         let code = self.fresh("gzcd");
-        self.codes.insert(code.clone(), Code { redirect, challenge });
+        self.codes.insert(
+            code.clone(),
+            Code {
+                redirect,
+                challenge,
+            },
+        );
         code
     }
 
     /// Answers a token request.
-    pub(crate) fn exchange(&mut self, form: &HashMap<String, String>, basic: Option<&str>, policy: &Policy) -> Result<Value, OauthError> {
+    pub(crate) fn exchange(
+        &mut self,
+        form: &HashMap<String, String>,
+        basic: Option<&str>,
+        policy: &Policy,
+    ) -> Result<Value, OauthError> {
         let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
-        let (id, secret) = basic.and_then(basic_pair).unwrap_or_else(|| (field("client_id").to_owned(), field("client_secret").to_owned()));
+        let (id, secret) = basic.and_then(basic_pair).unwrap_or_else(|| {
+            (
+                field("client_id").to_owned(),
+                field("client_secret").to_owned(),
+            )
+        });
         if policy.no_grant {
             return Err((400, "unsupported_grant_type"));
         }
@@ -119,10 +143,17 @@ impl Auth {
         }
         match field("grant_type") {
             "authorization_code" => {
-                let code = self.codes.remove(field("code")).ok_or((400, "invalid_grant"))?;
+                let code = self
+                    .codes
+                    .remove(field("code"))
+                    .ok_or((400, "invalid_grant"))?;
                 let proved = code.challenge.as_ref().is_none_or(|(challenge, hashed)| {
                     let verifier = field("code_verifier");
-                    let answer = if *hashed { URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) } else { verifier.to_owned() };
+                    let answer = if *hashed {
+                        URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))
+                    } else {
+                        verifier.to_owned()
+                    };
                     answer == *challenge
                 });
                 if !proved || code.redirect != field("redirect_uri") {
@@ -160,7 +191,8 @@ impl Auth {
     fn tokens(&mut self, ttl: u64, refresh: Option<String>) -> Value {
         let access = self.fresh("gzat");
         let now = SystemTime::now();
-        self.access.insert(access.clone(), now + Duration::from_secs(ttl));
+        self.access
+            .insert(access.clone(), now + Duration::from_secs(ttl));
         let created = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut answer = json!({"access_token": access, "token_type": "bearer", "expires_in": ttl, "created_at": created});
         if let Some(refresh) = refresh {
@@ -171,13 +203,21 @@ impl Auth {
 
     fn fresh(&mut self, prefix: &str) -> String {
         self.issued += 1;
-        format!("{prefix}_{}", hex::encode(Sha256::digest(format!("{prefix}{}", self.issued))))
+        format!(
+            "{prefix}_{}",
+            hex::encode(Sha256::digest(format!("{prefix}{}", self.issued)))
+        )
     }
 }
 
 fn basic_pair(header: &str) -> Option<(String, String)> {
     let plain = String::from_utf8(STANDARD.decode(header.strip_prefix("Basic ")?).ok()?).ok()?;
     let (id, secret) = plain.split_once(':')?;
-    let decode = |text: &str| url::form_urlencoded::parse(text.as_bytes()).map(|(key, _)| key.into_owned()).next().unwrap_or_default();
+    let decode = |text: &str| {
+        url::form_urlencoded::parse(text.as_bytes())
+            .map(|(key, _)| key.into_owned())
+            .next()
+            .unwrap_or_default()
+    };
     Some((decode(id), decode(secret)))
 }

@@ -20,23 +20,53 @@ use crate::{
 };
 
 /// The handler.
-pub(crate) async fn graphql(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn graphql(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let parsed = serde_json::from_slice::<Body>(&body)
-        .map_err(|error| request::failure(&[json!({"message": format!("The request body is not readable: {error}")})], None))
+        .map_err(|error| {
+            request::failure(&[
+                json!({"message": format!("The request body is not readable: {error}")}),
+            ])
+        })
         .and_then(Parsed::read);
-    let operations = parsed.as_ref().map(|parsed| parsed.operations.clone()).unwrap_or_default();
+    let operations = parsed
+        .as_ref()
+        .map(|parsed| parsed.operations.clone())
+        .unwrap_or_default();
     let answer = answer(&shared, &headers, parsed, &operations).await;
-    shared.stats().graphql(&operations, answer.status().as_u16());
+    shared
+        .stats()
+        .graphql(&operations, answer.status().as_u16());
     answer
 }
 
-async fn answer(shared: &Shared, headers: &HeaderMap, parsed: Result<Parsed, Vec<u8>>, operations: &[String]) -> Response {
+async fn answer(
+    shared: &Shared,
+    headers: &HeaderMap,
+    parsed: Result<Parsed, Vec<u8>>,
+    operations: &[String],
+) -> Response {
     if let Some(answer) = interference::instead(shared, operations) {
         return answer;
     }
-    if !is_allowed(shared, headers) || shared.board().take(FaultName::Unauthorized, operations).is_some() {
-        let mut refusal = interference::plain(401, "application/json", r#"{"error":"The access token is invalid or has expired"}"#);
-        refusal.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer error=\"invalid_token\""));
+    if !is_allowed(shared, headers)
+        || shared
+            .board()
+            .take(FaultName::Unauthorized, operations)
+            .is_some()
+    {
+        let mut refusal = interference::plain(
+            401,
+            "application/json",
+            r#"{"error":"The access token is invalid or has expired"}"#,
+        );
+        refusal.headers_mut().insert(
+            header::WWW_AUTHENTICATE,
+            header::HeaderValue::from_static("Bearer error=\"invalid_token\""),
+        );
         return refusal;
     }
     let bytes = match parsed {
@@ -53,12 +83,19 @@ async fn run(shared: &Shared, parsed: &Parsed) -> Vec<u8> {
     }
     let effects = {
         let store = shared.store();
-        Effects::take(&mut shared.board(), &parsed.operations, &store, shared.options.page_cap)
+        Effects::take(
+            &mut shared.board(),
+            &parsed.operations,
+            &store,
+            shared.options.page_cap,
+        )
     };
     match parsed.plan(&graph, &effects) {
-        None => request::failure(&[json!({"message": "No operation found to execute"})], None),
-        Some((OperationType::Mutation, plan)) => request::mutate(&mut shared.store_mut(), &plan, &effects),
-        Some((_, plan)) => request::execute(&shared.store(), &plan, &effects),
+        Err(refusal) => refusal,
+        Ok((OperationType::Mutation, plan)) => {
+            request::mutate(&mut shared.store_mut(), &plan, &effects)
+        }
+        Ok((_, plan)) => request::execute(&shared.store(), &plan, &effects),
     }
 }
 

@@ -27,7 +27,10 @@ pub(crate) struct RateWindow {
 
 impl Default for RateWindow {
     fn default() -> Self {
-        RateWindow { began: Instant::now(), used: 0 }
+        RateWindow {
+            began: Instant::now(),
+            used: 0,
+        }
     }
 }
 
@@ -46,27 +49,41 @@ impl RateWindow {
 pub(crate) fn instead(shared: &Shared, operations: &[String]) -> Option<Response> {
     let mut board = shared.board();
     if let Some(value) = board.take(FaultName::RateLimit, operations) {
-        let per_second = value.as_u64().or_else(|| value["per_second"].as_u64()).unwrap_or(10);
+        let per_second = value
+            .as_u64()
+            .or_else(|| value["per_second"].as_u64())
+            .unwrap_or(10);
         if !shared.window().admits(per_second) {
             let header = (value["retry_after"] != false).then(|| "1".to_owned());
             return Some(too_many(header));
         }
     }
     if let Some(value) = board.take(FaultName::TooManyRequests, operations) {
-        let header = (!value.is_null()).then(|| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        let header = (!value.is_null()).then(|| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        });
         return Some(too_many(header));
     }
     if let Some(value) = board.take(FaultName::ServerError, operations) {
         return Some(plain(status(&value, 503), "text/plain", ""));
     }
     if let Some(value) = board.take(FaultName::MaintenancePage, operations) {
-        return Some(plain(status(&value, 200), "text/html; charset=utf-8", MAINTENANCE));
+        return Some(plain(
+            status(&value, 200),
+            "text/html; charset=utf-8",
+            MAINTENANCE,
+        ));
     }
     None
 }
 
 fn status(value: &Value, default: u16) -> u16 {
-    value.as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(default)
+    value
+        .as_u64()
+        .and_then(|status| u16::try_from(status).ok())
+        .unwrap_or(default)
 }
 
 fn too_many(retry_after: Option<String>) -> Response {
@@ -87,14 +104,25 @@ pub(crate) fn plain(status: u16, content_type: &str, body: impl Into<Body>) -> R
 }
 
 /// The true answer, after the switches that spoil its delivery.
-pub(crate) fn dressed(shared: &Shared, operations: &[String], status: u16, body: Vec<u8>) -> Response {
+pub(crate) fn dressed(
+    shared: &Shared,
+    operations: &[String],
+    status: u16,
+    body: Vec<u8>,
+) -> Response {
     let (slow, truncated, content_type, skew) = {
         let mut board = shared.board();
         (
-            board.take(FaultName::SlowBytes, operations).map(|value| value.as_u64().unwrap_or(20)),
+            board
+                .take(FaultName::SlowBytes, operations)
+                .map(|value| value.as_u64().unwrap_or(20)),
             board.take(FaultName::TruncatedBody, operations).is_some(),
-            board.take(FaultName::WrongContentType, operations).map(|value| value.as_str().unwrap_or("text/plain").to_owned()),
-            board.take(FaultName::ClockSkew, operations).map(|value| value.as_i64().unwrap_or(3_600)),
+            board
+                .take(FaultName::WrongContentType, operations)
+                .map(|value| value.as_str().unwrap_or("text/plain").to_owned()),
+            board
+                .take(FaultName::ClockSkew, operations)
+                .map(|value| value.as_i64().unwrap_or(3_600)),
         )
     };
     let length = body.len();
@@ -104,9 +132,17 @@ pub(crate) fn dressed(shared: &Shared, operations: &[String], status: u16, body:
         (None, true) => half(body),
         (None, false) => Body::from(body),
     };
-    let mut answer = plain(status, content_type.as_deref().unwrap_or("application/json; charset=utf-8"), content);
+    let mut answer = plain(
+        status,
+        content_type
+            .as_deref()
+            .unwrap_or("application/json; charset=utf-8"),
+        content,
+    );
     if truncated {
-        answer.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+        answer
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, length.into());
     }
     if let Some(value) = skew.and_then(skewed_date) {
         answer.headers_mut().insert(header::DATE, value);
@@ -116,7 +152,10 @@ pub(crate) fn dressed(shared: &Shared, operations: &[String], status: u16, body:
 
 fn in_pieces(body: Bytes, pause: Duration) -> Body {
     let size = body.len().div_ceil(16).max(1);
-    let pieces: Vec<Bytes> = (0..body.len()).step_by(size).map(|from| body.slice(from..body.len().min(from + size))).collect();
+    let pieces: Vec<Bytes> = (0..body.len())
+        .step_by(size)
+        .map(|from| body.slice(from..body.len().min(from + size)))
+        .collect();
     Body::from_stream(stream::iter(pieces).then(move |piece| async move {
         tokio::time::sleep(pause).await;
         Ok::<_, Infallible>(piece)
@@ -125,7 +164,12 @@ fn in_pieces(body: Bytes, pause: Duration) -> Body {
 
 fn half(body: Bytes) -> Body {
     let first = body.slice(..body.len() / 2);
-    Body::from_stream(stream::iter([Ok(first), Err(io::Error::from(io::ErrorKind::ConnectionReset))]))
+    let broken = stream::once(async {
+        // The first half must have left before the connection breaks.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    });
+    Body::from_stream(stream::iter([Ok(first)]).chain(broken))
 }
 
 fn skewed_date(seconds: i64) -> Option<HeaderValue> {

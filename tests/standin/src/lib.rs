@@ -1,18 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+mod admin;
+mod auth;
+mod bulk;
+mod data;
+mod endpoint;
+mod faults;
+mod graphql;
+mod interference;
+mod oauth;
 mod options;
 mod server;
-mod endpoint;
-mod interference;
-mod auth;
-mod oauth;
-mod graphql;
-mod faults;
-mod store;
-mod data;
-mod admin;
 mod stats;
-mod bulk;
+mod store;
 
 pub use auth::{ACCESS_TOKEN, API_KEY, CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN};
 pub use bulk::{BulkOptions, serve_bulk};

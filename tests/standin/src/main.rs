@@ -26,8 +26,13 @@ enum Mode {
 }
 
 fn switches() -> String {
-    let lines = FaultName::ALL.iter().map(|fault| format!("  {:<24} {}", fault.as_str(), fault.help()));
-    format!("Switches (--fault NAME[=VALUE], or POST /admin/faults):\n{}", lines.collect::<Vec<_>>().join("\n"))
+    let lines = FaultName::ALL
+        .iter()
+        .map(|fault| format!("  {:<24} {}", fault.as_str(), fault.help()));
+    format!(
+        "Switches (--fault NAME[=VALUE], or POST /admin/faults):\n{}",
+        lines.collect::<Vec<_>>().join("\n")
+    )
 }
 
 #[tokio::main]

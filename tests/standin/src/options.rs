@@ -57,7 +57,10 @@ impl Default for Options {
 impl Options {
     /// A small account (one hundredth of the real volumes), for tests.
     pub fn small() -> Self {
-        Options { scale: 0.01, ..Options::default() }
+        Options {
+            scale: 0.01,
+            ..Options::default()
+        }
     }
 
     /// How many records of each kind the options ask for.

@@ -14,16 +14,8 @@ use serde::Serialize;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
-    admin,
-    auth::Auth,
-    data, endpoint,
-    faults::Switchboard,
-    graphql::schema::Graph,
-    interference::RateWindow,
-    oauth,
-    options::Options,
-    stats::Stats,
-    store::Store,
+    admin, auth::Auth, data, endpoint, faults::Switchboard, graphql::schema::Graph,
+    interference::RateWindow, oauth, options::Options, stats::Stats, store::Store,
 };
 
 /// Why a stand-in does not start.
@@ -155,7 +147,10 @@ impl Shared {
         *self.board() = Switchboard::default();
         *self.auth() = Auth::new();
         *self.stats() = Stats::default();
-        self.options.faults.iter().try_for_each(|spec| admin::set(self, spec.clone()))?;
+        self.options
+            .faults
+            .iter()
+            .try_for_each(|spec| admin::set(self, spec.clone()))?;
         self.rebuild()
     }
 }
@@ -189,5 +184,9 @@ pub(crate) async fn listen(address: SocketAddr, router: Router) -> Result<Runnin
         });
         let _ = server.await;
     });
-    Ok(Running { urls, quit: Some(quit), task })
+    Ok(Running {
+        urls,
+        quit: Some(quit),
+        task,
+    })
 }

@@ -85,7 +85,11 @@ pub(crate) struct Store {
 impl Store {
     pub(crate) fn new(account: Account) -> Store {
         let whole = |records: Vec<Map>| records.into_iter().map(Row::Whole).collect();
-        let mut store = Store { ids: account.ids, tables: Default::default(), lists: account.lists.into_iter().collect() };
+        let mut store = Store {
+            ids: account.ids,
+            tables: Default::default(),
+            lists: account.lists.into_iter().collect(),
+        };
         for (kind, rows) in [
             (Kind::User, whole(account.users)),
             (Kind::Client, whole(account.clients)),
@@ -94,7 +98,10 @@ impl Store {
             (Kind::Event, whole(account.events)),
             (Kind::Invoice, whole(account.invoices)),
             (Kind::Estimate, whole(account.estimates)),
-            (Kind::Timeline, account.timeline.into_iter().map(Row::Entry).collect()),
+            (
+                Kind::Timeline,
+                account.timeline.into_iter().map(Row::Entry).collect(),
+            ),
         ] {
             store.tables[kind as usize].rows = rows;
             store.index(kind);
@@ -112,7 +119,11 @@ impl Store {
                 table.by_id.insert(id.clone(), position);
             }
             if let Some(Value::String(parent)) = kind.parent().and_then(|field| map.get(field)) {
-                table.children.entry(parent.clone()).or_default().push(position);
+                table
+                    .children
+                    .entry(parent.clone())
+                    .or_default()
+                    .push(position);
             }
         }
     }
@@ -148,18 +159,29 @@ impl Store {
         let table = &self.tables[kind as usize];
         table.by_id.get(id).copied().or_else(|| {
             let entries = kind == Kind::Timeline;
-            entries.then(|| table.rows.iter().position(|row| matches!(row, Row::Entry(entry) if entry.id() == id))).flatten()
+            entries
+                .then(|| {
+                    table
+                        .rows
+                        .iter()
+                        .position(|row| matches!(row, Row::Entry(entry) if entry.id() == id))
+                })
+                .flatten()
         })
     }
 
     /// A record by its id, listed or not.
     pub(crate) fn find(&self, kind: Kind, id: &str) -> Option<&Row> {
-        self.position(kind, id).map(|position| &self.rows(kind)[position])
+        self.position(kind, id)
+            .map(|position| &self.rows(kind)[position])
     }
 
     /// The pianos of a client, or the measurements of a piano.
     pub(crate) fn children(&self, kind: Kind, parent: &str) -> &[usize] {
-        self.tables[kind as usize].children.get(parent).map_or(&[], Vec::as_slice)
+        self.tables[kind as usize]
+            .children
+            .get(parent)
+            .map_or(&[], Vec::as_slice)
     }
 
     /// Puts a record in place of the one with its id, or adds it where its kind lists new ones.
@@ -183,11 +205,15 @@ impl Store {
         self.index(kind);
     }
 
-    /// Sets the given fields of a record; false when there is no such record.
+    /// Sets the given fields of a record, by name or by dotted path; false when there is no such record.
     pub(crate) fn patch(&mut self, kind: Kind, id: &str, fields: Map) -> bool {
-        let Some(position) = self.position(kind, id) else { return false };
+        let Some(position) = self.position(kind, id) else {
+            return false;
+        };
         let mut value = self.view(&self.rows(kind)[position]).into_owned();
-        value.extend(fields);
+        for (path, field) in fields {
+            put(&mut value, &path, field);
+        }
         self.tables[kind as usize].rows[position] = Row::Whole(value);
         self.index(kind);
         true
@@ -195,7 +221,9 @@ impl Store {
 
     /// Removes a record; false when there is no such record.
     pub(crate) fn delete(&mut self, kind: Kind, id: &str) -> bool {
-        let Some(position) = self.position(kind, id) else { return false };
+        let Some(position) = self.position(kind, id) else {
+            return false;
+        };
         self.tables[kind as usize].rows.remove(position);
         self.index(kind);
         true
@@ -203,14 +231,33 @@ impl Store {
 
     /// Gives everything of one client to another and removes the first; false when either is unknown.
     pub(crate) fn merge_clients(&mut self, from: &str, to: &str) -> bool {
-        let (Some(source), Some(target)) = (self.position(Kind::Client, from), self.position(Kind::Client, to)) else { return false };
+        let (Some(source), Some(target)) = (
+            self.position(Kind::Client, from),
+            self.position(Kind::Client, to),
+        ) else {
+            return false;
+        };
         if source == target {
             return false;
         }
-        let tags = merged_tags(&self.view(&self.rows(Kind::Client)[source]), &self.view(&self.rows(Kind::Client)[target]));
-        let number = |ids: &Ids, id: &str| ids.clients.iter().position(|client| client == id).map(|number| number as u32);
+        let tags = merged_tags(
+            &self.view(&self.rows(Kind::Client)[source]),
+            &self.view(&self.rows(Kind::Client)[target]),
+        );
+        let number = |ids: &Ids, id: &str| {
+            ids.clients
+                .iter()
+                .position(|client| client == id)
+                .map(|number| number as u32)
+        };
         let (old, new) = (number(&self.ids, from), number(&self.ids, to));
-        for kind in [Kind::Piano, Kind::Event, Kind::Invoice, Kind::Estimate, Kind::Timeline] {
+        for kind in [
+            Kind::Piano,
+            Kind::Event,
+            Kind::Invoice,
+            Kind::Estimate,
+            Kind::Timeline,
+        ] {
             for row in &mut self.tables[kind as usize].rows {
                 match row {
                     Row::Whole(map) => {
@@ -229,14 +276,39 @@ impl Store {
             }
             self.index(kind);
         }
-        self.patch(Kind::Client, to, Map::from_iter([("tags".to_owned(), tags)]));
+        self.patch(
+            Kind::Client,
+            to,
+            Map::from_iter([("tags".to_owned(), tags)]),
+        );
         self.delete(Kind::Client, from)
+    }
+}
+
+fn put(map: &mut Map, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => {
+            map.insert(path.to_owned(), value);
+        }
+        Some((first, rest)) => {
+            let inner = map.entry(first).or_insert(Value::Null);
+            if !inner.is_object() {
+                *inner = Value::Object(Map::new());
+            }
+            if let Value::Object(inner) = inner {
+                put(inner, rest, value);
+            }
+        }
     }
 }
 
 fn merged_tags(from: &Map, to: &Map) -> Value {
     let mut tags: Vec<Value> = Vec::new();
-    for tag in [to, from].into_iter().filter_map(|client| client.get("tags")?.as_array()).flatten() {
+    for tag in [to, from]
+        .into_iter()
+        .filter_map(|client| client.get("tags")?.as_array())
+        .flatten()
+    {
         if !tags.contains(tag) {
             tags.push(tag.clone());
         }
@@ -260,5 +332,8 @@ impl Row {
 }
 
 fn occurred(map: &Map) -> i64 {
-    map.get("occurredAt").and_then(Value::as_str).and_then(|at| at.parse::<jiff::Timestamp>().ok()).map_or(0, |at| at.as_second())
+    map.get("occurredAt")
+        .and_then(Value::as_str)
+        .and_then(|at| at.parse::<jiff::Timestamp>().ok())
+        .map_or(0, |at| at.as_second())
 }

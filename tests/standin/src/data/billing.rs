@@ -8,7 +8,8 @@ use super::{
     events::Links,
     instant,
     names::{CLIENT_TAG, PIANO_TAG},
-    object, people::localization,
+    object,
+    people::localization,
 };
 
 const SERVICES: &[(&str, &str, i64, i64)] = &[
@@ -30,7 +31,10 @@ fn taxes(world: &World, amount: i64) -> (Vec<Value>, i64) {
         .enumerate()
         .map(|(index, (name, rate))| json!({"id": tax_id(world, index), "taxId": tax_id(world, index), "name": name, "rate": rate, "total": tax(amount, *rate)}))
         .collect();
-    (lines, TAXES.iter().map(|(_, rate)| tax(amount, *rate)).sum())
+    (
+        lines,
+        TAXES.iter().map(|(_, rate)| tax(amount, *rate)).sum(),
+    )
 }
 
 fn tax_id(world: &World, index: usize) -> String {
@@ -44,17 +48,28 @@ fn service_id(world: &World, index: usize) -> String {
 /// Invoices, newest first.
 pub(super) fn invoices(world: &World, links: &Links<'_>) -> Vec<Map> {
     let total = world.volumes.invoices;
-    (0..total).map(|back| invoice(world, links, total - 1 - back, total)).collect()
+    (0..total)
+        .map(|back| invoice(world, links, total - 1 - back, total))
+        .collect()
 }
 
 fn invoice(world: &World, links: &Links<'_>, index: usize, of: usize) -> Map {
     let mut dice = Dice::new(world.seed, "invoice", index as u64);
     let created = world.now - (of - index) as i64 * (2_000 * 86_400 / of as i64).max(1);
     let piano = dice.below(links.pianos.len());
-    let items: Vec<Value> = (0..1 + dice.below(3)).map(|line| invoice_item(world, links, &mut dice, piano, line)).collect();
-    let sum = |field: &str| items.iter().filter_map(|item| item[field].as_i64()).sum::<i64>();
+    let items: Vec<Value> = (0..1 + dice.below(3))
+        .map(|line| invoice_item(world, links, &mut dice, piano, line))
+        .collect();
+    let sum = |field: &str| {
+        items
+            .iter()
+            .filter_map(|item| item[field].as_i64())
+            .sum::<i64>()
+    };
     let (sub_total, tax_total, total) = (sum("subTotal"), sum("taxTotal"), sum("total"));
-    let status = dice.pick(&["PAID", "PAID", "PAID", "PAID", "OPEN", "OVERDUE", "DRAFT", "CANCELED"]);
+    let status = dice.pick(&[
+        "PAID", "PAID", "PAID", "PAID", "OPEN", "OVERDUE", "DRAFT", "CANCELED",
+    ]);
     let paid = if status == "PAID" { total } else { 0 };
     let payments: Vec<Value> = (paid > 0)
         .then(|| json!({"id": dice.ident("ipy_"), "amount": paid, "tipTotal": 0, "type": dice.pick(&["CREDIT_CARD", "CHECK", "CASH", "ELECTRONIC_FUNDS_TRANSFER"]),
@@ -71,7 +86,13 @@ fn invoice(world: &World, links: &Links<'_>, index: usize, of: usize) -> Map {
     }))
 }
 
-fn invoice_item(world: &World, links: &Links<'_>, dice: &mut Dice, piano: usize, line: usize) -> Value {
+fn invoice_item(
+    world: &World,
+    links: &Links<'_>,
+    dice: &mut Dice,
+    piano: usize,
+    line: usize,
+) -> Value {
     let service = dice.below(SERVICES.len());
     let (name, _, amount, _) = SERVICES[service];
     let (lines, tax_total) = taxes(world, amount);
@@ -85,14 +106,18 @@ fn invoice_item(world: &World, links: &Links<'_>, dice: &mut Dice, piano: usize,
 /// Estimates, newest first, each with two tiers.
 pub(super) fn estimates(world: &World, links: &Links<'_>) -> Vec<Map> {
     let total = world.volumes.estimates;
-    (0..total).map(|back| estimate(world, links, total - 1 - back, total)).collect()
+    (0..total)
+        .map(|back| estimate(world, links, total - 1 - back, total))
+        .collect()
 }
 
 fn estimate(world: &World, links: &Links<'_>, index: usize, of: usize) -> Map {
     let mut dice = Dice::new(world.seed, "estimate", index as u64);
     let created = world.now - (of - index) as i64 * (1_500 * 86_400 / of as i64).max(1);
     let piano = dice.below(links.pianos.len());
-    let tiers: Vec<Value> = (0..2).map(|number| tier(world, &mut dice, number)).collect();
+    let tiers: Vec<Value> = (0..2)
+        .map(|number| tier(world, &mut dice, number))
+        .collect();
     object(json!({
         "id": dice.ident("est_"), "number": 500 + index, "client": links.clients[links.owners[piano] as usize], "piano": links.pianos[piano],
         "estimatedOn": day(created), "expiresOn": day(created + 90 * 86_400), "locale": "fr_CA", "isArchived": dice.chance(100),
@@ -113,7 +138,12 @@ fn tier(world: &World, dice: &mut Dice, number: usize) -> Value {
                    "total": amount + tax_total, "taxes": lines, "masterServiceItem": master_item(world, service)})
         })
         .collect();
-    let sum = |field: &str| items.iter().filter_map(|item| item[field].as_i64()).sum::<i64>();
+    let sum = |field: &str| {
+        items
+            .iter()
+            .filter_map(|item| item[field].as_i64())
+            .sum::<i64>()
+    };
     json!({
         "id": dice.ident("eti_"), "sequenceNumber": number, "isPrimary": number == 0, "subtotal": sum("subtotal"), "taxTotal": sum("taxTotal"),
         "total": sum("total"), "allowSelfSchedule": false, "allUngroupedEstimateTierItems": [],
@@ -138,14 +168,26 @@ fn group(world: &World) -> Value {
 
 /// The lists that are short and never paged.
 pub(super) fn lists(world: &World) -> Vec<(&'static str, Vec<Map>)> {
-    let tags = |names: &[&str]| names.iter().map(|name| object(json!({"id": format!("tag_{name}"), "name": name}))).collect::<Vec<_>>();
+    let tags = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| object(json!({"id": format!("tag_{name}"), "name": name})))
+            .collect::<Vec<_>>()
+    };
     let taxes: Vec<Map> = TAXES
         .iter()
         .enumerate()
-        .map(|(index, (name, rate))| object(json!({"id": tax_id(world, index), "name": name, "rate": rate, "default": true})))
+        .map(|(index, (name, rate))| {
+            object(json!({"id": tax_id(world, index), "name": name, "rate": rate, "default": true}))
+        })
         .collect();
     vec![
-        ("allMasterServiceItems", (0..SERVICES.len()).map(|index| object(master_item(world, index))).collect()),
+        (
+            "allMasterServiceItems",
+            (0..SERVICES.len())
+                .map(|index| object(master_item(world, index)))
+                .collect(),
+        ),
         ("allMasterServiceGroups", vec![object(group(world))]),
         ("allTaxes", taxes.clone()),
         ("allPastAndPresentTaxes", taxes),
@@ -153,12 +195,32 @@ pub(super) fn lists(world: &World) -> Vec<(&'static str, Vec<Map>)> {
         ("allPianoTags", tags(PIANO_TAG)),
         ("allInvoiceTags", tags(&["contrat"])),
         ("allEstimateTags", Vec::new()),
-        ("allLocalizations", ["fr_CA", "en_US"].map(|locale| object(localization(locale))).to_vec()),
-        ("allCurrencies", vec![object(json!({"code": "CAD", "symbol": "$", "label": "Dollar canadien"}))]),
-        ("allLocations", vec![object(json!({"id": "loc_Atelier000000001", "name": "Atelier", "municipality": "Montclair"}))]),
+        (
+            "allLocalizations",
+            ["fr_CA", "en_US"]
+                .map(|locale| object(localization(locale)))
+                .to_vec(),
+        ),
+        (
+            "allCurrencies",
+            vec![object(
+                json!({"code": "CAD", "symbol": "$", "label": "Dollar canadien"}),
+            )],
+        ),
+        (
+            "allLocations",
+            vec![object(
+                json!({"id": "loc_Atelier000000001", "name": "Atelier", "municipality": "Montclair"}),
+            )],
+        ),
         ("allErrorLogs", Vec::new()),
         ("allSystemNotifications", Vec::new()),
-        ("company", vec![object(json!({"id": "com_Standin000000001", "name": "Atelier Standin", "billablePianoCount": world.volumes.pianos,
-            "billablePianoLimit": 1_000, "isOverBillablePianoLimit": world.volumes.pianos > 1_000, "isParked": false}))]),
+        (
+            "company",
+            vec![object(
+                json!({"id": "com_Standin000000001", "name": "Atelier Standin", "billablePianoCount": world.volumes.pianos,
+            "billablePianoLimit": 1_000, "isOverBillablePianoLimit": world.volumes.pianos > 1_000, "isParked": false}),
+            )],
+        ),
     ]
 }

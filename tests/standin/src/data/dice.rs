@@ -11,7 +11,8 @@ impl Dice {
         let label = label.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        let mut dice = Dice(seed ^ label.rotate_left(17) ^ index.wrapping_mul(0xa076_1d64_78bd_642f));
+        let mut dice =
+            Dice(seed ^ label.rotate_left(17) ^ index.wrapping_mul(0xa076_1d64_78bd_642f));
         dice.next();
         dice
     }
@@ -52,7 +53,8 @@ impl Dice {
 
     /// `prefix` and 16 mixed-case alphanumerics, as the vendor makes its ids.
     pub fn ident(&mut self, prefix: &str) -> String {
-        const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+        const LETTERS: &[u8; 62] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
         let mut id = String::with_capacity(prefix.len() + 16);
         id.push_str(prefix);
         for _ in 0..2 {

@@ -2,7 +2,13 @@
 
 use serde_json::json;
 
-use super::{Map, World, dice::Dice, instant, names::{STREET, TOWN}, object, working_hour};
+use super::{
+    Map, World,
+    dice::Dice,
+    instant,
+    names::{STREET, TOWN},
+    object, working_hour,
+};
 
 /// The ids that events and bills point to; `owners` is the client number of each piano.
 pub(super) struct Links<'a> {
@@ -14,14 +20,21 @@ pub(super) struct Links<'a> {
 
 /// Events in the order of their start.
 pub(super) fn events(world: &World, links: &Links<'_>) -> Vec<Map> {
-    let mut events: Vec<(i64, Map)> = (0..world.volumes.events).map(|index| event(world, links, index)).collect();
+    let mut events: Vec<(i64, Map)> = (0..world.volumes.events)
+        .map(|index| event(world, links, index))
+        .collect();
     events.sort_by_key(|(start, _)| *start);
     events.into_iter().map(|(_, event)| event).collect()
 }
 
 fn event(world: &World, links: &Links<'_>, index: usize) -> (i64, Map) {
     let mut dice = Dice::new(world.seed, "event", index as u64);
-    let days = dice.between(-7, 60) + if dice.chance(150) { dice.between(0, 300) } else { 0 };
+    let days = dice.between(-7, 60)
+        + if dice.chance(150) {
+            dice.between(0, 300)
+        } else {
+            0
+        };
     let start = working_hour(world.now + days * 86_400, &mut dice);
     let kind = match index % 20 {
         3 => "PERSONAL",
@@ -33,7 +46,10 @@ fn event(world: &World, links: &Links<'_>, index: usize) -> (i64, Map) {
     let piano = dice.below(links.pianos.len());
     let owner = links.owners[piano];
     // One visit in twenty has no client, one more has a client and no piano.
-    let (has_client, has_piano) = (visit && index % 20 != 15, visit && index % 20 != 15 && index % 20 != 17);
+    let (has_client, has_piano) = (
+        visit && index % 20 != 15,
+        visit && index % 20 != 15 && index % 20 != 17,
+    );
     let status = match (visit, index % 20) {
         (true, 1 | 9) => "CANCELED",
         (true, 13) if start < world.now => "NO_SHOW",
@@ -44,9 +60,15 @@ fn event(world: &World, links: &Links<'_>, index: usize) -> (i64, Map) {
     let id = dice.ident("evt_");
     let mut pianos = Vec::new();
     if has_piano {
-        pianos.push(json!({"event": id, "piano": links.pianos[piano], "isTuning": dice.chance(850)}));
-        let others = (0..links.pianos.len()).filter(|&other| other != piano && links.owners[other] == owner);
-        pianos.extend(others.take(dice.below(4)).map(|other| json!({"event": id, "piano": links.pianos[other], "isTuning": true})));
+        pianos
+            .push(json!({"event": id, "piano": links.pianos[piano], "isTuning": dice.chance(850)}));
+        let others =
+            (0..links.pianos.len()).filter(|&other| other != piano && links.owners[other] == owner);
+        pianos.extend(
+            others
+                .take(dice.below(4))
+                .map(|other| json!({"event": id, "piano": links.pianos[other], "isTuning": true})),
+        );
     }
     let town = TOWN[dice.below(TOWN.len())];
     let confirmed = visit && dice.chance(500);

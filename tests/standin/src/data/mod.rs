@@ -1,13 +1,13 @@
 //! The invented account: a pure function of seed, volumes and today.
 
+mod billing;
 pub(crate) mod dice;
+mod events;
 mod names;
+pub mod notes;
 pub(crate) mod people;
 mod pianos;
-pub mod notes;
 pub(crate) mod timeline;
-mod events;
-mod billing;
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
@@ -52,7 +52,11 @@ pub(crate) struct Account {
 
 /// Generates the account.
 pub(crate) fn account(options: &Options) -> Account {
-    let world = World { seed: options.seed, now: options.now.as_second(), volumes: options.volumes() };
+    let world = World {
+        seed: options.seed,
+        now: options.now.as_second(),
+        volumes: options.volumes(),
+    };
     let users = people::users(&world);
     let technicians: Vec<String> = users.iter().take(7).map(id_of).collect();
     let unlisted = pianos::unlisted_owners(&world);
@@ -69,7 +73,12 @@ pub(crate) fn account(options: &Options) -> Account {
     let (pianos, owners) = pianos::pianos(&world, &client_ids);
     let piano_ids: Vec<String> = pianos.iter().map(id_of).collect();
     let user_ids: Vec<String> = users.iter().map(id_of).collect();
-    let links = events::Links { clients: &client_ids, pianos: &piano_ids, owners: &owners, users: &user_ids };
+    let links = events::Links {
+        clients: &client_ids,
+        pianos: &piano_ids,
+        owners: &owners,
+        users: &user_ids,
+    };
     let invoices = billing::invoices(&world, &links);
     let account = Account {
         measurements: pianos::measurements(&world, &piano_ids),
@@ -77,7 +86,12 @@ pub(crate) fn account(options: &Options) -> Account {
         estimates: billing::estimates(&world, &links),
         timeline: timeline::timeline(&world, &owners, user_ids.len(), invoices.len()),
         lists: billing::lists(&world),
-        ids: Ids { clients: client_ids, pianos: piano_ids, users: user_ids, invoices: invoices.iter().map(id_of).collect() },
+        ids: Ids {
+            clients: client_ids,
+            pianos: piano_ids,
+            users: user_ids,
+            invoices: invoices.iter().map(id_of).collect(),
+        },
         users,
         clients,
         pianos,
@@ -91,12 +105,18 @@ fn with_activity(mut account: Account) -> Account {
     let mut clients = vec![(i64::MAX, i64::MIN); account.clients.len()];
     let mut pianos = vec![(i64::MAX, i64::MIN); account.pianos.len()];
     for entry in &account.timeline {
-        let spans = [clients.get_mut(entry.client as usize), pianos.get_mut(entry.piano as usize)];
+        let spans = [
+            clients.get_mut(entry.client as usize),
+            pianos.get_mut(entry.piano as usize),
+        ];
         for span in spans.into_iter().flatten() {
             *span = (span.0.min(entry.at), span.1.max(entry.at));
         }
     }
-    for (records, spans) in [(&mut account.clients, clients), (&mut account.pianos, pianos)] {
+    for (records, spans) in [
+        (&mut account.clients, clients),
+        (&mut account.pianos, pianos),
+    ] {
         for (record, (first, last)) in records.iter_mut().zip(spans) {
             if first <= last {
                 record.insert("$firstActivity".into(), day(first).into());
@@ -108,13 +128,19 @@ fn with_activity(mut account: Account) -> Account {
 }
 
 fn id_of(record: &Map) -> String {
-    record["id"].as_str().expect("every generated record has an id").to_owned()
+    record["id"]
+        .as_str()
+        .expect("every generated record has an id")
+        .to_owned()
 }
 
 /// The fields that are not null: a field that a record does not hold is answered as null.
 pub(crate) fn object(value: Value) -> Map {
     match value {
-        Value::Object(fields) => fields.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .collect(),
         _ => Map::new(),
     }
 }
@@ -135,6 +161,9 @@ pub(crate) fn moment(second: i64) -> Timestamp {
 
 /// A weekday-like working hour on the day of `second`.
 pub(crate) fn working_hour(second: i64, dice: &mut Dice) -> i64 {
-    let midnight = moment(second).to_zoned(TimeZone::UTC).start_of_day().map_or(second, |day| day.timestamp().as_second());
+    let midnight = moment(second)
+        .to_zoned(TimeZone::UTC)
+        .start_of_day()
+        .map_or(second, |day| day.timestamp().as_second());
     midnight + dice.between(13, 21) * 3_600 + dice.between(0, 3) * 900
 }

@@ -24,14 +24,25 @@ pub const SPELLINGS: &[&str] = &[
 ];
 
 const FRENCH: &[&str] = &[
-    "Accord au diapason 440 Hz.", "Accord à 442 Hz, unissons repris.", "Réglage de la mécanique, enfoncement 10 mm.",
-    "Remplacé la corde la3, revenir dans 2 semaines.", "Nettoyage complet; 15 % de rabais accordé.", "Harmonisation légère des aigus.",
-    "Pédale qui grince — lubrifiée.", "Client absent 20 min, piano accordé quand même.", "Piano très bas : −35 cents, deux passes.",
+    "Accord au diapason 440 Hz.",
+    "Accord à 442 Hz, unissons repris.",
+    "Réglage de la mécanique, enfoncement 10 mm.",
+    "Remplacé la corde la3, revenir dans 2 semaines.",
+    "Nettoyage complet; 15 % de rabais accordé.",
+    "Harmonisation légère des aigus.",
+    "Pédale qui grince — lubrifiée.",
+    "Client absent 20 min, piano accordé quand même.",
+    "Piano très bas : −35 cents, deux passes.",
 ];
 const ENGLISH: &[&str] = &[
-    "Tuned to A440.", "Pitch raise, 28 cents flat, two passes.", "Replaced a string in the treble, will need retouching.",
-    "Regulated the action, key dip 0.390 in.", "Voicing of hammers 40-52.", "Sticking keys eased; customer's dog Pepper met us.",
-    "Cleaned the soundboard, found a toy car.", "Tuned for concert at 19:30, A441.",
+    "Tuned to A440.",
+    "Pitch raise, 28 cents flat, two passes.",
+    "Replaced a string in the treble, will need retouching.",
+    "Regulated the action, key dip 0.390 in.",
+    "Voicing of hammers 40-52.",
+    "Sticking keys eased; customer's dog Pepper met us.",
+    "Cleaned the soundboard, found a toy car.",
+    "Tuned for concert at 19:30, A441.",
 ];
 
 /// The text of one service note.
@@ -40,7 +51,11 @@ pub(super) fn service_note(dice: &mut Dice) -> String {
     let mut text = dice.pick(phrases).to_owned();
     if dice.chance(550) {
         let reading = reading(dice);
-        text = if dice.chance(300) { format!("{reading}. {text}") } else { format!("{text} {reading}") };
+        text = if dice.chance(300) {
+            format!("{reading}. {text}")
+        } else {
+            format!("{text} {reading}")
+        };
     }
     if dice.chance(60) {
         text.push_str("\nCode de la porte 4471*, demander Réjeanne.");
@@ -60,6 +75,10 @@ pub(super) fn reading(dice: &mut Dice) -> String {
 /// The template the vendor writes when an appointment changes.
 pub(super) fn system_message(dice: &mut Dice, at: i64) -> String {
     let day = super::moment(at + dice.between(1, 60) * 86_400);
-    let what = dice.pick(&["Appointment cancelled for", "Appointment changed for", "Appointment scheduled for"]);
+    let what = dice.pick(&[
+        "Appointment cancelled for",
+        "Appointment changed for",
+        "Appointment scheduled for",
+    ]);
     format!("{what} {}", day.strftime("%B %-d, %Y"))
 }

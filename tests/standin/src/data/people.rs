@@ -4,10 +4,11 @@
 use serde_json::{Value, json};
 
 use super::{
-    Map, World,
+    Map, World, day,
     dice::Dice,
-    instant, day, object,
+    instant,
     names::{CLIENT_TAG, FIRST, INSTITUTION, LAST, STREET, TOWN, plain},
+    object,
 };
 
 /// Marks a record that can be reached by reference but is in no list.
@@ -18,7 +19,9 @@ const UNLISTED_USERS: usize = 3;
 
 /// The users: seven people (one of them twice, with one e-mail), two pseudo-users, and three that no list holds.
 pub(super) fn users(world: &World) -> Vec<Map> {
-    (0..LISTED_USERS + UNLISTED_USERS).map(|index| user(world, index)).collect()
+    (0..LISTED_USERS + UNLISTED_USERS)
+        .map(|index| user(world, index))
+        .collect()
 }
 
 fn user(world: &World, index: usize) -> Map {
@@ -27,11 +30,26 @@ fn user(world: &World, index: usize) -> Map {
     // Number 7 is number 0 again, under a second id.
     let person = if index == 7 { 0 } else { index };
     let (first, last, email) = match index {
-        8 => ("À assigner".to_owned(), "(technicien)".to_owned(), "a-assigner@atelier.example".to_owned()),
-        9 => ("Système".to_owned(), "Gazelle".to_owned(), "systeme@atelier.example".to_owned()),
+        8 => (
+            "À assigner".to_owned(),
+            "(technicien)".to_owned(),
+            "a-assigner@atelier.example".to_owned(),
+        ),
+        9 => (
+            "Système".to_owned(),
+            "Gazelle".to_owned(),
+            "systeme@atelier.example".to_owned(),
+        ),
         _ => {
-            let (first, last) = (FIRST[(person * 7 + 3) % FIRST.len()], LAST[(person * 11 + 5) % LAST.len()]);
-            (first.to_owned(), last.to_owned(), format!("{}.{}@atelier.example", plain(first), plain(last)))
+            let (first, last) = (
+                FIRST[(person * 7 + 3) % FIRST.len()],
+                LAST[(person * 11 + 5) % LAST.len()],
+            );
+            (
+                first.to_owned(),
+                last.to_owned(),
+                format!("{}.{}@atelier.example", plain(first), plain(last)),
+            )
         }
     };
     let created = world.now - dice.between(2_000, 5_400) * 86_400;
@@ -51,7 +69,11 @@ fn user(world: &World, index: usize) -> Map {
 }
 
 pub(super) fn localization(locale: &str) -> Value {
-    let id = if locale == "fr_CA" { "loc_FrCA0000Standin1" } else { "loc_EnCA0000Standin2" };
+    let id = if locale == "fr_CA" {
+        "loc_FrCA0000Standin1"
+    } else {
+        "loc_EnCA0000Standin2"
+    };
     json!({"id": id, "locale": locale, "name": locale, "currency": "CAD", "isClientDefault": locale == "fr_CA", "isUserDefault": locale == "fr_CA"})
 }
 
@@ -71,7 +93,11 @@ fn household(seed: u64, index: usize) -> usize {
         && !is_institution(index)
         && !is_institution(index - 1)
         && Dice::new(seed, "household", index as u64).chance(60);
-    if shares { household(seed, index - 1) } else { index }
+    if shares {
+        household(seed, index - 1)
+    } else {
+        index
+    }
 }
 
 /// Client number `index`, complete with its contacts; it depends on nothing but the seed, today and the number.
@@ -89,7 +115,12 @@ pub(crate) fn client(seed: u64, now: i64, index: usize, technicians: &[String]) 
         contacts.push(self::contact(seed, index, 1, created, updated, &id));
     }
     let company = institution.then(|| format!("{} {}", dice.pick(INSTITUTION), town.0));
-    let search = format!("{} {} {}", id, company.as_deref().unwrap_or(""), name_of(&contact));
+    let search = format!(
+        "{} {} {}",
+        id,
+        company.as_deref().unwrap_or(""),
+        name_of(&contact)
+    );
     let mut tags: Vec<&str> = (0..dice.below(4)).map(|_| dice.pick(CLIENT_TAG)).collect();
     tags.sort_unstable();
     tags.dedup();
@@ -97,7 +128,7 @@ pub(crate) fn client(seed: u64, now: i64, index: usize, technicians: &[String]) 
         "id": id, "companyName": company, "status": dice.pick(&["ACTIVE", "ACTIVE", "ACTIVE", "ACTIVE", "INACTIVE", "PROSPECT", "NEW"]),
         "clientType": if institution { "INSTITUTION" } else { "RESIDENTIAL" }, "tags": tags,
         "personalNotes": dice.chance(350).then(|| personal_note(&mut dice.clone(), french)),
-        "preferenceNotes": dice.chance(200).then(|| if french { "Préfère le matin, après 9 h." } else { "Mornings only, please call ahead." }),
+        "preferenceNotes": dice.chance(200).then_some(if french { "Préfère le matin, après 9 h." } else { "Mornings only, please call ahead." }),
         "lifecycleState": "ACTIVE", "referenceId": dice.chance(50).then(|| format!("QB-{index}")),
         "referredBy": dice.chance(100).then_some(if french { "Bouche à oreille" } else { "Word of mouth" }),
         "region": town.1, "searchString": search, "ignoreSafetyChecks": false,
@@ -116,20 +147,41 @@ pub(crate) fn client(seed: u64, now: i64, index: usize, technicians: &[String]) 
 }
 
 fn name_of(contact: &Value) -> String {
-    format!("{} {}", contact["firstName"].as_str().unwrap_or(""), contact["lastName"].as_str().unwrap_or(""))
+    format!(
+        "{} {}",
+        contact["firstName"].as_str().unwrap_or(""),
+        contact["lastName"].as_str().unwrap_or("")
+    )
 }
 
 fn personal_note(dice: &mut Dice, french: bool) -> String {
     let code = dice.between(1_000, 9_999);
     let notes = if french {
-        ["Chien gentil, Réglisse. Code d'entrée {c}#.", "Les enfants font la sieste à 13 h.", "Stationner derrière — code {c}.", "Paie toujours comptant « sans faute »."]
+        [
+            "Chien gentil, Réglisse. Code d'entrée {c}#.",
+            "Les enfants font la sieste à 13 h.",
+            "Stationner derrière — code {c}.",
+            "Paie toujours comptant « sans faute ».",
+        ]
     } else {
-        ["Dog is called Biscuit, door code {c}.", "Two kids, piano exam in June.", "Park at the back; ring twice.", "Prefers text to e-mail."]
+        [
+            "Dog is called Biscuit, door code {c}.",
+            "Two kids, piano exam in June.",
+            "Park at the back; ring twice.",
+            "Prefers text to e-mail.",
+        ]
     };
     dice.pick(&notes).replace("{c}", &code.to_string())
 }
 
-fn contact(seed: u64, index: usize, number: usize, created: i64, updated: i64, client: &str) -> Value {
+fn contact(
+    seed: u64,
+    index: usize,
+    number: usize,
+    created: i64,
+    updated: i64,
+    client: &str,
+) -> Value {
     let mut dice = Dice::new(seed, "contact", (index * 4 + number) as u64);
     let home = household(seed, index);
     let first = dice.pick(FIRST);
@@ -171,7 +223,10 @@ fn location(seed: u64, home: usize) -> Value {
 
 /// A phone number that no other household has, in one of the spellings people use; the exchange 555 is nobody's.
 fn phone(home: usize, number: usize) -> String {
-    const AREA: &[&str] = &["514", "438", "450", "579", "819", "418", "581", "873", "613", "343", "416", "647", "905", "506", "902", "204", "306", "403", "604", "250"];
+    const AREA: &[&str] = &[
+        "514", "438", "450", "579", "819", "418", "581", "873", "613", "343", "416", "647", "905",
+        "506", "902", "204", "306", "403", "604", "250",
+    ];
     let line = home * 2 + number;
     let area = AREA[(line / 10_000) % AREA.len()];
     let (exchange, last) = (555 - line / (10_000 * AREA.len()), line % 10_000);

@@ -20,9 +20,12 @@ fn owner(world: &World, index: usize) -> usize {
     if index % UNLISTED_OWNER_EVERY == 3 {
         return clients + index / UNLISTED_OWNER_EVERY;
     }
+    if index % 10 < 2 {
+        // The conservatory: more pianos than one page holds.
+        return 0;
+    }
     let mut dice = Dice::new(world.seed, "owner", index as u64);
-    if dice.chance(400) {
-        // Few institutions, many pianos each.
+    if dice.chance(300) {
         let institutions = clients.div_ceil(12).min(24);
         return dice.below(institutions) * 12;
     }
@@ -31,7 +34,9 @@ fn owner(world: &World, index: usize) -> usize {
 
 /// How many unlisted clients the pianos need.
 pub(super) fn unlisted_owners(world: &World) -> usize {
-    (0..world.volumes.pianos).filter(|index| index % UNLISTED_OWNER_EVERY == 3).count()
+    (0..world.volumes.pianos)
+        .filter(|index| index % UNLISTED_OWNER_EVERY == 3)
+        .count()
 }
 
 /// All pianos, each with the number of its owner.
@@ -39,7 +44,15 @@ pub(super) fn pianos(world: &World, client_ids: &[String]) -> (Vec<Map>, Vec<u32
     (0..world.volumes.pianos)
         .map(|index| {
             let owner = owner(world, index);
-            (piano(world, index, &client_ids[owner], people::is_institution(owner)), owner as u32)
+            (
+                piano(
+                    world,
+                    index,
+                    &client_ids[owner],
+                    people::is_institution(owner),
+                ),
+                owner as u32,
+            )
         })
         .unzip()
 }
@@ -49,9 +62,13 @@ fn piano(world: &World, index: usize, client: &str, institution: bool) -> Map {
     let id = dice.ident("ins_");
     let (make, models) = MAKE[dice.below(MAKE.len())];
     let model = dice.pick(models);
-    let serial = dice.chance(850).then(|| dice.between(10_000, 6_999_999).to_string());
+    let serial = dice
+        .chance(850)
+        .then(|| dice.between(10_000, 6_999_999).to_string());
     let created = world.now - dice.between(10, 5_600) * 86_400;
-    let last = dice.chance(800).then(|| day(world.now - dice.between(5, 900) * 86_400));
+    let last = dice
+        .chance(800)
+        .then(|| day(world.now - dice.between(5, 900) * 86_400));
     let player = dice.chance(40);
     let dampp = dice.chance(250);
     let mut tags: Vec<&str> = (0..dice.below(3)).map(|_| dice.pick(PIANO_TAG)).collect();

@@ -61,26 +61,49 @@ pub(super) fn timeline(world: &World, owners: &[u32], users: usize, invoices: us
         number += 1;
         // Twins: the same entry once under an imported id and once under the vendor's.
         if number % 50 == 7 {
-            entries.push(Entry { imported: true, ..entry.clone() });
+            entries.push(Entry {
+                imported: true,
+                ..entry.clone()
+            });
         } else if entry.kind < 2 && dice.chance(60) {
             // Not twins: one note typed for two pianos of one house on one day.
             if let Some(sibling) = sibling(owners, entry.piano) {
-                entries.push(Entry { number: number + (1 << 40), piano: sibling, ..entry.clone() });
+                entries.push(Entry {
+                    number: number + (1 << 40),
+                    piano: sibling,
+                    ..entry.clone()
+                });
             }
         }
         entries.push(entry);
     }
     entries.truncate(wanted);
-    entries.sort_by(|a, b| b.at.cmp(&a.at).then(a.number.cmp(&b.number)).then(a.imported.cmp(&b.imported)));
+    entries.sort_by(|a, b| {
+        b.at.cmp(&a.at)
+            .then(a.number.cmp(&b.number))
+            .then(a.imported.cmp(&b.imported))
+    });
     entries
 }
 
 fn sibling(owners: &[u32], piano: u32) -> Option<u32> {
     let owner = *owners.get(piano as usize)?;
-    (0..owners.len()).cycle().skip(piano as usize + 1).take(64).find(|&other| owners[other] == owner && other != piano as usize).map(|other| other as u32)
+    (0..owners.len())
+        .cycle()
+        .skip(piano as usize + 1)
+        .take(64)
+        .find(|&other| owners[other] == owner && other != piano as usize)
+        .map(|other| other as u32)
 }
 
-fn entry(world: &World, dice: &mut Dice, number: u64, owners: &[u32], users: usize, invoices: usize) -> Entry {
+fn entry(
+    world: &World,
+    dice: &mut Dice,
+    number: u64,
+    owners: &[u32],
+    users: usize,
+    invoices: usize,
+) -> Entry {
     let kind = pick_kind(dice);
     let name = MIX[usize::from(kind)].0;
     let span = (world.now - 3_600 - OPENED) as f64;
@@ -108,7 +131,11 @@ fn entry(world: &World, dice: &mut Dice, number: u64, owners: &[u32], users: usi
         client,
         piano,
         user: if has_user { user as u32 } else { NONE },
-        invoice: if name.starts_with("INVOICE") && invoices > 0 { dice.below(invoices) as u32 } else { NONE },
+        invoice: if name.starts_with("INVOICE") && invoices > 0 {
+            dice.below(invoices) as u32
+        } else {
+            NONE
+        },
         summary: summary.map(Into::into),
         comment: comment.map(Into::into),
     }
@@ -128,24 +155,74 @@ fn pick_kind(dice: &mut Dice) -> u8 {
 fn text(kind: &str, dice: &mut Dice, at: i64) -> (Option<String>, Option<String>) {
     let amount = dice.between(90, 900);
     match kind {
-        "SERVICE_ENTRY_MANUAL" | "SERVICE_ENTRY_AUTOMATED" => (dice.chance(250).then(|| "Accord".to_owned()), Some(notes::service_note(dice))),
-        "PIANO_MEASUREMENT" => (Some("Mesure du piano".to_owned()), Some(notes::reading(dice))),
+        "SERVICE_ENTRY_MANUAL" | "SERVICE_ENTRY_AUTOMATED" => (
+            dice.chance(250).then(|| "Accord".to_owned()),
+            Some(notes::service_note(dice)),
+        ),
+        "PIANO_MEASUREMENT" => (
+            Some("Mesure du piano".to_owned()),
+            Some(notes::reading(dice)),
+        ),
         "SYSTEM_MESSAGE" => (Some(notes::system_message(dice, at)), None),
-        "APPOINTMENT" => (Some(dice.pick(&["Accord annuel", "Tuning", "Harmonisation", "Évaluation"]).to_owned()), None),
-        "APPOINTMENT_LOG" => (Some(dice.pick(&["Rendez-vous confirmé par le client", "Appointment reminder sent", "Rendez-vous déplacé"]).to_owned()), None),
+        "APPOINTMENT" => (
+            Some(
+                dice.pick(&["Accord annuel", "Tuning", "Harmonisation", "Évaluation"])
+                    .to_owned(),
+            ),
+            None,
+        ),
+        "APPOINTMENT_LOG" => (
+            Some(
+                dice.pick(&[
+                    "Rendez-vous confirmé par le client",
+                    "Appointment reminder sent",
+                    "Rendez-vous déplacé",
+                ])
+                .to_owned(),
+            ),
+            None,
+        ),
         "INVOICE" | "INVOICE_LOG" => (Some(format!("Facture de {amount},00 $")), None),
-        "INVOICE_PAYMENT" => (Some(format!("Paiement de {amount},00 $")), dice.chance(100).then(|| "Chèque no 118".to_owned())),
-        "USER_COMMENT" => (None, Some(dice.pick(&["Rappeler en septembre.", "Left a message with the caretaker.", "Clé chez le voisin — M. Ravenscroft.", "Prefers Étienne."]).to_owned())),
+        "INVOICE_PAYMENT" => (
+            Some(format!("Paiement de {amount},00 $")),
+            dice.chance(100).then(|| "Chèque no 118".to_owned()),
+        ),
+        "USER_COMMENT" => (
+            None,
+            Some(
+                dice.pick(&[
+                    "Rappeler en septembre.",
+                    "Left a message with the caretaker.",
+                    "Clé chez le voisin — M. Ravenscroft.",
+                    "Prefers Étienne.",
+                ])
+                .to_owned(),
+            ),
+        ),
         "ESTIMATE" | "ESTIMATE_LOG" => (Some("Soumission envoyée".to_owned()), None),
         "ERROR_MESSAGE" => (Some("Le courriel n'a pas pu être livré".to_owned()), None),
-        _ => (Some(dice.pick(&["Rappel d'accord", "It is time to tune your piano", "Confirmation de rendez-vous"]).to_owned()), None),
+        _ => (
+            Some(
+                dice.pick(&[
+                    "Rappel d'accord",
+                    "It is time to tune your piano",
+                    "Confirmation de rendez-vous",
+                ])
+                .to_owned(),
+            ),
+            None,
+        ),
     }
 }
 
 impl Entry {
     /// The id as the vendor, or the import, wrote it.
     pub(crate) fn id(&self) -> String {
-        let mut dice = Dice::new(0x7469_6d65, if self.imported { "tle" } else { "tme" }, self.number);
+        let mut dice = Dice::new(
+            0x7469_6d65,
+            if self.imported { "tle" } else { "tme" },
+            self.number,
+        );
         let prefix = if self.imported { "tle" } else { "tme" };
         format!("{prefix}_{:016x}{:04x}", dice.next(), dice.next() & 0xffff)
     }
@@ -162,7 +239,10 @@ impl Entry {
 
     /// True when summary or comment holds `needle`, which must be in lower case.
     pub(crate) fn mentions(&self, needle: &str) -> bool {
-        [&self.summary, &self.comment].into_iter().flatten().any(|text| text.to_lowercase().contains(needle))
+        [&self.summary, &self.comment]
+            .into_iter()
+            .flatten()
+            .any(|text| text.to_lowercase().contains(needle))
     }
 
     /// The record as JSON.
@@ -172,9 +252,22 @@ impl Entry {
         map.insert("id".into(), self.id().into());
         map.insert("type".into(), self.kind().into());
         map.insert("occurredAt".into(), instant(self.at).into());
-        map.insert("client".into(), ids.clients[self.client as usize].as_str().into());
-        map.insert("piano".into(), ids.pianos.get(self.piano as usize).map_or(Value::Null, |id| id.as_str().into()));
-        map.insert("user".into(), ids.users.get(self.user as usize).map_or(Value::Null, |id| id.as_str().into()));
+        map.insert(
+            "client".into(),
+            ids.clients[self.client as usize].as_str().into(),
+        );
+        map.insert(
+            "piano".into(),
+            ids.pianos
+                .get(self.piano as usize)
+                .map_or(Value::Null, |id| id.as_str().into()),
+        );
+        map.insert(
+            "user".into(),
+            ids.users
+                .get(self.user as usize)
+                .map_or(Value::Null, |id| id.as_str().into()),
+        );
         map.insert("summary".into(), text(&self.summary));
         map.insert("comment".into(), text(&self.comment));
         if let Some(invoice) = self.invoice(ids) {

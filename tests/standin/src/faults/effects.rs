@@ -37,9 +37,16 @@ pub(crate) struct Effects {
 
 impl Effects {
     /// Takes every switch that hits a request for `operations`.
-    pub(crate) fn take(board: &mut Switchboard, operations: &[String], store: &Store, page_cap: usize) -> Effects {
+    pub(crate) fn take(
+        board: &mut Switchboard,
+        operations: &[String],
+        store: &Store,
+        page_cap: usize,
+    ) -> Effects {
         let mut take = |name| board.take(name, operations);
-        let number = |value: Option<Value>, default: usize| value.map(|value| value.as_u64().map_or(default, |number| number as usize));
+        let number = |value: Option<Value>, default: usize| {
+            value.map(|value| value.as_u64().map_or(default, |number| number as usize))
+        };
         let mut effects = Effects {
             null_node: number(take(FaultName::NullNode), 0),
             same_cursor: take(FaultName::SameCursor).is_some(),
@@ -48,10 +55,14 @@ impl Effects {
             repeat: number(take(FaultName::RepeatRows), 1).unwrap_or(0),
             shift: number(take(FaultName::ShiftRows), 1).unwrap_or(0),
             offset_cursors: take(FaultName::OffsetCursors).is_some(),
-            page_cap: number(take(FaultName::PageCap), page_cap).unwrap_or(page_cap).max(1),
+            page_cap: number(take(FaultName::PageCap), page_cap)
+                .unwrap_or(page_cap)
+                .max(1),
             delayed: number(take(FaultName::PropagationDelay), 3).unwrap_or(0),
             unknown_enum: take(FaultName::UnknownEnum).map(|value| {
-                let text = value.as_str().unwrap_or("TimelineEntryType:CONTACT_CARRIER_PIGEON");
+                let text = value
+                    .as_str()
+                    .unwrap_or("TimelineEntryType:CONTACT_CARRIER_PIGEON");
                 let (name, value) = text.split_once(':').unwrap_or(("TimelineEntryType", text));
                 (name.to_owned(), value.to_owned())
             }),
@@ -65,10 +76,23 @@ impl Effects {
             effects.vanished.extend(events(&value, store));
             effects.still_found = true;
         }
-        for (name, variant) in [(FaultName::FieldAbsent, Variant::Absent), (FaultName::FieldNull, Variant::Null), (FaultName::FieldEmpty, Variant::Empty)] {
-            effects.masks.extend(board.take_all(name, operations).iter().flat_map(|value| Mask::read(value, variant)));
+        for (name, variant) in [
+            (FaultName::FieldAbsent, Variant::Absent),
+            (FaultName::FieldNull, Variant::Null),
+            (FaultName::FieldEmpty, Variant::Empty),
+        ] {
+            effects.masks.extend(
+                board
+                    .take_all(name, operations)
+                    .iter()
+                    .flat_map(|value| Mask::read(value, variant)),
+            );
         }
-        effects.reassigned = board.take_all(FaultName::EventReassigned, operations).iter().filter_map(|value| reassigned(value, store)).collect();
+        effects.reassigned = board
+            .take_all(FaultName::EventReassigned, operations)
+            .iter()
+            .filter_map(|value| reassigned(value, store))
+            .collect();
         effects
     }
 }
@@ -84,14 +108,23 @@ fn errors(take: &mut impl FnMut(FaultName) -> Option<Value>) -> Option<(String, 
     if let Some(value) = take(FaultName::ValidationFrench) {
         return Some((text(value, "Kind n'est pas inclus(e) dans la liste"), false));
     }
-    take(FaultName::ServerCrash).map(|value| (text(value, "undefined method 'each' for nil"), false))
+    take(FaultName::ServerCrash)
+        .map(|value| (text(value, "undefined method 'each' for nil"), false))
 }
 
 fn events(value: &Value, store: &Store) -> Vec<String> {
     match value {
         Value::String(id) => vec![id.clone()],
-        Value::Array(ids) => ids.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect(),
-        other => store.rows(Kind::Event).iter().take(other.as_u64().unwrap_or(1) as usize).map(|row| store.id(row).into_owned()).collect(),
+        Value::Array(ids) => ids
+            .iter()
+            .filter_map(|id| id.as_str().map(str::to_owned))
+            .collect(),
+        other => store
+            .rows(Kind::Event)
+            .iter()
+            .take(other.as_u64().unwrap_or(1) as usize)
+            .map(|row| store.id(row).into_owned())
+            .collect(),
     }
 }
 
@@ -99,7 +132,13 @@ fn reassigned(value: &Value, store: &Store) -> Option<(String, String)> {
     if let (Some(event), Some(user)) = (value["event"].as_str(), value["user"].as_str()) {
         return Some((event.to_owned(), user.to_owned()));
     }
-    let event = store.rows(Kind::Event).iter().find(|row| store.view(row)["type"] == "APPOINTMENT")?;
-    let user = store.rows(Kind::User).iter().rfind(|row| !row.is_unlisted())?;
+    let event = store
+        .rows(Kind::Event)
+        .iter()
+        .find(|row| store.view(row)["type"] == "APPOINTMENT")?;
+    let user = store
+        .rows(Kind::User)
+        .iter()
+        .rfind(|row| !row.is_unlisted())?;
     Some((store.id(event).into_owned(), store.id(user).into_owned()))
 }

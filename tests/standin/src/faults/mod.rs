@@ -35,7 +35,13 @@ pub struct FaultSpec {
 impl FaultSpec {
     /// A switch that is on with its default value until it is cleared.
     pub fn new(name: FaultName) -> Self {
-        FaultSpec { name, value: Value::Null, times: None, after: 0, operation: None }
+        FaultSpec {
+            name,
+            value: Value::Null,
+            times: None,
+            after: 0,
+            operation: None,
+        }
     }
 }
 
@@ -44,12 +50,16 @@ impl FromStr for FaultSpec {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text.starts_with('{') {
-            return serde_json::from_str(text).map_err(|error| format!("{error}; see `standin --help` for the names"));
+            return serde_json::from_str(text)
+                .map_err(|error| format!("{error}; see `standin --help` for the names"));
         }
         let (name, value) = text.split_once('=').unwrap_or((text, "null"));
         let name = FaultName::from_str(name)?;
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
-        Ok(FaultSpec { value, ..FaultSpec::new(name) })
+        Ok(FaultSpec {
+            value,
+            ..FaultSpec::new(name)
+        })
     }
 }
 
@@ -63,14 +73,16 @@ impl Switchboard {
     /// Turns a switch on, in place of an earlier setting of the same switch for the same requests.
     pub(crate) fn set(&mut self, spec: FaultSpec) {
         if !spec.name.is_repeatable() {
-            self.active.retain(|(own, _)| own.name != spec.name || own.operation != spec.operation);
+            self.active
+                .retain(|(own, _)| own.name != spec.name || own.operation != spec.operation);
         }
         self.active.push((spec, 0));
     }
 
     /// Turns off one switch, or all.
     pub(crate) fn clear(&mut self, name: Option<FaultName>) {
-        self.active.retain(|(own, _)| name.is_some_and(|name| own.name != name));
+        self.active
+            .retain(|(own, _)| name.is_some_and(|name| own.name != name));
     }
 
     /// Takes back one setting.
@@ -109,7 +121,10 @@ impl Switchboard {
 
     /// The schema changes that are on.
     pub(crate) fn drift(&self) -> Result<Vec<drift::Drift>, String> {
-        self.active.iter().filter_map(|(spec, _)| drift::Drift::read(spec)).collect()
+        self.active
+            .iter()
+            .filter_map(|(spec, _)| drift::Drift::read(spec))
+            .collect()
     }
 
     /// What is on, and how often each has hit.

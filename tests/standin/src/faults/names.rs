@@ -78,19 +78,35 @@ impl FaultName {
     /// True for switches of which several may be on with different values.
     pub(crate) fn is_repeatable(self) -> bool {
         use FaultName::*;
-        matches!(self, FieldAdded | FieldRenamed | FieldRemoved | FieldRetyped | FieldAbsent | FieldNull | FieldEmpty | EventReassigned)
+        matches!(
+            self,
+            FieldAdded
+                | FieldRenamed
+                | FieldRemoved
+                | FieldRetyped
+                | FieldAbsent
+                | FieldNull
+                | FieldEmpty
+                | EventReassigned
+        )
     }
 
     /// True for switches that speak of the token endpoint without being told so.
     pub(crate) fn is_about_tokens(self) -> bool {
         use FaultName::*;
-        matches!(self, TokenRotation | TokenTtl | ClientCredentials | UnsupportedGrant)
+        matches!(
+            self,
+            TokenRotation | TokenTtl | ClientCredentials | UnsupportedGrant
+        )
     }
 
     /// True for switches that act once, when they are set, and leave nothing on.
     pub(crate) fn is_event(self) -> bool {
         use FaultName::*;
-        matches!(self, TokenExpired | TokenRevoked | ClientMerge | IdReuse | OldRowEdited)
+        matches!(
+            self,
+            TokenExpired | TokenRevoked | ClientMerge | IdReuse | OldRowEdited
+        )
     }
 }
 
@@ -102,6 +118,8 @@ impl FromStr for FaultName {
             .iter()
             .copied()
             .find(|fault| fault.as_str() == name)
-            .ok_or_else(|| format!("there is no switch `{name}`; see `standin --help` for the names"))
+            .ok_or_else(|| {
+                format!("there is no switch `{name}`; see `standin --help` for the names")
+            })
     }
 }

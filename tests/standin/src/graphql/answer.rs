@@ -27,7 +27,12 @@ pub(crate) struct Answer<'a> {
 
 impl<'a> Answer<'a> {
     pub(crate) fn new(store: &'a Store, effects: &'a Effects) -> Self {
-        Answer { store, effects, out: Vec::with_capacity(64 * 1024), enums: 0 }
+        Answer {
+            store,
+            effects,
+            out: Vec::with_capacity(64 * 1024),
+            enums: 0,
+        }
     }
 
     /// Writes `{…}` with the parts that `write` puts in.
@@ -47,7 +52,11 @@ impl<'a> Answer<'a> {
     }
 
     /// Writes `[…]` with one element per item.
-    pub(crate) fn list<T>(&mut self, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Self, T)) {
+    pub(crate) fn list<T>(
+        &mut self,
+        items: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T),
+    ) {
         self.out.push(b'[');
         for (index, item) in items.into_iter().enumerate() {
             if index > 0 {
@@ -59,7 +68,8 @@ impl<'a> Answer<'a> {
     }
 
     pub(crate) fn json(&mut self, value: &Value) {
-        serde_json::to_writer(&mut self.out, value).expect("a JSON value is always writable to memory");
+        serde_json::to_writer(&mut self.out, value)
+            .expect("a JSON value is always writable to memory");
     }
 
     pub(crate) fn null(&mut self) {
@@ -69,7 +79,11 @@ impl<'a> Answer<'a> {
     /// Writes a record of a table.
     pub(crate) fn row(&mut self, plan: &Plan, row: &Row) {
         let mut map = self.store.view(row);
-        if let Some(user) = map.get("id").and_then(Value::as_str).and_then(|id| self.effects.reassigned.get(id)) {
+        if let Some(user) = map
+            .get("id")
+            .and_then(Value::as_str)
+            .and_then(|id| self.effects.reassigned.get(id))
+        {
             map.to_mut().insert("user".into(), user.as_str().into());
         }
         self.object(plan, &map);
@@ -82,14 +96,20 @@ impl<'a> Answer<'a> {
 
     /// Writes a field's value; false when the field is to be left out.
     fn field(&mut self, step: &Step, map: &Map) -> bool {
-        let held = step.info.added.as_ref().or_else(|| map.get(&step.info.source));
+        let held = step
+            .info
+            .added
+            .as_ref()
+            .or_else(|| map.get(&step.info.source));
         match step.variant {
             Some(Variant::Absent) => return false,
             Some(Variant::Null) => self.null(),
             Some(Variant::Empty) => self.empty(step),
             None => match (held, &step.inner) {
                 (Some(value), _) if is_absent(value) => return false,
-                (value, Some(inner)) => self.nested(step, inner, value.unwrap_or(&Value::Null), map),
+                (value, Some(inner)) => {
+                    self.nested(step, inner, value.unwrap_or(&Value::Null), map)
+                }
                 (value, None) => self.leaf(step, value.unwrap_or(&Value::Null)),
             },
         }
@@ -130,22 +150,40 @@ impl<'a> Answer<'a> {
             ("PrivatePianoConnection", "allPianos") => {
                 let wanted = step.arguments.get("status").and_then(Value::as_array);
                 let store = self.store;
-                let pianos = store.children(Kind::Piano, id()).iter().map(|&position| &store.rows(Kind::Piano)[position]);
+                let pianos = store
+                    .children(Kind::Piano, id())
+                    .iter()
+                    .map(|&position| &store.rows(Kind::Piano)[position]);
                 let pianos: Vec<&Row> = pianos
-                    .filter(|row| wanted.is_none_or(|wanted| store.view(row).get("status").is_some_and(|status| wanted.contains(status))))
+                    .filter(|row| {
+                        wanted.is_none_or(|wanted| {
+                            store
+                                .view(row)
+                                .get("status")
+                                .is_some_and(|status| wanted.contains(status))
+                        })
+                    })
                     .collect();
-                self.inline(step, inner, &pianos, |answer, plan, row| answer.row(plan, row));
+                self.inline(step, inner, &pianos, |answer, plan, row| {
+                    answer.row(plan, row)
+                });
             }
             (_, "allPianoMeasurements") => {
                 let store = self.store;
                 let measurements = store.children(Kind::Measurement, id());
-                self.list(measurements, |answer, &position| answer.row(inner, &store.rows(Kind::Measurement)[position]));
+                self.list(measurements, |answer, &position| {
+                    answer.row(inner, &store.rows(Kind::Measurement)[position])
+                });
             }
             _ if step.is_connection => {
                 let items: Vec<&Value> = value.as_array().into_iter().flatten().collect();
-                self.inline(step, inner, &items, |answer, plan, item| answer.target(plan, item));
+                self.inline(step, inner, &items, |answer, plan, item| {
+                    answer.target(plan, item)
+                });
             }
-            _ if value.is_null() && !step.info.nullable && step.info.list => self.out.extend_from_slice(b"[]"),
+            _ if value.is_null() && !step.info.nullable && step.info.list => {
+                self.out.extend_from_slice(b"[]")
+            }
             _ => match value {
                 Value::Array(items) => self.list(items, |answer, item| answer.target(inner, item)),
                 other => self.target(inner, other),
@@ -157,20 +195,41 @@ impl<'a> Answer<'a> {
     fn target(&mut self, plan: &Plan, value: &Value) {
         match value {
             Value::Object(map) => self.object(plan, map),
-            Value::String(id) => match Kind::of_type(&plan.type_name).and_then(|kind| self.store.find(kind, id)) {
-                Some(row) => self.row(plan, row),
-                None => self.object(plan, &Map::from_iter([("id".to_owned(), value.clone())])),
-            },
+            Value::String(id) => {
+                match Kind::of_type(&plan.type_name).and_then(|kind| self.store.find(kind, id)) {
+                    Some(row) => self.row(plan, row),
+                    None => self.object(plan, &Map::from_iter([("id".to_owned(), value.clone())])),
+                }
+            }
             _ => self.null(),
         }
     }
 
     /// Writes a connection whose items are all at hand; its cursors hold positions.
-    fn inline<T: Copy>(&mut self, step: &Step, plan: &Plan, items: &[T], mut write: impl FnMut(&mut Self, &Plan, T)) {
-        let window = Window::of(&step.arguments, items.len(), self.effects.page_cap, |cursor| cursor.offset + 1);
-        self.connection(plan, &window, |position| Cursor { offset: position, id: String::new() }, |answer, plan, position| {
-            write(answer, plan, items[position]);
-        });
+    fn inline<T: Copy>(
+        &mut self,
+        step: &Step,
+        plan: &Plan,
+        items: &[T],
+        mut write: impl FnMut(&mut Self, &Plan, T),
+    ) {
+        let window = Window::of(
+            &step.arguments,
+            items.len(),
+            self.effects.page_cap,
+            |cursor| cursor.offset + 1,
+        );
+        self.connection(
+            plan,
+            &window,
+            |position| Cursor {
+                offset: position,
+                id: String::new(),
+            },
+            |answer, plan, position| {
+                write(answer, plan, items[position]);
+            },
+        );
     }
 
     /// Writes a connection.
@@ -189,14 +248,22 @@ impl<'a> Answer<'a> {
                 }
                 (Some(inner), "pageInfo") => answer.object(inner, &window.page_info(&cursor)),
                 (Some(inner), "nodes") => answer.list(positions.clone(), |answer, position| {
-                    if window.null_at == Some(position - window.from) { answer.null() } else { write(answer, inner, position) }
+                    if window.null_at == Some(position - window.from) {
+                        answer.null()
+                    } else {
+                        write(answer, inner, position)
+                    }
                 }),
                 (Some(inner), "edges") => answer.list(positions.clone(), |answer, position| {
                     answer.braces(inner, |answer, step| {
                         match &step.inner {
-                            Some(_) if window.null_at == Some(position - window.from) => answer.null(),
+                            Some(_) if window.null_at == Some(position - window.from) => {
+                                answer.null()
+                            }
                             Some(node) => write(answer, node, position),
-                            None if step.field == "cursor" => answer.json(&cursor(position).encode().into()),
+                            None if step.field == "cursor" => {
+                                answer.json(&cursor(position).encode().into())
+                            }
                             None => answer.json(step.info.added.as_ref().unwrap_or(&Value::Null)),
                         }
                         true

@@ -60,7 +60,9 @@ fn rule(kind: Kind, name: &str) -> Option<Rule> {
     shared.or_else(|| {
         Some(match (kind, name) {
             (Kind::Client, "clientType") => In("clientType"),
-            (Kind::Client, "preferredTechnicianId" | "preferredTechnicianIds") => In("preferredTechnicianId"),
+            (Kind::Client, "preferredTechnicianId" | "preferredTechnicianIds") => {
+                In("preferredTechnicianId")
+            }
             (Kind::Client, "region") => In("region"),
             (Kind::Client, "municipality") => In("defaultContact.defaultLocation.municipality"),
             (Kind::Client, "postCode") => In("defaultContact.defaultLocation.postalCode"),
@@ -123,9 +125,15 @@ pub(crate) fn tests(kind: Kind, given: &Map) -> Result<Vec<Test>, Refusal> {
         .iter()
         .filter(|(_, value)| !value.is_null())
         .map(|(name, value)| {
-            let rule = rule(kind, name).ok_or_else(|| format!("The stand-in does not honour the filter `{name}`; leave it out."))?;
+            let rule = rule(kind, name).ok_or_else(|| {
+                format!("The stand-in does not honour the filter `{name}`; leave it out.")
+            })?;
             let dated = matches!(rule, Rule::From(_) | Rule::UpTo(_)) && value.is_string();
-            let value = if dated { date_or_instant(name, value.as_str().unwrap_or_default())?.into() } else { value.clone() };
+            let value = if dated {
+                date_or_instant(name, value.as_str().unwrap_or_default())?.into()
+            } else {
+                value.clone()
+            };
             Ok(Test { rule, value })
         })
         .collect()
@@ -134,8 +142,14 @@ pub(crate) fn tests(kind: Kind, given: &Map) -> Result<Vec<Test>, Refusal> {
 /// An instant argument in seconds, or the vendor's French complaint.
 pub(crate) fn instant(name: &str, text: &str) -> Result<i64, Refusal> {
     let normal = date_or_instant(name, text)?;
-    let full = if normal.len() == 10 { format!("{normal}T00:00:00Z") } else { normal };
-    Ok(full.parse::<jiff::Timestamp>().map_or(0, |at| at.as_second()))
+    let full = if normal.len() == 10 {
+        format!("{normal}T00:00:00Z")
+    } else {
+        normal
+    };
+    Ok(full
+        .parse::<jiff::Timestamp>()
+        .map_or(0, |at| at.as_second()))
 }
 
 fn date_or_instant(name: &str, text: &str) -> Result<String, Refusal> {
@@ -143,14 +157,22 @@ fn date_or_instant(name: &str, text: &str) -> Result<String, Refusal> {
         return Ok(at.to_string());
     }
     let day = text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok();
-    if day { Ok(text.to_owned()) } else { Err(format!("{} n'est pas une date valide", capitalised(name))) }
+    if day {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{} n'est pas une date valide", capitalised(name)))
+    }
 }
 
 /// The value at a dotted path of a record.
 pub(crate) fn at<'a>(map: &'a Map, path: &str) -> Option<&'a Value> {
     let (first, rest) = path.split_once('.').unwrap_or((path, ""));
     let value = map.get(first).filter(|value| !value.is_null())?;
-    if rest.is_empty() { Some(value) } else { at(value.as_object()?, rest) }
+    if rest.is_empty() {
+        Some(value)
+    } else {
+        at(value.as_object()?, rest)
+    }
 }
 
 /// Numbers by size, the rest as text, missing values last.
@@ -161,23 +183,41 @@ pub(crate) fn order(a: Option<&Value>, b: Option<&Value>) -> Ordering {
         (_, None) => Ordering::Less,
         (Some(a), Some(b)) => match (a.as_f64(), b.as_f64()) {
             (Some(a), Some(b)) => a.total_cmp(&b),
-            _ => a.as_str().unwrap_or_default().cmp(b.as_str().unwrap_or_default()),
+            _ => a
+                .as_str()
+                .unwrap_or_default()
+                .cmp(b.as_str().unwrap_or_default()),
         },
     }
 }
 
 impl Test {
     pub(crate) fn passes(&self, store: &Store, map: &Map) -> bool {
-        let among = |value: Option<&Value>| value.is_some_and(|value| self.value.as_array().is_some_and(|wanted| wanted.contains(value)));
-        let has_tag = |tag: &Value| map.get("tags").and_then(Value::as_array).is_some_and(|tags| tags.contains(tag));
+        let among = |value: Option<&Value>| {
+            value.is_some_and(|value| {
+                self.value
+                    .as_array()
+                    .is_some_and(|wanted| wanted.contains(value))
+            })
+        };
+        let has_tag = |tag: &Value| {
+            map.get("tags")
+                .and_then(Value::as_array)
+                .is_some_and(|tags| tags.contains(tag))
+        };
         let mut wanted = self.value.as_array().into_iter().flatten();
         match self.rule {
             Rule::In(path) => among(at(map, path)),
             Rule::NotIn(path) => !among(at(map, path)),
-            Rule::Is(path) => at(map, path) == Some(&self.value) || (self.value == Value::Bool(false) && at(map, path).is_none()),
+            Rule::Is(path) => {
+                at(map, path) == Some(&self.value)
+                    || (self.value == Value::Bool(false) && at(map, path).is_none())
+            }
             Rule::From(path) => self.compare(at(map, path)).is_some_and(Ordering::is_ge),
             Rule::UpTo(path) => self.compare(at(map, path)).is_some_and(Ordering::is_le),
-            Rule::Holds(path) => at(map, path).and_then(Value::as_str).is_some_and(|text| wanted.any(|part| text.contains(part.as_str().unwrap_or("\0")))),
+            Rule::Holds(path) => at(map, path).and_then(Value::as_str).is_some_and(|text| {
+                wanted.any(|part| text.contains(part.as_str().unwrap_or("\0")))
+            }),
             Rule::Has(path) => at(map, path).is_some() == (self.value == Value::Bool(true)),
             Rule::AnyTag => wanted.any(has_tag),
             Rule::AllTags => wanted.all(has_tag),
@@ -185,7 +225,10 @@ impl Test {
             Rule::Search => self.is_found(store, map),
             Rule::EventPiano => {
                 let pianos = map.get("allEventPianos").and_then(Value::as_array);
-                pianos.into_iter().flatten().any(|piano| among(piano.get("piano")))
+                pianos
+                    .into_iter()
+                    .flatten()
+                    .any(|piano| among(piano.get("piano")))
             }
         }
     }
@@ -201,10 +244,28 @@ impl Test {
 
     fn is_found(&self, store: &Store, map: &Map) -> bool {
         let needle = self.value.as_str().unwrap_or_default().to_lowercase();
-        let own = ["searchString", "id", "title", "notes", "number"].iter().filter_map(|name| map.get(*name));
-        let mut texts: Vec<String> = own.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_lowercase)).collect();
-        if let Some(client) = map.get("client").and_then(Value::as_str).and_then(|id| store.find(Kind::Client, id)) {
-            texts.extend(store.view(client).get("searchString").and_then(Value::as_str).map(str::to_lowercase));
+        let own = ["searchString", "id", "title", "notes", "number"]
+            .iter()
+            .filter_map(|name| map.get(*name));
+        let mut texts: Vec<String> = own
+            .map(|value| {
+                value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_lowercase)
+            })
+            .collect();
+        if let Some(client) = map
+            .get("client")
+            .and_then(Value::as_str)
+            .and_then(|id| store.find(Kind::Client, id))
+        {
+            texts.extend(
+                store
+                    .view(client)
+                    .get("searchString")
+                    .and_then(Value::as_str)
+                    .map(str::to_lowercase),
+            );
         }
         texts.iter().any(|text| text.contains(&needle))
     }

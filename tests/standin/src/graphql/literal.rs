@@ -11,7 +11,12 @@ pub(crate) fn to_literal(value: &Value) -> Literal {
         Value::Number(number) => Literal::Number(number.clone()),
         Value::String(text) => Literal::String(text.clone()),
         Value::Array(items) => Literal::List(items.iter().map(to_literal).collect()),
-        Value::Object(fields) => Literal::Object(fields.iter().map(|(name, value)| (Name::new(name), to_literal(value))).collect()),
+        Value::Object(fields) => Literal::Object(
+            fields
+                .iter()
+                .map(|(name, value)| (Name::new(name), to_literal(value)))
+                .collect(),
+        ),
     }
 }
 
@@ -19,7 +24,10 @@ pub(crate) fn to_literal(value: &Value) -> Literal {
 pub(crate) fn to_json(literal: &Literal) -> Value {
     match literal {
         Literal::List(items) => items.iter().map(to_json).collect(),
-        Literal::Object(fields) => fields.iter().map(|(name, value)| (name.to_string(), to_json(value))).collect(),
+        Literal::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (name.to_string(), to_json(value)))
+            .collect(),
         Literal::Enum(name) => name.as_str().into(),
         Literal::String(text) => text.as_str().into(),
         Literal::Boolean(flag) => (*flag).into(),

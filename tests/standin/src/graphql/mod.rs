@@ -1,11 +1,11 @@
 //! GraphQL: parsed, validated and introspected by async-graphql, executed by us straight from the store to bytes.
 
-pub(crate) mod schema;
-mod literal;
-pub(crate) mod plan;
-pub(crate) mod window;
 pub(crate) mod answer;
 mod filters;
-mod select;
-pub(crate) mod root;
+mod literal;
+pub(crate) mod plan;
 pub(crate) mod request;
+pub(crate) mod root;
+pub(crate) mod schema;
+mod select;
+pub(crate) mod window;

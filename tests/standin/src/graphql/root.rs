@@ -48,7 +48,11 @@ fn root_field(answer: &mut Answer<'_>, step: &Step) -> Result<(), Refusal> {
     };
     let field = step.info.source.as_str();
     if let Some(kind) = listed_kind(field) {
-        return if step.is_connection { connection(answer, kind, step, inner) } else { list(answer, kind, step, inner) };
+        return if step.is_connection {
+            connection(answer, kind, step, inner)
+        } else {
+            list(answer, kind, step, inner)
+        };
     }
     if field == "allEventCancelNotices" {
         cancel_notices(answer, step, inner);
@@ -63,14 +67,29 @@ fn root_field(answer: &mut Answer<'_>, step: &Step) -> Result<(), Refusal> {
 fn list(answer: &mut Answer<'_>, kind: Kind, step: &Step, inner: &Plan) -> Result<(), Refusal> {
     let store = answer.store;
     let rows = select::rows(store, kind, &step.arguments, answer.effects)?;
-    answer.list(rows.iter(store.rows(kind).len()), |answer, position| answer.row(inner, &store.rows(kind)[position]));
+    answer.list(rows.iter(store.rows(kind).len()), |answer, position| {
+        answer.row(inner, &store.rows(kind)[position])
+    });
     Ok(())
 }
 
-fn connection(answer: &mut Answer<'_>, kind: Kind, step: &Step, inner: &Plan) -> Result<(), Refusal> {
+fn connection(
+    answer: &mut Answer<'_>,
+    kind: Kind,
+    step: &Step,
+    inner: &Plan,
+) -> Result<(), Refusal> {
     for name in ["first", "last"] {
-        if step.arguments.get(name).and_then(Value::as_i64).is_some_and(|number| number < 0) {
-            return Err(format!("{} doit être supérieur(e) ou égal(e) à 0", capitalised(name)));
+        if step
+            .arguments
+            .get(name)
+            .and_then(Value::as_i64)
+            .is_some_and(|number| number < 0)
+        {
+            return Err(format!(
+                "{} doit être supérieur(e) ou égal(e) à 0",
+                capitalised(name)
+            ));
         }
     }
     let (store, effects) = (answer.store, answer.effects);
@@ -78,15 +97,30 @@ fn connection(answer: &mut Answer<'_>, kind: Kind, step: &Step, inner: &Plan) ->
     let table = store.rows(kind);
     let total = rows.len(table.len());
     let mut window = Window::of(&step.arguments, total, effects.page_cap, |cursor| {
-        let is_row = |place: usize| place < total && store.id(&table[rows.at(place)]) == cursor.id.as_str();
+        let is_row =
+            |place: usize| place < total && store.id(&table[rows.at(place)]) == cursor.id.as_str();
         if effects.offset_cursors || is_row(cursor.offset) {
             return cursor.offset + 1;
         }
-        (0..total).find(|&place| is_row(place)).map_or(cursor.offset, |place| place + 1)
+        // The row has moved: it is most likely near.
+        let near = (1..total).flat_map(|step| {
+            [
+                cursor.offset.checked_add(step),
+                cursor.offset.checked_sub(step),
+            ]
+        });
+        near.flatten()
+            .find(|&place| is_row(place))
+            .map_or(cursor.offset, |place| place + 1)
     });
     disturb(&mut window, &step.arguments, effects);
-    let cursor = |place: usize| Cursor { offset: place, id: store.id(&table[rows.at(place)]).into_owned() };
-    answer.connection(inner, &window, cursor, |answer, plan, place| answer.row(plan, &table[rows.at(place)]));
+    let cursor = |place: usize| Cursor {
+        offset: place,
+        id: store.id(&table[rows.at(place)]).into_owned(),
+    };
+    answer.connection(inner, &window, cursor, |answer, plan, place| {
+        answer.row(plan, &table[rows.at(place)])
+    });
     Ok(())
 }
 
@@ -95,7 +129,9 @@ fn disturb(window: &mut Window, arguments: &Map, effects: &crate::faults::Effect
     let after = arguments.get("after").and_then(Value::as_str);
     if after.is_some() {
         let size = window.to - window.from;
-        let from = (window.from + effects.shift).saturating_sub(effects.repeat).min(window.total);
+        let from = (window.from + effects.shift)
+            .saturating_sub(effects.repeat)
+            .min(window.total);
         if from != window.from {
             (window.from, window.to) = (from, (from + size).min(window.total));
             window.has_next = window.to < window.total;
@@ -111,14 +147,26 @@ fn disturb(window: &mut Window, arguments: &Map, effects: &crate::faults::Effect
         window.has_next = true;
         window.end = after.map(str::to_owned);
     }
-    window.total = window.total.saturating_add_signed(effects.total_off as isize);
+    window.total = window
+        .total
+        .saturating_add_signed(effects.total_off as isize);
 }
 
 fn short_list(answer: &mut Answer<'_>, step: &Step, inner: &Plan, items: &[Map]) {
     if step.is_connection {
-        let window = Window::of(&step.arguments, items.len(), answer.effects.page_cap, |cursor| cursor.offset + 1);
-        let cursor = |offset| Cursor { offset, id: String::new() };
-        answer.connection(inner, &window, cursor, |answer, plan, place| answer.object(plan, &items[place]));
+        let window = Window::of(
+            &step.arguments,
+            items.len(),
+            answer.effects.page_cap,
+            |cursor| cursor.offset + 1,
+        );
+        let cursor = |offset| Cursor {
+            offset,
+            id: String::new(),
+        };
+        answer.connection(inner, &window, cursor, |answer, plan, place| {
+            answer.object(plan, &items[place])
+        });
     } else if step.info.list {
         answer.list(items, |answer, item| answer.object(inner, item));
     } else {
@@ -148,10 +196,18 @@ fn cancel_notices(answer: &mut Answer<'_>, step: &Step, inner: &Plan) {
 
 fn single(answer: &mut Answer<'_>, field: &str, step: &Step, inner: &Plan) {
     let store = answer.store;
-    let id = ["id", "clientId", "pianoId", "eventId"].iter().find_map(|name| step.arguments.get(*name)?.as_str()).unwrap_or_default();
+    let id = ["id", "clientId", "pianoId", "eventId"]
+        .iter()
+        .find_map(|name| step.arguments.get(*name)?.as_str())
+        .unwrap_or_default();
     if field == "contact" {
         let contact = store.rows(Kind::Client).iter().find_map(|row| match row {
-            Row::Whole(client) => client.get("allContacts")?.as_array()?.iter().find(|contact| contact["id"] == id)?.as_object(),
+            Row::Whole(client) => client
+                .get("allContacts")?
+                .as_array()?
+                .iter()
+                .find(|contact| contact["id"] == id)?
+                .as_object(),
             Row::Entry(_) => None,
         });
         return match contact {

@@ -1,21 +1,35 @@
 //! The schema: read from `schema/*.graphql`, completed with what every connection has, changed by the drift
 //! switches, and built for async-graphql, which parses, validates and introspects.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use async_graphql::{
     dynamic::{Enum, Field, FieldFuture, InputObject, InputValue, Object, Scalar, Schema, TypeRef},
     parser::{
         parse_schema,
-        types::{BaseType, FieldDefinition, InputValueDefinition, ServiceDocument, Type, TypeDefinition, TypeKind, TypeSystemDefinition},
+        types::{
+            BaseType, FieldDefinition, InputValueDefinition, ServiceDocument, Type, TypeDefinition,
+            TypeKind, TypeSystemDefinition,
+        },
     },
 };
 use serde_json::Value;
 
 use crate::faults::drift::Drift;
 
-const SDL: [&str; 2] = [include_str!("../../schema/records.graphql"), include_str!("../../schema/queries.graphql")];
-const PAGING: &[(&str, &str)] = &[("first", "Int"), ("last", "Int"), ("after", "String"), ("before", "String")];
+const SDL: [&str; 2] = [
+    include_str!("../../schema/records.graphql"),
+    include_str!("../../schema/queries.graphql"),
+];
+const PAGING: &[(&str, &str)] = &[
+    ("first", "Int"),
+    ("last", "Int"),
+    ("after", "String"),
+    ("before", "String"),
+];
 
 /// A field as the executor sees it.
 #[derive(Debug, Clone)]
@@ -30,6 +44,8 @@ pub(crate) struct FieldInfo {
     pub(crate) retyped: Option<String>,
     /// The value of a field that drift added.
     pub(crate) added: Option<Value>,
+    /// The types of its arguments.
+    pub(crate) arguments: Arc<HashMap<String, String>>,
 }
 
 /// A built schema and the tables that execution needs.
@@ -50,34 +66,66 @@ impl Graph {
             let name = definition.name.node.to_string();
             match definition.kind {
                 TypeKind::Object(object) => {
-                    let (built, infos) = build_object(&name, object.fields.into_iter().map(|field| field.node).collect(), drift)?;
+                    let (built, infos) = build_object(
+                        &name,
+                        object.fields.into_iter().map(|field| field.node).collect(),
+                        drift,
+                    )?;
                     builder = builder.register(built);
                     for info in infos.values().filter(|info| is_connection(&info.named)) {
-                        fields.entry(info.named.clone()).or_insert_with(|| connection_fields(&info.named));
+                        fields
+                            .entry(info.named.clone())
+                            .or_insert_with(|| connection_fields(&info.named));
                     }
                     fields.insert(name, infos);
                 }
                 TypeKind::InputObject(input) => {
-                    let built = input.fields.into_iter().fold(InputObject::new(name), |built, field| built.field(input_value(&field.node)));
+                    let built = input
+                        .fields
+                        .into_iter()
+                        .fold(InputObject::new(name), |built, field| {
+                            built.field(input_value(&field.node))
+                        });
                     builder = builder.register(built);
                 }
                 TypeKind::Enum(values) => {
-                    let expand: &[&str] = if name.ends_with("Sort") { &["_ASC", "_DESC"] } else { &[""] };
-                    let items = values.values.iter().flat_map(|value| expand.iter().map(move |end| format!("{}{end}", value.node.value.node)));
-                    builder = builder.register(items.fold(Enum::new(&name), |built, item| built.item(item)));
+                    let expand: &[&str] = if name.ends_with("Sort") {
+                        &["_ASC", "_DESC"]
+                    } else {
+                        &[""]
+                    };
+                    let items = values.values.iter().flat_map(|value| {
+                        expand
+                            .iter()
+                            .map(move |end| format!("{}{end}", value.node.value.node))
+                    });
+                    builder = builder
+                        .register(items.fold(Enum::new(&name), |built, item| built.item(item)));
                     enums.insert(name);
                 }
                 TypeKind::Scalar => builder = builder.register(Scalar::new(name)),
                 TypeKind::Interface(_) | TypeKind::Union(_) => {}
             }
         }
-        for connection in fields.keys().filter(|name| is_connection(name)).cloned().collect::<Vec<_>>() {
+        for connection in fields
+            .keys()
+            .filter(|name| is_connection(name))
+            .cloned()
+            .collect::<Vec<_>>()
+        {
             let [object, edge] = connection_objects(&connection);
             builder = builder.register(object).register(edge);
             fields.insert(edge_type(&connection), edge_fields(&connection));
         }
-        let schema = builder.disable_suggestions().finish().map_err(|error| error.to_string())?;
-        Ok(Graph { schema, fields, enums })
+        let schema = builder
+            .disable_suggestions()
+            .finish()
+            .map_err(|error| error.to_string())?;
+        Ok(Graph {
+            schema,
+            fields,
+            enums,
+        })
     }
 
     /// A field of a type.
@@ -92,10 +140,13 @@ impl Graph {
 }
 
 fn definitions(document: ServiceDocument) -> impl Iterator<Item = TypeDefinition> {
-    document.definitions.into_iter().filter_map(|definition| match definition {
-        TypeSystemDefinition::Type(definition) => Some(definition.node),
-        _ => None,
-    })
+    document
+        .definitions
+        .into_iter()
+        .filter_map(|definition| match definition {
+            TypeSystemDefinition::Type(definition) => Some(definition.node),
+            _ => None,
+        })
 }
 
 /// True for the name of a Relay connection type.
@@ -111,10 +162,17 @@ fn edge_type(connection: &str) -> String {
     format!("{}Edge", node_type(connection))
 }
 
-fn build_object(name: &str, definitions: Vec<FieldDefinition>, drift: &[Drift]) -> Result<(Object, HashMap<String, FieldInfo>), String> {
+fn build_object(
+    name: &str,
+    definitions: Vec<FieldDefinition>,
+    drift: &[Drift],
+) -> Result<(Object, HashMap<String, FieldInfo>), String> {
     let mut object = Object::new(name);
     let mut infos = HashMap::new();
-    let mut pending: Vec<&Drift> = drift.iter().filter(|change| change.parent() == name).collect();
+    let mut pending: Vec<&Drift> = drift
+        .iter()
+        .filter(|change| change.parent() == name)
+        .collect();
     for definition in definitions {
         let mut field = definition.name.node.to_string();
         let mut ty = type_ref(&definition.ty.node);
@@ -125,9 +183,15 @@ fn build_object(name: &str, definitions: Vec<FieldDefinition>, drift: &[Drift]) 
             source: field.clone(),
             retyped: None,
             added: None,
+            arguments: argument_types(&definition),
         };
-        let changes: Vec<&Drift> = pending.extract_if(.., |change| change.field() == field).collect();
-        if changes.iter().any(|change| matches!(change, Drift::Removed { .. })) {
+        let changes: Vec<&Drift> = pending
+            .extract_if(.., |change| change.field() == field)
+            .collect();
+        if changes
+            .iter()
+            .any(|change| matches!(change, Drift::Removed { .. }))
+        {
             continue;
         }
         for change in changes {
@@ -135,23 +199,57 @@ fn build_object(name: &str, definitions: Vec<FieldDefinition>, drift: &[Drift]) 
                 Drift::Renamed { to, .. } => field.clone_from(to),
                 Drift::Retyped { to, .. } => {
                     ty = TypeRef::named(to);
-                    info = FieldInfo { named: to.clone(), list: false, nullable: true, retyped: Some(to.clone()), ..info };
+                    info = FieldInfo {
+                        named: to.clone(),
+                        list: false,
+                        nullable: true,
+                        retyped: Some(to.clone()),
+                        ..info
+                    };
                 }
                 Drift::Added { .. } | Drift::Removed { .. } => {}
             }
         }
-        let paging = if is_connection(&info.named) { PAGING } else { &[] };
-        let arguments = definition.arguments.iter().map(|argument| input_value(&argument.node));
-        let arguments = arguments.chain(paging.iter().map(|(name, ty)| InputValue::new(*name, TypeRef::named(*ty))));
+        let paging = if is_connection(&info.named) {
+            PAGING
+        } else {
+            &[]
+        };
+        let arguments = definition
+            .arguments
+            .iter()
+            .map(|argument| input_value(&argument.node));
+        let arguments = arguments.chain(
+            paging
+                .iter()
+                .map(|(name, ty)| InputValue::new(*name, TypeRef::named(*ty))),
+        );
         object = object.field(arguments.fold(empty_field(&field, ty), Field::argument));
         infos.insert(field, info);
     }
     for change in pending {
-        let Drift::Added { field, named, value, .. } = change else {
-            return Err(format!("type {name} has no field {}; name a field it has", change.field()));
+        let Drift::Added {
+            field,
+            named,
+            value,
+            ..
+        } = change
+        else {
+            return Err(format!(
+                "type {name} has no field {}; name a field it has",
+                change.field()
+            ));
         };
         object = object.field(empty_field(field, TypeRef::named(named)));
-        let info = FieldInfo { named: named.clone(), list: false, nullable: true, source: field.clone(), retyped: None, added: Some(value.clone()) };
+        let info = FieldInfo {
+            named: named.clone(),
+            list: false,
+            nullable: true,
+            source: field.clone(),
+            retyped: None,
+            added: Some(value.clone()),
+            arguments: Arc::default(),
+        };
         infos.insert(field.clone(), info);
     }
     Ok((object, infos))
@@ -163,7 +261,24 @@ fn empty_field(name: &str, ty: TypeRef) -> Field {
 }
 
 fn input_value(definition: &InputValueDefinition) -> InputValue {
-    InputValue::new(definition.name.node.to_string(), type_ref(&definition.ty.node))
+    InputValue::new(
+        definition.name.node.to_string(),
+        type_ref(&definition.ty.node),
+    )
+}
+
+fn argument_types(definition: &FieldDefinition) -> Arc<HashMap<String, String>> {
+    let arguments = definition.arguments.iter();
+    let types = arguments.map(|argument| {
+        (
+            argument.node.name.node.to_string(),
+            argument.node.ty.node.to_string(),
+        )
+    });
+    let paging = PAGING
+        .iter()
+        .map(|(name, ty)| ((*name).to_owned(), (*ty).to_owned()));
+    Arc::new(paging.chain(types).collect())
 }
 
 fn type_ref(ty: &Type) -> TypeRef {
@@ -171,7 +286,11 @@ fn type_ref(ty: &Type) -> TypeRef {
         BaseType::Named(name) => TypeRef::named(name.to_string()),
         BaseType::List(item) => TypeRef::List(Box::new(type_ref(item))),
     };
-    if ty.nullable { inner } else { TypeRef::NonNull(Box::new(inner)) }
+    if ty.nullable {
+        inner
+    } else {
+        TypeRef::NonNull(Box::new(inner))
+    }
 }
 
 fn is_list(ty: &Type) -> bool {
@@ -195,22 +314,43 @@ fn connection_objects(connection: &str) -> [Object; 2] {
 
 fn connection_fields(connection: &str) -> HashMap<String, FieldInfo> {
     let edge = edge_type(connection);
-    [("edges", edge.as_str(), true), ("nodes", node_type(connection), true), ("pageInfo", "PageInfo", false), ("totalCount", "Int", false)]
-        .into_iter()
-        .map(plain_field)
-        .collect()
+    [
+        ("edges", edge.as_str(), true),
+        ("nodes", node_type(connection), true),
+        ("pageInfo", "PageInfo", false),
+        ("totalCount", "Int", false),
+    ]
+    .into_iter()
+    .map(plain_field)
+    .collect()
 }
 
 fn edge_fields(connection: &str) -> HashMap<String, FieldInfo> {
-    [("cursor", "String", false), ("node", node_type(connection), false)].into_iter().map(plain_field).collect()
+    [
+        ("cursor", "String", false),
+        ("node", node_type(connection), false),
+    ]
+    .into_iter()
+    .map(plain_field)
+    .collect()
 }
 
 fn plain_field((name, named, list): (&str, &str, bool)) -> (String, FieldInfo) {
-    let info = FieldInfo { named: named.to_owned(), list, nullable: true, source: name.to_owned(), retyped: None, added: None };
+    let info = FieldInfo {
+        named: named.to_owned(),
+        list,
+        nullable: true,
+        source: name.to_owned(),
+        retyped: None,
+        added: None,
+        arguments: Arc::default(),
+    };
     (name.to_owned(), info)
 }
 
 /// The schema without drift, in GraphQL's own language.
 pub fn sdl() -> String {
-    Graph::build(&[]).map(|graph| graph.schema.sdl()).unwrap_or_default()
+    Graph::build(&[])
+        .map(|graph| graph.schema.sdl())
+        .unwrap_or_default()
 }

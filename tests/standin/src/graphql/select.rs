@@ -4,10 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::{
-    filters,
-    root::Refusal,
-};
+use super::{filters, root::Refusal};
 use crate::{
     data::Map,
     faults::Effects,
@@ -44,23 +41,40 @@ impl Rows {
 }
 
 /// The rows that the arguments of a root field select.
-pub(crate) fn rows(store: &Store, kind: Kind, arguments: &Map, effects: &Effects) -> Result<Rows, Refusal> {
+pub(crate) fn rows(
+    store: &Store,
+    kind: Kind,
+    arguments: &Map,
+    effects: &Effects,
+) -> Result<Rows, Refusal> {
     if kind == Kind::Timeline {
         return timeline(store, arguments, effects);
     }
     let none = Map::new();
-    let given = arguments.get("filters").and_then(Value::as_object).unwrap_or(&none);
+    let given = arguments
+        .get("filters")
+        .and_then(Value::as_object)
+        .unwrap_or(&none);
     let tests = filters::tests(kind, given)?;
     let table = store.rows(kind);
     let mut positions: Vec<u32> = Vec::with_capacity(table.len());
     for (position, row) in table.iter().enumerate() {
-        let hidden = row.is_unlisted() || (kind == Kind::Event && effects.vanished.contains(store.id(row).as_ref()));
-        if !hidden && tests.iter().all(|test| test.passes(store, &store.view(row))) {
+        let hidden = row.is_unlisted()
+            || (kind == Kind::Event && effects.vanished.contains(store.id(row).as_ref()));
+        if !hidden
+            && tests
+                .iter()
+                .all(|test| test.passes(store, &store.view(row)))
+        {
             positions.push(position as u32);
         }
     }
     if let Some(sorts) = arguments.get("sortBy").and_then(Value::as_array) {
-        let keys: Vec<(&str, bool)> = sorts.iter().filter_map(Value::as_str).filter_map(sort_key).collect();
+        let keys: Vec<(&str, bool)> = sorts
+            .iter()
+            .filter_map(Value::as_str)
+            .filter_map(sort_key)
+            .collect();
         positions.sort_by(|&a, &b| compare(store, &table[a as usize], &table[b as usize], &keys));
     }
     Ok(Rows::These(positions))
@@ -68,7 +82,9 @@ pub(crate) fn rows(store: &Store, kind: Kind, arguments: &Map, effects: &Effects
 
 /// The path a sort compares, and whether it descends.
 fn sort_key(sort: &str) -> Option<(&'static str, bool)> {
-    let (name, descending) = sort.strip_suffix("_DESC").map_or((sort.strip_suffix("_ASC")?, false), |name| (name, true));
+    let (name, descending) = sort
+        .strip_suffix("_DESC")
+        .map_or((sort.strip_suffix("_ASC")?, false), |name| (name, true));
     let path = match name {
         "STATUS" => "status",
         "CLIENT_NAME" => "searchString",
@@ -96,18 +112,24 @@ fn sort_key(sort: &str) -> Option<(&'static str, bool)> {
 
 fn compare(store: &Store, a: &Row, b: &Row, keys: &[(&str, bool)]) -> Ordering {
     let (a, b) = (store.view(a), store.view(b));
-    keys.iter().fold(Ordering::Equal, |order, (path, descending)| {
-        order.then_with(|| {
-            let own = filters::order(filters::at(&a, path), filters::at(&b, path));
-            if *descending { own.reverse() } else { own }
+    keys.iter()
+        .fold(Ordering::Equal, |order, (path, descending)| {
+            order.then_with(|| {
+                let own = filters::order(filters::at(&a, path), filters::at(&b, path));
+                if *descending { own.reverse() } else { own }
+            })
         })
-    })
 }
 
 fn timeline(store: &Store, arguments: &Map, effects: &Effects) -> Result<Rows, Refusal> {
     let table = store.rows(Kind::Timeline);
     let text = |name: &str| arguments.get(name).and_then(Value::as_str);
-    let (client, piano, invoice, estimate) = (text("clientId"), text("pianoId"), text("invoiceId"), text("estimateId"));
+    let (client, piano, invoice, estimate) = (
+        text("clientId"),
+        text("pianoId"),
+        text("invoiceId"),
+        text("estimateId"),
+    );
     let types = arguments.get("types").and_then(Value::as_array);
     let search = text("search").map(str::to_lowercase);
     let until = match text("occurredAtGet") {
@@ -118,13 +140,35 @@ fn timeline(store: &Store, arguments: &Map, effects: &Effects) -> Result<Rows, R
         }
         None => table.len(),
     };
-    let delayed = if piano.is_some() { 0 } else { effects.delayed.min(until) };
-    if client.is_none() && piano.is_none() && invoice.is_none() && estimate.is_none() && types.is_none() && search.is_none() && until == table.len() {
+    let delayed = if piano.is_some() {
+        0
+    } else {
+        effects.delayed.min(until)
+    };
+    if client.is_none()
+        && piano.is_none()
+        && invoice.is_none()
+        && estimate.is_none()
+        && types.is_none()
+        && search.is_none()
+        && until == table.len()
+    {
         return Ok(Rows::From(delayed));
     }
-    let number = |ids: &[String], id: Option<&str>| id.map(|id| ids.iter().position(|own| own == id).map_or(u32::MAX - 1, |number| number as u32));
-    let (client_number, piano_number) = (number(&store.ids.clients, client), number(&store.ids.pianos, piano));
-    let field = |map: &Map, name: &str, wanted: Option<&str>| wanted.is_none_or(|wanted| map.get(name).and_then(Value::as_str) == Some(wanted));
+    let number = |ids: &[String], id: Option<&str>| {
+        id.map(|id| {
+            ids.iter()
+                .position(|own| own == id)
+                .map_or(u32::MAX - 1, |number| number as u32)
+        })
+    };
+    let (client_number, piano_number) = (
+        number(&store.ids.clients, client),
+        number(&store.ids.pianos, piano),
+    );
+    let field = |map: &Map, name: &str, wanted: Option<&str>| {
+        wanted.is_none_or(|wanted| map.get(name).and_then(Value::as_str) == Some(wanted))
+    };
     let passes = |row: &Row| match row {
         Row::Entry(entry) => {
             client_number.is_none_or(|wanted| entry.client == wanted)
@@ -132,7 +176,9 @@ fn timeline(store: &Store, arguments: &Map, effects: &Effects) -> Result<Rows, R
                 && types.is_none_or(|types| types.iter().any(|wanted| wanted == entry.kind()))
                 && estimate.is_none()
                 && invoice.is_none_or(|wanted| entry.invoice(&store.ids) == Some(wanted))
-                && search.as_deref().is_none_or(|needle| entry.mentions(needle))
+                && search
+                    .as_deref()
+                    .is_none_or(|needle| entry.mentions(needle))
         }
         Row::Whole(map) => {
             field(map, "client", client)
@@ -141,9 +187,18 @@ fn timeline(store: &Store, arguments: &Map, effects: &Effects) -> Result<Rows, R
                 && field(map, "estimate", estimate)
                 && types.is_none_or(|types| map.get("type").is_some_and(|own| types.contains(own)))
                 && search.as_deref().is_none_or(|needle| {
-                    ["summary", "comment"].iter().any(|name| map.get(*name).and_then(Value::as_str).is_some_and(|text| text.to_lowercase().contains(needle)))
+                    ["summary", "comment"].iter().any(|name| {
+                        map.get(*name)
+                            .and_then(Value::as_str)
+                            .is_some_and(|text| text.to_lowercase().contains(needle))
+                    })
                 })
         }
     };
-    Ok(Rows::These((delayed..until).filter(|&position| passes(&table[position])).map(|position| position as u32).collect()))
+    Ok(Rows::These(
+        (delayed..until)
+            .filter(|&position| passes(&table[position]))
+            .map(|position| position as u32)
+            .collect(),
+    ))
 }

@@ -1,0 +1,10 @@
+//! What the stand-in promises, asked over HTTP.
+
+mod stand;
+
+mod auth;
+mod drift;
+mod faults;
+mod paging;
+mod records;
+mod shapes;
