@@ -53,6 +53,7 @@ async fn announce(running: Running) -> anyhow::Result<()> {
     line["api_key"] = standin::API_KEY.into();
     line["client_id"] = standin::CLIENT_ID.into();
     line["client_secret"] = standin::CLIENT_SECRET.into();
+    line["access_token"] = standin::ACCESS_TOKEN.into();
     line["refresh_token"] = standin::REFRESH_TOKEN.into();
     println!("{line}");
     std::io::stdout().flush()?;

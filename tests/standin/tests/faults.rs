@@ -36,10 +36,9 @@ async fn seen(stand: &Stand) -> String {
 
 const TRUE: &str = "200 application/json; charset=utf-8 - data";
 
-#[tokio::test]
-async fn each_http_switch_changes_exactly_what_it_says_and_goes_off_after_its_times() {
-    let stand = Stand::small().await;
-    for (name, value, expected) in [
+/// Switch, value, and how the answer it spoils begins.
+fn spoiled_answers() -> Vec<(&'static str, Value, &'static str)> {
+    vec![
         (
             "unauthorized",
             json!(null),
@@ -98,7 +97,13 @@ async fn each_http_switch_changes_exactly_what_it_says_and_goes_off_after_its_ti
             json!(null),
             "200 application/json; charset=utf-8 - {\"errors\":[{\"message\":\"undefined method 'each'",
         ),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn each_http_switch_changes_exactly_what_it_says_and_goes_off_after_its_times() {
+    let stand = Stand::small().await;
+    for (name, value, expected) in spoiled_answers() {
         stand
             .admin(
                 "faults",

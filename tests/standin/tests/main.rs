@@ -6,5 +6,6 @@ mod auth;
 mod drift;
 mod faults;
 mod paging;
+mod program;
 mod records;
 mod shapes;

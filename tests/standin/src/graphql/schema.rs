@@ -174,58 +174,28 @@ fn build_object(
         .filter(|change| change.parent() == name)
         .collect();
     for definition in definitions {
-        let mut field = definition.name.node.to_string();
-        let mut ty = type_ref(&definition.ty.node);
-        let mut info = FieldInfo {
-            named: ty.type_name().to_owned(),
-            list: is_list(&definition.ty.node),
-            nullable: definition.ty.node.nullable,
-            source: field.clone(),
-            retyped: None,
-            added: None,
-            arguments: argument_types(&definition),
-        };
+        let own = definition.name.node.as_str();
         let changes: Vec<&Drift> = pending
-            .extract_if(.., |change| change.field() == field)
+            .extract_if(.., |change| change.field() == own)
             .collect();
-        if changes
-            .iter()
-            .any(|change| matches!(change, Drift::Removed { .. }))
-        {
-            continue;
-        }
-        for change in changes {
-            match change {
-                Drift::Renamed { to, .. } => field.clone_from(to),
-                Drift::Retyped { to, .. } => {
-                    ty = TypeRef::named(to);
-                    info = FieldInfo {
-                        named: to.clone(),
-                        list: false,
-                        nullable: true,
-                        retyped: Some(to.clone()),
-                        ..info
-                    };
-                }
-                Drift::Added { .. } | Drift::Removed { .. } => {}
-            }
-        }
-        let paging = if is_connection(&info.named) {
-            PAGING
-        } else {
-            &[]
-        };
-        let arguments = definition
-            .arguments
-            .iter()
-            .map(|argument| input_value(&argument.node));
-        let arguments = arguments.chain(
-            paging
+        if let Some((field, ty, info)) = drifted(&definition, &changes) {
+            let paging = if is_connection(&info.named) {
+                PAGING
+            } else {
+                &[]
+            };
+            let arguments = definition
+                .arguments
                 .iter()
-                .map(|(name, ty)| InputValue::new(*name, TypeRef::named(*ty))),
-        );
-        object = object.field(arguments.fold(empty_field(&field, ty), Field::argument));
-        infos.insert(field, info);
+                .map(|argument| input_value(&argument.node));
+            let arguments = arguments.chain(
+                paging
+                    .iter()
+                    .map(|(name, ty)| InputValue::new(*name, TypeRef::named(*ty))),
+            );
+            object = object.field(arguments.fold(empty_field(&field, ty), Field::argument));
+            infos.insert(field, info);
+        }
     }
     for change in pending {
         let Drift::Added {
@@ -241,18 +211,52 @@ fn build_object(
             ));
         };
         object = object.field(empty_field(field, TypeRef::named(named)));
-        let info = FieldInfo {
-            named: named.clone(),
-            list: false,
-            nullable: true,
-            source: field.clone(),
-            retyped: None,
-            added: Some(value.clone()),
-            arguments: Arc::default(),
-        };
-        infos.insert(field.clone(), info);
+        let (_, info) = plain_field((field, named, false));
+        infos.insert(
+            field.clone(),
+            FieldInfo {
+                added: Some(value.clone()),
+                ..info
+            },
+        );
     }
     Ok((object, infos))
+}
+
+/// Name, type and information of a field after its changes; none when it was removed.
+fn drifted(
+    definition: &FieldDefinition,
+    changes: &[&Drift],
+) -> Option<(String, TypeRef, FieldInfo)> {
+    let mut field = definition.name.node.to_string();
+    let mut ty = type_ref(&definition.ty.node);
+    let mut info = FieldInfo {
+        named: ty.type_name().to_owned(),
+        list: is_list(&definition.ty.node),
+        nullable: definition.ty.node.nullable,
+        source: field.clone(),
+        retyped: None,
+        added: None,
+        arguments: argument_types(definition),
+    };
+    for change in changes {
+        match change {
+            Drift::Removed { .. } => return None,
+            Drift::Renamed { to, .. } => field.clone_from(to),
+            Drift::Retyped { to, .. } => {
+                ty = TypeRef::named(to);
+                info = FieldInfo {
+                    named: to.clone(),
+                    list: false,
+                    nullable: true,
+                    retyped: Some(to.clone()),
+                    ..info
+                };
+            }
+            Drift::Added { .. } => {}
+        }
+    }
+    Some((field, ty, info))
 }
 
 /// async-graphql never resolves our fields: validation is its part, execution is ours.

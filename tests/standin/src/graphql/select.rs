@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{filters, root::Refusal};
 use crate::{
-    data::Map,
+    data::{Ids, Map},
     faults::Effects,
     store::{Kind, Row, Store},
 };
@@ -123,16 +123,7 @@ fn compare(store: &Store, a: &Row, b: &Row, keys: &[(&str, bool)]) -> Ordering {
 
 fn timeline(store: &Store, arguments: &Map, effects: &Effects) -> Result<Rows, Refusal> {
     let table = store.rows(Kind::Timeline);
-    let text = |name: &str| arguments.get(name).and_then(Value::as_str);
-    let (client, piano, invoice, estimate) = (
-        text("clientId"),
-        text("pianoId"),
-        text("invoiceId"),
-        text("estimateId"),
-    );
-    let types = arguments.get("types").and_then(Value::as_array);
-    let search = text("search").map(str::to_lowercase);
-    let until = match text("occurredAtGet") {
+    let until = match arguments.get("occurredAtGet").and_then(Value::as_str) {
         Some(at) => {
             let at = filters::instant("occurredAtGet", at)?;
             // Newest first: what is not older is a prefix of the table.
@@ -140,65 +131,96 @@ fn timeline(store: &Store, arguments: &Map, effects: &Effects) -> Result<Rows, R
         }
         None => table.len(),
     };
-    let delayed = if piano.is_some() {
+    let wanted = Wanted::of(store, arguments);
+    let delayed = if wanted.piano.is_some() {
         0
     } else {
         effects.delayed.min(until)
     };
-    if client.is_none()
-        && piano.is_none()
-        && invoice.is_none()
-        && estimate.is_none()
-        && types.is_none()
-        && search.is_none()
-        && until == table.len()
-    {
+    if wanted.is_everything() && until == table.len() {
         return Ok(Rows::From(delayed));
     }
-    let number = |ids: &[String], id: Option<&str>| {
-        id.map(|id| {
-            ids.iter()
-                .position(|own| own == id)
-                .map_or(u32::MAX - 1, |number| number as u32)
-        })
-    };
-    let (client_number, piano_number) = (
-        number(&store.ids.clients, client),
-        number(&store.ids.pianos, piano),
-    );
-    let field = |map: &Map, name: &str, wanted: Option<&str>| {
-        wanted.is_none_or(|wanted| map.get(name).and_then(Value::as_str) == Some(wanted))
-    };
-    let passes = |row: &Row| match row {
-        Row::Entry(entry) => {
-            client_number.is_none_or(|wanted| entry.client == wanted)
-                && piano_number.is_none_or(|wanted| entry.piano == wanted)
-                && types.is_none_or(|types| types.iter().any(|wanted| wanted == entry.kind()))
-                && estimate.is_none()
-                && invoice.is_none_or(|wanted| entry.invoice(&store.ids) == Some(wanted))
-                && search
-                    .as_deref()
-                    .is_none_or(|needle| entry.mentions(needle))
-        }
-        Row::Whole(map) => {
-            field(map, "client", client)
-                && field(map, "piano", piano)
-                && field(map, "invoice", invoice)
-                && field(map, "estimate", estimate)
-                && types.is_none_or(|types| map.get("type").is_some_and(|own| types.contains(own)))
-                && search.as_deref().is_none_or(|needle| {
-                    ["summary", "comment"].iter().any(|name| {
-                        map.get(*name)
-                            .and_then(Value::as_str)
-                            .is_some_and(|text| text.to_lowercase().contains(needle))
-                    })
-                })
-        }
-    };
+    let passing = (delayed..until).filter(|&position| wanted.holds(&store.ids, &table[position]));
     Ok(Rows::These(
-        (delayed..until)
-            .filter(|&position| passes(&table[position]))
-            .map(|position| position as u32)
-            .collect(),
+        passing.map(|position| position as u32).collect(),
     ))
+}
+
+/// What the arguments ask of a timeline entry; ids also by their number, as compact entries hold them.
+struct Wanted<'a> {
+    client: Option<(&'a str, u32)>,
+    piano: Option<(&'a str, u32)>,
+    invoice: Option<&'a str>,
+    estimate: Option<&'a str>,
+    types: Option<&'a Vec<Value>>,
+    search: Option<String>,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(store: &Store, arguments: &'a Map) -> Self {
+        let text = |name: &str| arguments.get(name).and_then(Value::as_str);
+        let numbered = |ids: &[String], id: Option<&'a str>| {
+            let id = id?;
+            // No entry holds this number.
+            let nobody = u32::MAX - 1;
+            let number = ids.iter().position(|own| own == id);
+            Some((id, number.map_or(nobody, |number| number as u32)))
+        };
+        Wanted {
+            client: numbered(&store.ids.clients, text("clientId")),
+            piano: numbered(&store.ids.pianos, text("pianoId")),
+            invoice: text("invoiceId"),
+            estimate: text("estimateId"),
+            types: arguments.get("types").and_then(Value::as_array),
+            search: text("search").map(str::to_lowercase),
+        }
+    }
+
+    fn is_everything(&self) -> bool {
+        self.client.is_none()
+            && self.piano.is_none()
+            && self.invoice.is_none()
+            && self.estimate.is_none()
+            && self.types.is_none()
+            && self.search.is_none()
+    }
+
+    fn holds(&self, ids: &Ids, row: &Row) -> bool {
+        match row {
+            Row::Entry(entry) => {
+                self.client.is_none_or(|(_, number)| entry.client == number)
+                    && self.piano.is_none_or(|(_, number)| entry.piano == number)
+                    && self
+                        .types
+                        .is_none_or(|types| types.iter().any(|wanted| wanted == entry.kind()))
+                    && self.estimate.is_none()
+                    && self
+                        .invoice
+                        .is_none_or(|wanted| entry.invoice(ids) == Some(wanted))
+                    && self
+                        .search
+                        .as_deref()
+                        .is_none_or(|needle| entry.mentions(needle))
+            }
+            Row::Whole(map) => {
+                let text = |name: &str| map.get(name).and_then(Value::as_str);
+                let is = |name: &str, wanted: Option<&str>| {
+                    wanted.is_none_or(|wanted| text(name) == Some(wanted))
+                };
+                is("client", self.client.map(|(id, _)| id))
+                    && is("piano", self.piano.map(|(id, _)| id))
+                    && is("invoice", self.invoice)
+                    && is("estimate", self.estimate)
+                    && self
+                        .types
+                        .is_none_or(|types| map.get("type").is_some_and(|own| types.contains(own)))
+                    && self.search.as_deref().is_none_or(|needle| {
+                        ["summary", "comment"]
+                            .into_iter()
+                            .filter_map(text)
+                            .any(|text| text.to_lowercase().contains(needle))
+                    })
+            }
+        }
+    }
 }
