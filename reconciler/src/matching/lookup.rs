@@ -63,17 +63,20 @@ pub(crate) async fn candidates(
 }
 
 /// Replaces the stored keys of entities. Keys that need a transform's `_columns` are given along, since a
-/// production row cannot show them.
+/// production row cannot show them; labels of other modules on the same table stay.
 pub(crate) async fn store_keys(
     conn: &mut PgConnection,
-    entity: &str,
+    definition: &Definition,
     renewed: &[&str],
     keys: &[(&str, Key)],
 ) -> sqlx::Result<()> {
+    let entity = definition.entity();
     if !renewed.is_empty() {
-        query("delete from prod.match_keys where entity = $1 and entity_id = any($2)")
+        let labels: Vec<&str> = definition.spec.matching.keys.iter().map(|k| k.label.as_str()).collect();
+        query("delete from prod.match_keys where entity = $1 and entity_id = any($2) and label = any($3)")
             .bind(entity)
             .bind(renewed)
+            .bind(labels)
             .execute(&mut *conn)
             .await?;
     }
@@ -123,6 +126,6 @@ pub(crate) async fn index_strangers(conn: &mut PgConnection, definition: &Defini
             })
             .collect();
         let ids: Vec<&str> = rows.iter().map(|(id, _)| id.as_str()).collect();
-        store_keys(conn, entity, &ids, &keys).await?;
+        store_keys(conn, definition, &ids, &keys).await?;
     }
 }
