@@ -16,7 +16,7 @@ use crate::identities::{self, IdentityWrite};
 pub(crate) type Parents = HashMap<(String, String), String>;
 
 /// A parent that is not there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Orphanage {
     pub(crate) column: String,
     pub(crate) module: String,

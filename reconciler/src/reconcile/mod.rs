@@ -36,7 +36,7 @@ pub enum ReconcileError {
 }
 
 /// For whom and in which run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Reconciling<'a> {
     /// All modules.
     pub definitions: &'a Definitions,
