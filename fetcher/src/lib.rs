@@ -22,7 +22,8 @@ pub use modules::{
 };
 pub use pages::{Cursor, Hole, Page, Record, Selection, pages};
 pub use schema::{
-    Problem, QueryDocument, ScaffoldError, Sdl, check_query, introspect, scaffold, selection_paths,
+    Problem, QueryDocument, ScaffoldError, Sdl, check_query, introspect, probe, scaffold,
+    selection_paths,
 };
 pub use source::{
     AuthConfig, AuthKind, ConfigError, Rate, RetryConfig, SecretRef, Source, SourceConfig,

@@ -1,7 +1,5 @@
 //! Every class of failure: what it is called, whether it is tried again, and what it says.
 
-use std::time::Duration;
-
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use fetcher::{Class, FetchError};
@@ -9,10 +7,14 @@ use serde_json::json;
 
 use crate::source::{Asked, Scripted, ids, read, relay};
 
-const GOOD: &str = r#"{"data":{"allClients":{"nodes":[{"id":"a"}],"pageInfo":{"hasNextPage":false,"endCursor":null}}}}"#;
+pub const GOOD: &str = r#"{"data":{"allClients":{"nodes":[{"id":"a"}],"pageInfo":{"hasNextPage":false,"endCursor":null}}}}"#;
 
 /// Reads from a source that gives this answer for ever; answers failure and number of requests.
-async fn always(status: u16, headers: &'static [(&str, &str)], body: &'static str) -> (FetchError, usize) {
+async fn always(
+    status: u16,
+    headers: &'static [(&str, &str)],
+    body: &'static str,
+) -> (FetchError, usize) {
     let server = Scripted::start(move |_| answer(status, headers, body)).await;
     let mut config = server.config();
     config.retry.attempts = 3;
@@ -21,60 +23,88 @@ async fn always(status: u16, headers: &'static [(&str, &str)], body: &'static st
     (failure.expect("a failure"), server.asked().len())
 }
 
-fn answer(status: u16, headers: &[(&str, &str)], body: &'static str) -> Response {
+pub fn answer(status: u16, headers: &[(&str, &str)], body: &'static str) -> Response {
     let mut response = body.into_response();
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
     for (name, value) in headers {
-        response.headers_mut().insert(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+        response
+            .headers_mut()
+            .insert(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
     }
     response
 }
 
+/// Label, status, headers, body; what it is called, how often it is tried, what it means.
+type Case = (
+    &'static str,
+    u16,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+    &'static str,
+    usize,
+    Class,
+);
+
+const HTML: &[(&str, &str)] = &[("content-type", "text/html")];
+const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
+
+#[rustfmt::skip]
+const CASES: &[Case] = &[
+    ("maintenance page with 200", 200, HTML, "<html>Back soon</html>", "Outage", 3, Class::Waiting),
+    ("half an answer", 200, JSON, r#"{"data":{"allClients":{"nodes":[{"id":"a"}"#, "Outage", 3, Class::Waiting),
+    ("empty body", 200, JSON, "", "Outage", 3, Class::Waiting),
+    ("not JSON", 200, JSON, "oops", "Outage", 3, Class::Waiting),
+    ("server error", 500, HTML, "boom", "Outage", 3, Class::Waiting),
+    ("bad gateway with JSON", 502, JSON, "{}", "Outage", 3, Class::Waiting),
+    ("429 without a word", 429, JSON, "", "Throttled", 3, Class::Waiting),
+    ("429 with zero", 429, &[("retry-after", "0")], "slow down", "Throttled", 3, Class::Waiting),
+    ("429 for a day", 429, &[("retry-after", "86400")], "slow down", "Throttled", 1, Class::Waiting),
+    ("throttled with 200", 200, JSON, r#"{"errors":[{"message":"Throttled","extensions":{"code":"THROTTLED"}}],"extensions":{"cost":{"requestedQueryCost":100,"throttleStatus":{"maximumAvailable":1000,"currentlyAvailable":99.99,"restoreRate":50}}}}"#, "Throttled", 3, Class::Waiting),
+    ("401", 401, JSON, "no", "Unauthorized", 1, Class::Waiting),
+    ("unauthenticated with 200", 200, JSON, r#"{"errors":[{"message":"x","extensions":{"code":"UNAUTHENTICATED"}}]}"#, "Unauthorized", 1, Class::Waiting),
+    ("403", 403, HTML, "not you", "Refused", 1, Class::Failed),
+    ("404", 404, HTML, "no such page", "Refused", 1, Class::Failed),
+    ("redirect elsewhere", 302, &[("location", "http://example.invalid/")], "", "Refused", 1, Class::Failed),
+    ("unknown field", 200, JSON, r#"{"errors":[{"message":"Field 'x' doesn't exist on type 'T'","locations":[{"line":1,"column":2}],"path":["query","x"],"extensions":{"code":"undefinedField"}}]}"#, "Query", 1, Class::Failed),
+    ("bad query with 400", 400, JSON, r#"{"errors":[{"message":"Syntax Error"}]}"#, "Query", 1, Class::Failed),
+    ("errors and null data", 200, JSON, r#"{"data":null,"errors":[{"message":"Syntax"}]}"#, "Query", 1, Class::Failed),
+    ("errors that are no list", 200, JSON, r#"{"errors":"nope"}"#, "Query", 1, Class::Failed),
+    ("a crash while answering", 200, JSON, r#"{"data":{"allClients":null},"errors":[{"message":"undefined method 'each' for nil","path":["allClients"]}]}"#, "Outage", 3, Class::Waiting),
+    ("connection is null", 200, JSON, r#"{"data":{"allClients":null}}"#, "Shape", 1, Class::Failed),
+    ("connection is absent", 200, JSON, r#"{"data":{}}"#, "Shape", 1, Class::Failed),
+    ("nodes is absent", 200, JSON, r#"{"data":{"allClients":{"pageInfo":{"hasNextPage":false}}}}"#, "Shape", 1, Class::Failed),
+    ("nodes is a word", 200, JSON, r#"{"data":{"allClients":{"nodes":"x"}}}"#, "Shape", 1, Class::Failed),
+    ("no envelope", 200, JSON, r#"{"ok":true}"#, "Shape", 1, Class::Failed),
+    ("a list", 200, JSON, "[]", "Shape", 1, Class::Failed),
+    ("a day of patience", 503, &[("retry-after", "86400")], "later", "Outage", 1, Class::Waiting),
+    ("more, but no cursor", 200, JSON, r#"{"data":{"allClients":{"nodes":[],"pageInfo":{"hasNextPage":true,"endCursor":null}}}}"#, "Shape", 1, Class::Failed),
+];
+
 /// The variant's name.
 fn kind(failure: &FetchError) -> String {
     let debug = format!("{failure:?}");
-    debug.split([' ', '{', '(']).next().unwrap_or_default().to_owned()
+    debug
+        .split([' ', '{', '('])
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[tokio::test]
 async fn failures_are_sorted_by_their_body() {
-    let html: &[(&str, &str)] = &[("content-type", "text/html")];
-    let json: &[(&str, &str)] = &[("content-type", "application/json")];
-    let cases: &[(&str, u16, &[(&str, &str)], &str, &str, usize, Class)] = &[
-        ("maintenance page with 200", 200, html, "<html>Back soon</html>", "Outage", 3, Class::Waiting),
-        ("half an answer", 200, json, r#"{"data":{"allClients":{"nodes":[{"id":"a"}"#, "Outage", 3, Class::Waiting),
-        ("empty body", 200, json, "", "Outage", 3, Class::Waiting),
-        ("not JSON", 200, json, "oops", "Outage", 3, Class::Waiting),
-        ("server error", 500, html, "boom", "Outage", 3, Class::Waiting),
-        ("bad gateway with JSON", 502, json, "{}", "Outage", 3, Class::Waiting),
-        ("429 without a word", 429, json, "", "Throttled", 3, Class::Waiting),
-        ("429 with zero", 429, &[("retry-after", "0")], "slow down", "Throttled", 3, Class::Waiting),
-        ("429 for a day", 429, &[("retry-after", "86400")], "slow down", "Throttled", 1, Class::Waiting),
-        ("throttled with 200", 200, json, r#"{"errors":[{"message":"Throttled","extensions":{"code":"THROTTLED"}}],"extensions":{"cost":{"requestedQueryCost":100,"throttleStatus":{"maximumAvailable":1000,"currentlyAvailable":99.99,"restoreRate":50}}}}"#, "Throttled", 3, Class::Waiting),
-        ("401", 401, json, "no", "Unauthorized", 1, Class::Waiting),
-        ("unauthenticated with 200", 200, json, r#"{"errors":[{"message":"x","extensions":{"code":"UNAUTHENTICATED"}}]}"#, "Unauthorized", 1, Class::Waiting),
-        ("403", 403, html, "not you", "Refused", 1, Class::Failed),
-        ("404", 404, html, "no such page", "Refused", 1, Class::Failed),
-        ("redirect elsewhere", 302, &[("location", "http://example.invalid/")], "", "Refused", 1, Class::Failed),
-        ("unknown field", 200, json, r#"{"errors":[{"message":"Field 'x' doesn't exist on type 'T'","locations":[{"line":1,"column":2}],"path":["query","x"],"extensions":{"code":"undefinedField"}}]}"#, "Query", 1, Class::Failed),
-        ("bad query with 400", 400, json, r#"{"errors":[{"message":"Syntax Error"}]}"#, "Query", 1, Class::Failed),
-        ("errors and null data", 200, json, r#"{"data":null,"errors":[{"message":"Syntax"}]}"#, "Query", 1, Class::Failed),
-        ("errors that are no list", 200, json, r#"{"errors":"nope"}"#, "Query", 1, Class::Failed),
-        ("a crash while answering", 200, json, r#"{"data":{"allClients":null},"errors":[{"message":"undefined method 'each' for nil","path":["allClients"]}]}"#, "Outage", 3, Class::Waiting),
-        ("connection is null", 200, json, r#"{"data":{"allClients":null}}"#, "Shape", 1, Class::Failed),
-        ("connection is absent", 200, json, r#"{"data":{}}"#, "Shape", 1, Class::Failed),
-        ("nodes is absent", 200, json, r#"{"data":{"allClients":{"pageInfo":{"hasNextPage":false}}}}"#, "Shape", 1, Class::Failed),
-        ("nodes is a word", 200, json, r#"{"data":{"allClients":{"nodes":"x"}}}"#, "Shape", 1, Class::Failed),
-        ("no envelope", 200, json, r#"{"ok":true}"#, "Shape", 1, Class::Failed),
-        ("a list", 200, json, "[]", "Shape", 1, Class::Failed),
-        ("more, but no cursor", 200, json, r#"{"data":{"allClients":{"nodes":[],"pageInfo":{"hasNextPage":true,"endCursor":null}}}}"#, "Shape", 1, Class::Failed),
-    ];
-    for (label, status, headers, body, expected, tries, class) in cases {
+    for (label, status, headers, body, expected, tries, class) in CASES {
         let (failure, asked) = always(*status, headers, body).await;
         let met = (kind(&failure), asked, failure.class());
-        assert_eq!(met, ((*expected).to_owned(), *tries, *class), "{label}: {failure}");
+        assert_eq!(
+            met,
+            ((*expected).to_owned(), *tries, *class),
+            "{label}: {failure}"
+        );
         let text = failure.to_string();
-        assert!(text.starts_with("Asking `demo` for page 1 of clients") && text.ends_with('.'), "{label}: {text}");
+        assert!(
+            text.starts_with("Asking `demo` for page 1 of clients") && text.ends_with('.'),
+            "{label}: {text}"
+        );
         assert!(text.len() < 900, "{label}: {text}");
     }
 }
@@ -90,7 +120,10 @@ async fn a_transient_failure_passes() {
     .await;
     let (pages, failure) = read(&server.open(), &relay()).await;
     assert!(failure.is_none(), "{failure:?}");
-    assert_eq!((ids(&pages), server.asked().len()), (vec!["a".to_owned()], 4));
+    assert_eq!(
+        (ids(&pages), server.asked().len()),
+        (vec!["a".to_owned()], 4)
+    );
 }
 
 #[tokio::test]
@@ -100,6 +133,7 @@ async fn data_with_errors_is_a_page_with_holes() {
             "data": { "allClients": { "nodes": [ { "id": "a" }, null, { "id": "c", "name": null } ], "pageInfo": { "hasNextPage": false } } },
             "errors": [
                 { "message": "name failed", "path": ["allClients", "nodes", 2, "name"] },
+                { "message": "not for you", "path": ["allClients", "nodes", 0, "secret"], "extensions": { "code": "UNAUTHORIZED" } },
                 { "message": "node failed", "path": ["allClients", "nodes", 1] },
             ],
         }))
@@ -108,67 +142,43 @@ async fn data_with_errors_is_a_page_with_holes() {
     let (pages, failure) = read(&server.open(), &relay()).await;
     assert!(failure.is_none(), "{failure:?}");
     assert_eq!(ids(&pages), ["a", "c"]);
-    let holes: Vec<_> = pages[0].holes.iter().map(|hole| (hole.path.as_str(), hole.source_id.as_deref())).collect();
+    let holes: Vec<_> = pages[0]
+        .holes
+        .iter()
+        .map(|hole| (hole.path.as_str(), hole.source_id.as_deref()))
+        .collect();
     assert_eq!(
         holes,
-        [("allClients.nodes.1", None), ("allClients.nodes.2.name", Some("c")), ("allClients.nodes.1", None)]
+        [
+            ("allClients.nodes.1", None),
+            ("allClients.nodes.2.name", Some("c")),
+            ("allClients.nodes.0.secret", Some("a")),
+            ("allClients.nodes.1", None)
+        ]
     );
     assert!(!pages[0].is_complete());
 }
 
 #[tokio::test]
 async fn a_refused_cursor_asks_for_a_new_beginning() {
-    let server = Scripted::start(|_| axum::Json(json!({ "errors": [ { "message": "Invalid cursor \"zzz\"" } ] }))).await;
-    let from = Some(fetcher::Cursor("zzz".to_owned()));
-    let mut stream = fetcher::pages(&server.open(), &relay(), fetcher::Selection::default(), from);
-    let failure = futures::StreamExt::next(&mut stream).await.unwrap().unwrap_err();
-    assert!(matches!(&failure, FetchError::CursorRefused { cursor, .. } if cursor == "zzz"), "{failure:?}");
-    assert_eq!(failure.class(), Class::Partial);
-}
-
-#[tokio::test]
-async fn no_answer_and_no_source_are_told_apart() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut config = fetcher::SourceConfig::new(format!("http://{address}/"));
-    config.retry.attempts = 1;
-    config.timeout_seconds = 1;
-    // Accepts and never answers.
-    let silent = tokio::spawn(async move {
-        let mut held = Vec::new();
-        while let Ok((stream, _)) = listener.accept().await {
-            held.push(stream);
-        }
-    });
-    let source = fetcher::Source::open("demo", &config, None).unwrap();
-    let (_, failure) = read(&source, &relay()).await;
-    assert!(matches!(failure, Some(FetchError::TooSlow { limit, .. }) if limit == Duration::from_secs(1)));
-    silent.abort();
-    let _ = silent.await;
-    let (_, failure) = read(&source, &relay()).await;
-    let failure = failure.unwrap();
-    assert!(matches!(failure, FetchError::Unreachable { .. }) && failure.is_transient(), "{failure:?}");
-}
-
-#[tokio::test]
-async fn an_answer_beyond_the_cap_is_not_read_on() {
-    let server = Scripted::start(|_| "x".repeat(100_000)).await;
-    let mut config = server.config();
-    config.max_body_bytes = 10_000;
-    let source = fetcher::Source::open("demo", &config, None).unwrap();
-    let (_, failure) = read(&source, &relay()).await;
-    assert!(matches!(failure, Some(FetchError::TooLarge { limit: 10_000, .. })), "{failure:?}");
-}
-
-#[tokio::test]
-async fn a_redirect_within_the_origin_is_followed_with_its_body() {
-    let server = Scripted::start(|asked: &Asked| match asked.path.as_str() {
-        "/graphql" => answer(308, &[("location", "/graphql/")], ""),
-        _ if asked.body["query"].is_string() => answer(200, &[], GOOD),
-        _ => answer(400, &[], "no body"),
+    let server = Scripted::start(|_| {
+        axum::Json(json!({ "errors": [ { "message": "Invalid cursor \"zzz\"" } ] }))
     })
     .await;
-    let (pages, failure) = read(&server.open(), &relay()).await;
-    assert!(failure.is_none() && pages.len() == 1, "{failure:?}");
+    let from = Some(fetcher::Cursor("zzz".to_owned()));
+    let mut stream = fetcher::pages(
+        &server.open(),
+        &relay(),
+        fetcher::Selection::default(),
+        from,
+    );
+    let failure = futures::StreamExt::next(&mut stream)
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert!(
+        matches!(&failure, FetchError::CursorRefused { cursor, .. } if cursor == "zzz"),
+        "{failure:?}"
+    );
+    assert_eq!(failure.class(), Class::Partial);
 }

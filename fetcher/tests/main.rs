@@ -4,6 +4,8 @@ mod failures;
 mod folders;
 mod logins;
 mod nested;
+mod network;
 mod paging;
 mod schemas;
+mod secrets;
 mod source;

@@ -35,13 +35,22 @@ fn contacts(client: &str, start: u64) -> Value {
 }
 
 fn emails(contact: &str, start: u64) -> Value {
-    part(start, 1, 3, "edges", |n| json!({ "node": format!("{contact}/{n}") }))
+    part(
+        start,
+        1,
+        3,
+        "edges",
+        |n| json!({ "node": format!("{contact}/{n}") }),
+    )
 }
 
 fn answer(asked: &Asked) -> axum::Json<Value> {
     let query = asked.body["query"].as_str().unwrap();
     let text = |name: &str| asked.variable(name).as_str().unwrap().to_owned();
-    let after = asked.variable("after").as_str().map_or(0, |after| after.parse().unwrap());
+    let after = asked
+        .variable("after")
+        .as_str()
+        .map_or(0, |after| after.parse().unwrap());
     axum::Json(if query.starts_with("query C") {
         json!({ "data": { "client": { "contacts": contacts(&text("id"), after) } } })
     } else if query.starts_with("query E") {
@@ -58,15 +67,24 @@ fn answer(asked: &Asked) -> axum::Json<Value> {
 #[tokio::test]
 async fn nested_connections_and_those_within_them_are_complete() {
     let server = Scripted::start(answer).await;
-    let module = module(FETCH, QUERY, &[("contacts.graphql", CONTACTS), ("emails.graphql", EMAILS)]);
+    let module = module(
+        FETCH,
+        QUERY,
+        &[("contacts.graphql", CONTACTS), ("emails.graphql", EMAILS)],
+    );
     let (pages, failure) = read(&server.open(), &module).await;
     assert!(failure.is_none(), "{failure:?}");
     assert_eq!(pages[0].records.len(), 3);
     for record in &pages[0].records {
         let value: Value = serde_json::from_slice(&record.json).unwrap();
         let contacts = value["contacts"]["nodes"].as_array().unwrap();
-        let ids: Vec<_> = contacts.iter().map(|contact| contact["id"].as_str().unwrap()).collect();
-        let expected: Vec<_> = (0..5).map(|n| format!("{}/{n}", record.source_id)).collect();
+        let ids: Vec<_> = contacts
+            .iter()
+            .map(|contact| contact["id"].as_str().unwrap())
+            .collect();
+        let expected: Vec<_> = (0..5)
+            .map(|n| format!("{}/{n}", record.source_id))
+            .collect();
         assert_eq!(ids, expected);
         assert_eq!(value["contacts"]["pageInfo"]["hasNextPage"], false);
         for contact in contacts {
@@ -82,14 +100,24 @@ async fn a_nested_loop_is_named() {
     let server = Scripted::start(|asked: &Asked| {
         let mut json = answer(asked).0;
         if asked.body["query"].as_str().unwrap().starts_with("query C") {
-            json["data"]["client"]["contacts"]["pageInfo"] = json!({ "hasNextPage": true, "endCursor": "2" });
+            json["data"]["client"]["contacts"]["pageInfo"] =
+                json!({ "hasNextPage": true, "endCursor": "2" });
         }
         axum::Json(json)
     })
     .await;
-    let module = module(FETCH, QUERY, &[("contacts.graphql", CONTACTS), ("emails.graphql", EMAILS)]);
+    let module = module(
+        FETCH,
+        QUERY,
+        &[("contacts.graphql", CONTACTS), ("emails.graphql", EMAILS)],
+    );
     let (_, failure) = read(&server.open(), &module).await;
     let failure = failure.unwrap();
     assert!(matches!(failure, FetchError::Loop { .. }), "{failure:?}");
-    assert!(failure.to_string().contains("the rest of `contacts` in clients cli_"), "{failure}");
+    assert!(
+        failure
+            .to_string()
+            .contains("the rest of `contacts` in clients cli_"),
+        "{failure}"
+    );
 }

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use crate::source::{Scripted, ids, module, read, relay};
 
 fn numbered(from: u64, to: u64) -> Vec<Value> {
-    (from..to).map(|n| json!({ "id": format!("cli_{n}"), "name": n })).collect()
+    (from..to)
+        .map(|n| json!({ "id": format!("cli_{n}"), "name": n }))
+        .collect()
 }
 
 fn expected(count: u64) -> Vec<String> {
@@ -17,7 +19,10 @@ fn expected(count: u64) -> Vec<String> {
 /// Serves `count` rows by Relay cursors, at most `cap` at a time.
 async fn relay_source(count: u64, cap: u64) -> Scripted {
     Scripted::start(move |asked| {
-        let start = asked.variable("after").as_str().map_or(0, |after| after.parse().unwrap());
+        let start = asked
+            .variable("after")
+            .as_str()
+            .map_or(0, |after| after.parse().unwrap());
         let size = asked.variable("first").as_u64().unwrap_or(cap).min(cap);
         let end = (start + size).min(count);
         axum::Json(json!({ "data": { "allClients": {
@@ -35,12 +40,21 @@ async fn relay_reads_to_the_end_and_resumes_from_any_cursor() {
     let (pages, failure) = read(&server.open(), &relay()).await;
     assert!(failure.is_none(), "{failure:?}");
     assert_eq!(ids(&pages), expected(250));
-    assert_eq!(pages.iter().map(|page| page.number).collect::<Vec<_>>(), [1, 2, 3]);
-    assert!(pages.iter().all(|page| page.total_count == Some(250) && page.is_complete()));
+    assert_eq!(
+        pages.iter().map(|page| page.number).collect::<Vec<_>>(),
+        [1, 2, 3]
+    );
+    assert!(
+        pages
+            .iter()
+            .all(|page| page.total_count == Some(250) && page.is_complete())
+    );
     assert_eq!(pages[2].next, None);
     assert_eq!(server.asked()[0].variable("first"), 100);
     for (at, page) in pages.iter().enumerate() {
-        let Some(next) = page.next.clone() else { continue };
+        let Some(next) = page.next.clone() else {
+            continue;
+        };
         let stream = fetcher::pages(&server.open(), &relay(), Selection::default(), Some(next));
         let rest: Vec<_> = stream.map(Result::unwrap).collect().await;
         assert_eq!(ids(&rest), expected(250)[(at + 1) * 100..]);
@@ -49,7 +63,8 @@ async fn relay_reads_to_the_end_and_resumes_from_any_cursor() {
 
 #[tokio::test]
 async fn records_keep_exactly_the_bytes_that_came() {
-    let record = r#"{ "id" : "cli_\u00e9",  "n": 1e3, "n": 1.000, "s": "\ud800 \u0000", "deep": [[[ ]]] }"#;
+    let record =
+        r#"{ "id" : "cli_\u00e9",  "n": 1e3, "n": 1.000, "s": "\ud800 \u0000", "deep": [[[ ]]] }"#;
     let server = Scripted::start(move |_| {
         format!(r#"{{"data":{{"allClients":{{"pageInfo":{{"hasNextPage":false,"endCursor":null}},"nodes":[ {record} ]}}}}}}"#)
     })
@@ -70,10 +85,15 @@ async fn at_most_two_pages_are_read_ahead() {
         tokio::task::yield_now().await;
         tokio::time::sleep(std::time::Duration::from_micros(200)).await;
     }
-    assert!(server.asked().len() <= 4, "{} requests", server.asked().len());
+    assert!(
+        server.asked().len() <= 4,
+        "{} requests",
+        server.asked().len()
+    );
 }
 
-const OFFSET: &str = "query Q($limit: Int, $offset: Int) { rows(limit: $limit, offset: $offset) { id name } }";
+const OFFSET: &str =
+    "query Q($limit: Int, $offset: Int) { rows(limit: $limit, offset: $offset) { id name } }";
 
 #[tokio::test]
 async fn offset_over_a_plain_list_ends_at_an_empty_page_even_if_the_source_clamps() {
@@ -82,11 +102,19 @@ async fn offset_over_a_plain_list_ends_at_an_empty_page_even_if_the_source_clamp
         axum::Json(json!({ "data": { "rows": numbered(start, (start + 30).min(70).max(start)) } }))
     })
     .await;
-    let module = module("  connection: rows\n  paging: { style: offset, size: 50 }\n", OFFSET, &[]);
+    let module = module(
+        "  connection: rows\n  paging: { style: offset, size: 50 }\n",
+        OFFSET,
+        &[],
+    );
     let (pages, failure) = read(&server.open(), &module).await;
     assert!(failure.is_none(), "{failure:?}");
     assert_eq!(ids(&pages), expected(70));
-    let offsets: Vec<u64> = server.asked().iter().map(|a| a.variable("offset").as_u64().unwrap()).collect();
+    let offsets: Vec<u64> = server
+        .asked()
+        .iter()
+        .map(|a| a.variable("offset").as_u64().unwrap())
+        .collect();
     assert_eq!(offsets, [0, 30, 60, 70]);
     assert_eq!(pages[0].next, Some(Cursor("30".to_owned())));
 }
@@ -105,7 +133,12 @@ async fn page_numbers_stop_at_the_total_and_resume() {
     let (pages, failure) = read(&server.open(), &module).await;
     assert!(failure.is_none(), "{failure:?}");
     assert_eq!((ids(&pages), server.asked().len()), (expected(50), 3));
-    let stream = fetcher::pages(&server.open(), &module, Selection::default(), pages[1].next.clone());
+    let stream = fetcher::pages(
+        &server.open(),
+        &module,
+        Selection::default(),
+        pages[1].next.clone(),
+    );
     let rest: Vec<_> = stream.map(Result::unwrap).collect().await;
     assert_eq!(ids(&rest), expected(50)[40..]);
     assert_eq!(server.asked().len(), 4);
@@ -113,13 +146,29 @@ async fn page_numbers_stop_at_the_total_and_resume() {
 
 #[tokio::test]
 async fn a_list_is_one_page_and_a_single_object_is_one_record() {
-    let server = Scripted::start(|_| axum::Json(json!({ "data": { "viewer": { "rows": numbered(0, 3), "me": { "id": 9 } } } }))).await;
-    let list = module("  connection: viewer.rows\n", "{ viewer { rows { id } } }", &[]);
+    let server = Scripted::start(|_| {
+        axum::Json(json!({ "data": { "viewer": { "rows": numbered(0, 3), "me": { "id": 9 } } } }))
+    })
+    .await;
+    let list = module(
+        "  connection: viewer.rows\n",
+        "{ viewer { rows { id } } }",
+        &[],
+    );
     let (pages, failure) = read(&server.open(), &list).await;
     assert!(failure.is_none() && pages.len() == 1 && pages[0].next.is_none());
     assert_eq!(ids(&pages), expected(3));
     let one = module("  connection: viewer.me\n", "{ viewer { me { id } } }", &[]);
     assert_eq!(ids(&read(&server.open(), &one).await.0), ["9"]);
+}
+
+#[tokio::test]
+async fn a_single_list_that_has_more_is_not_taken_for_all() {
+    let query = "{ all { nodes { id } pageInfo { hasNextPage } } }";
+    let module = module("  connection: all\n  paging: { style: list }\n", query, &[]);
+    let server = Scripted::start(|_| axum::Json(json!({ "data": { "all": { "nodes": numbered(0, 3), "pageInfo": { "hasNextPage": true } } } }))).await;
+    let (_, failure) = read(&server.open(), &module).await;
+    assert!(failure.unwrap().to_string().contains("reads a single list"));
 }
 
 #[tokio::test]
@@ -136,7 +185,11 @@ async fn edges_and_lists_below_nodes_are_flattened() {
     .await;
     let (pages, _) = read(&server.open(), &edges).await;
     assert_eq!(ids(&pages), ["a:1", "b:2"]);
-    let paths: Vec<&str> = pages[0].holes.iter().map(|hole| hole.path.as_str()).collect();
+    let paths: Vec<&str> = pages[0]
+        .holes
+        .iter()
+        .map(|hole| hole.path.as_str())
+        .collect();
     assert_eq!(paths.len(), 2, "{paths:?}");
     assert!(paths.contains(&"all.edges.node.1") && paths.contains(&"all.edges.node.2"));
 
@@ -152,7 +205,12 @@ async fn edges_and_lists_below_nodes_are_flattened() {
     .await;
     let (pages, _) = read(&server.open(), &below).await;
     assert_eq!(ids(&pages), ["1", "2", "3"]);
-    assert_eq!(pages[0].holes.len(), 1, "a null list is empty, a null record is a hole: {:?}", pages[0].holes);
+    assert_eq!(
+        pages[0].holes.len(),
+        1,
+        "a null list is empty, a null record is a hole: {:?}",
+        pages[0].holes
+    );
 }
 
 #[tokio::test]
@@ -164,19 +222,36 @@ async fn an_unchanged_cursor_is_a_loop_and_so_is_a_longer_circle() {
         })
         .await;
         let (pages, failure) = read(&server.open(), &relay()).await;
-        let Some(FetchError::Loop { cursor, page, .. }) = &failure else { panic!("{failure:?}") };
-        assert!(cursor.starts_with('c') && *page as usize == pages.len(), "{cursor} {page}");
-        assert!(pages.len() <= 4 * circle + 2, "{circle}: {} pages", pages.len());
+        let Some(FetchError::Loop { cursor, page, .. }) = &failure else {
+            panic!("{failure:?}")
+        };
+        assert!(
+            cursor.starts_with('c') && *page as usize == pages.len(),
+            "{cursor} {page}"
+        );
+        assert!(
+            pages.len() <= 4 * circle + 2,
+            "{circle}: {} pages",
+            pages.len()
+        );
         assert_eq!(failure.unwrap().class(), Class::Failed);
     }
 }
 
 #[tokio::test]
 async fn a_source_that_ignores_the_offset_is_a_loop() {
-    let server = Scripted::start(|_| axum::Json(json!({ "data": { "rows": numbered(0, 10) } }))).await;
-    let module = module("  connection: rows\n  paging: { style: offset }\n", OFFSET, &[]);
+    let server =
+        Scripted::start(|_| axum::Json(json!({ "data": { "rows": numbered(0, 10) } }))).await;
+    let module = module(
+        "  connection: rows\n  paging: { style: offset }\n",
+        OFFSET,
+        &[],
+    );
     let (_, failure) = read(&server.open(), &module).await;
-    assert!(matches!(failure, Some(FetchError::Loop { .. })), "{failure:?}");
+    assert!(
+        matches!(failure, Some(FetchError::Loop { .. })),
+        "{failure:?}"
+    );
 }
 
 #[tokio::test]
@@ -202,7 +277,11 @@ async fn a_record_without_an_id_gets_a_name_and_a_hole() {
     let (pages, _) = read(&server.open(), &relay()).await;
     let (again, _) = read(&server.open(), &relay()).await;
     let names = ids(&pages);
-    assert!(names[0].starts_with("missing-id:") && names[1].starts_with("missing-id:") && names[0] != names[1]);
+    assert!(
+        names[0].starts_with("missing-id:")
+            && names[1].starts_with("missing-id:")
+            && names[0] != names[1]
+    );
     assert_eq!(names[2], "7");
     assert_eq!(names, ids(&again), "the made name is stable");
     assert_eq!(pages[0].holes.len(), 2);
@@ -213,14 +292,24 @@ async fn since_and_constants_reach_the_source() {
     let query = "query Q($after: String, $from: DateTime, $types: [T!]) { all(after: $after, from: $from, types: $types) { nodes { id } pageInfo { hasNextPage endCursor } } }";
     let fetch = "  connection: all\n  read: since\n  since: { variable: from, column: occurred_at, overlap: 30d }\n  variables: { types: [NOTE, 5] }\n";
     let module = module(fetch, query, &[]);
-    assert_eq!(module.fetch.since.as_ref().unwrap().overlap.as_secs(), 30 * 86_400);
+    assert_eq!(
+        module.fetch.since.as_ref().unwrap().overlap.as_secs(),
+        30 * 86_400
+    );
     let server = Scripted::start(|_| axum::Json(json!({ "data": { "all": { "nodes": [], "pageInfo": { "hasNextPage": false, "endCursor": null } } } }))).await;
-    let selection = Selection { since: Some("2026-01-01T00:00:00Z".to_owned()) };
-    let pages: Vec<_> = fetcher::pages(&server.open(), &module, selection, None).collect().await;
+    let selection = Selection {
+        since: Some("2026-01-01T00:00:00Z".to_owned()),
+    };
+    let pages: Vec<_> = fetcher::pages(&server.open(), &module, selection, None)
+        .collect()
+        .await;
     assert!(pages.len() == 1 && pages[0].is_ok());
     read(&server.open(), &module).await;
     let asked = server.asked();
-    assert_eq!(asked[0].body["variables"], json!({ "from": "2026-01-01T00:00:00Z", "types": ["NOTE", 5] }));
+    assert_eq!(
+        asked[0].body["variables"],
+        json!({ "from": "2026-01-01T00:00:00Z", "types": ["NOTE", 5] })
+    );
     assert_eq!(asked[1].body["variables"], json!({ "types": ["NOTE", 5] }));
 }
 
@@ -230,6 +319,12 @@ async fn jsonl_has_one_record_per_line() {
     let mut out = Vec::new();
     let stream = fetcher::pages(&server.open(), &relay(), Selection::default(), None);
     let written = write_jsonl(stream, &mut out).await.unwrap();
-    assert_eq!(String::from_utf8(out).unwrap(), "{ \"id\": 1, \"s\": \"a\\nb\"}\n{\"id\":2}\n");
-    assert_eq!((written.pages, written.records, written.total_count), (1, 2, Some(2)));
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "{ \"id\": 1, \"s\": \"a\\nb\"}\n{\"id\":2}\n"
+    );
+    assert_eq!(
+        (written.pages, written.records, written.total_count),
+        (1, 2, Some(2))
+    );
 }

@@ -35,7 +35,9 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    pub async fn start<R: IntoResponse>(answer: impl Fn(&Asked) -> R + Send + Sync + 'static) -> Scripted {
+    pub async fn start<R: IntoResponse>(
+        answer: impl Fn(&Asked) -> R + Send + Sync + 'static,
+    ) -> Scripted {
         // The first test to come installs it for all.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
@@ -97,7 +99,10 @@ pub fn module(fetch: &str, query: &str, more: &[(&str, &str)]) -> Module {
         std::fs::write(dir.path().join("clients").join(name), text).unwrap();
     }
     let modules = fetcher::load_modules(&[dir.path().to_owned()]).unwrap();
-    modules.into_iter().find(|module| module.name == "clients" && module.source == "demo").unwrap()
+    modules
+        .into_iter()
+        .find(|module| module.name == "clients" && module.source == "demo")
+        .unwrap()
 }
 
 pub fn write_folder(folder: &Path, yaml: &str, query: &str) {
@@ -125,5 +130,9 @@ pub async fn read(source: &Source, module: &Module) -> (Vec<Page>, Option<fetche
 }
 
 pub fn ids(pages: &[Page]) -> Vec<String> {
-    pages.iter().flat_map(|page| &page.records).map(|record| record.source_id.clone()).collect()
+    pages
+        .iter()
+        .flat_map(|page| &page.records)
+        .map(|record| record.source_id.clone())
+        .collect()
 }

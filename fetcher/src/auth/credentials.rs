@@ -221,13 +221,7 @@ impl Renewal {
         let refresh = stored
             .or_else(|| state.tokens.clone())
             .and_then(|tokens| tokens.refresh);
-        let bought = match (self.kind, refresh.or_else(|| self.first_refresh.clone())) {
-            (AuthKind::Oauth2ClientCredentials, _) => self.oauth.client_credentials().await,
-            (_, Some(refresh)) => self.oauth.refresh(&refresh).await,
-            (_, None) => Err(TokenError::Absent {
-                source_name: self.source_name.clone(),
-            }),
-        };
+        let bought = self.buy(refresh).await;
         let tokens = bought.inspect_err(|failure| {
             if let TokenError::Rejected { cause, .. } = failure {
                 state.rejected = Some(cause.clone());
@@ -238,6 +232,29 @@ impl Renewal {
             store.save(&self.source_name, &tokens)?;
         }
         Ok(adopt(state, tokens))
+    }
+
+    /// A new pair by the stored refresh token, else by the configured one.
+    async fn buy(&self, stored: Option<Secret>) -> Result<Tokens, TokenError> {
+        if self.kind == AuthKind::Oauth2ClientCredentials {
+            return self.oauth.client_credentials().await;
+        }
+        let configured = self
+            .first_refresh
+            .clone()
+            .filter(|first| stored.as_ref() != Some(first));
+        let bought = match &stored {
+            Some(refresh) => self.oauth.refresh(refresh).await,
+            None => Err(TokenError::Absent {
+                source_name: self.source_name.clone(),
+            }),
+        };
+        match (bought, configured) {
+            (Err(TokenError::Rejected { .. } | TokenError::Absent { .. }), Some(refresh)) => {
+                self.oauth.refresh(&refresh).await
+            }
+            (outcome, _) => outcome,
+        }
     }
 
     /// Waits for other processes on a thread of its own.

@@ -71,7 +71,7 @@ pub(crate) fn judge<T>(
         Err(_) => return Err(sorter.no_envelope("something that is not JSON")),
     };
     let errors = sorter.errors(read.rest.errors);
-    if let Some(failure) = sorter.by_code(&errors, &read.rest) {
+    if let Some(failure) = sorter.by_code(&errors, &read) {
         return Err(failure);
     }
     match read.data {
@@ -184,15 +184,16 @@ impl Sorter<'_> {
             .collect()
     }
 
-    /// Codes that decide whether or not some data came along.
-    fn by_code(&self, errors: &[GraphQlError], rest: &Rest<'_>) -> Option<FetchError> {
-        let error = errors
-            .iter()
-            .find(|error| throttles(error) || denies(error))?;
+    /// Codes that decide by themselves. A denial beside data concerns one field: that is a hole.
+    fn by_code<T>(&self, errors: &[GraphQlError], read: &Found<'_, T>) -> Option<FetchError> {
+        let decides =
+            |error: &&GraphQlError| throttles(error) || (read.data.is_none() && denies(error));
+        let error = errors.iter().find(decides)?;
         if denies(error) {
             return Some(self.unauthorized(error.to_string()));
         }
-        let wait = rest
+        let wait = read
+            .rest
             .extensions
             .and_then(|raw| cost_wait(raw.get()))
             .or(self.raw.retry_after);
@@ -305,4 +306,23 @@ fn cost_wait(extensions: &str) -> Option<Duration> {
     } = serde_json::from_str::<Extensions>(extensions).ok()?.cost;
     let seconds = (requested_query_cost - status.currently_available) / status.restore_rate;
     (seconds.is_finite() && seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(1e6)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_is_what_restores_the_missing_points() {
+        let cost = |requested: &str, available: &str, rate: &str| {
+            cost_wait(&format!(
+                r#"{{"cost":{{"requestedQueryCost":{requested},"throttleStatus":{{"maximumAvailable":2000,"currentlyAvailable":{available},"restoreRate":{rate}}}}}}}"#
+            ))
+        };
+        assert_eq!(cost("1000", "250", "50.0"), Some(Duration::from_secs(15)));
+        assert_eq!(cost("10", "250", "50"), None);
+        assert_eq!(cost("1000", "250", "0"), None);
+        assert_eq!(cost("null", "250", "50"), None);
+        assert_eq!(cost_wait(r#"{"tracing":{}}"#), None);
+    }
 }

@@ -113,7 +113,8 @@ pub enum FetchError {
     },
     /// The source asks us to slow down.
     #[error(
-        "{attempt}: the source asks to slow down ({cause}). The next run continues here; lower `rate.per_second` if this happens often."
+        "{attempt}: the source asks to slow down ({cause}){}. The next run continues here; lower `rate.per_second` if this happens often.",
+        until(*wait)
     )]
     Throttled {
         /// What was attempted.
@@ -217,6 +218,13 @@ pub enum FetchError {
         #[source]
         cause: Box<ConfigError>,
     },
+}
+
+fn until(wait: Option<Duration>) -> String {
+    match wait {
+        Some(wait) if wait.as_secs() > 0 => format!(" and to wait {} s", wait.as_secs()),
+        _ => String::new(),
+    }
 }
 
 fn list(errors: &[GraphQlError]) -> String {

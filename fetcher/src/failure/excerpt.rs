@@ -26,12 +26,23 @@ impl Redactor {
     /// The text on one line, without secrets, bounded.
     pub(crate) fn excerpt(&self, text: &str) -> String {
         let mut clean = String::with_capacity(LONGEST);
-        // Redaction comes before cutting, or half a secret could stay; what is far beyond the cut does not matter.
-        let mut near: String = text.chars().take(LONGEST * 32).collect();
-        for secret in self.0.read().unwrap_or_else(PoisonError::into_inner).iter() {
-            if secret.reveal().len() >= 4 {
-                near = near.replace(secret.reveal(), "[redacted]");
-            }
+        // Redaction comes before cutting, and the far end is dropped, or a part of a secret could stay.
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let secrets = || {
+            known
+                .iter()
+                .map(Secret::reveal)
+                .filter(|secret| secret.len() >= 4)
+        };
+        let longest = secrets().map(str::len).max().unwrap_or(0);
+        let mut near: String = text.chars().take(LONGEST * 32 + longest).collect();
+        let whole = near.len() == text.len();
+        for secret in secrets() {
+            near = near.replace(secret, "[redacted]");
+        }
+        if !whole {
+            let kept = near.chars().count().saturating_sub(longest);
+            near = near.chars().take(kept).collect();
         }
         let mut words = near.split_whitespace().peekable();
         while let Some(word) = words.next() {
@@ -69,5 +80,9 @@ mod tests {
         assert!(long.chars().count() <= LONGEST + 1);
         let across = redactor.excerpt(&format!("{}canary-123", "x".repeat(LONGEST - 4)));
         assert!(!across.contains("cana"), "{across}");
+        let secret = "0123456789".repeat(50);
+        redactor.learn(&Secret::new(&secret));
+        let again = redactor.excerpt(&secret.repeat(40));
+        assert!(!again.contains("012345"), "{again}");
     }
 }

@@ -108,7 +108,15 @@ fn explain(text: &str) -> (String, String) {
         names.first(),
         text.contains("unknown field") || text.contains("unknown variant"),
     ) else {
-        return (text.to_owned(), remedy_for(text, &names));
+        // Our own messages end in the remedy.
+        if let Some((problem, remedy)) = text.split_once("; write ") {
+            return (problem.to_owned(), format!("Write {remedy}."));
+        }
+        let plain = text
+            .replace("expected u32", "expected a whole number")
+            .replace("expected u64", "expected a whole number");
+        let remedy = remedy_for(text, &names);
+        return (plain, remedy);
     };
     let known = &names[1..];
     let problem = match text.split_once(": unknown") {
@@ -145,7 +153,7 @@ pub fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()
         .map(|name| (strsim::damerau_levenshtein(given, name), *name))
-        .filter(|(distance, name)| *distance <= name.len().max(given.len()).div_ceil(3))
+        .filter(|(distance, name)| *distance <= name.len().max(given.len()).div_ceil(5))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }

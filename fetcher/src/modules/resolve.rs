@@ -61,16 +61,19 @@ pub(super) fn resolve(
             )?;
             Some(path)
         }
-        None => document
+        // Where lists below `nodes` are flattened, the source's count is not one of records.
+        None if matches!(nodes.to_string().as_str(), "nodes" | "edges.node" | "items") => document
             .names_at(&file.connection)
             .contains("totalCount")
-            .then(|| Path::parse("totalCount").unwrap_or_default()),
+            .then(|| known_path("totalCount")),
+        None => None,
     };
     let mut nested = Vec::new();
     for entry in file.nested {
         nested.push(nested_of(entry, files, place)?);
     }
     Ok(FetchSpec {
+        query_file: file.query,
         connection: file.connection,
         nodes,
         id: file.id,
@@ -178,26 +181,7 @@ fn paging_of(
         Style::List => ("", "limit"),
     };
     let declared = document.variables();
-    if style != Style::List && !declared.contains(&position) {
-        return Err(place.fault(
-            &["fetch", "paging"],
-            format!("the query does not declare `${position}`, so only its first page could be read"),
-            format!("Declare `${position}` in the query and pass it to the field, or name the right variable in `paging`."),
-        ));
-    }
-    if let Some(name) = size_variable
-        && !declared.contains(&name.as_str())
-    {
-        return Err(place.fault(
-            &["fetch", "paging", "size_variable"],
-            format!("the query does not declare `${name}`"),
-            did_you_mean(
-                name,
-                &declared,
-                "Declare it in the query, or leave `size_variable` out.",
-            ),
-        ));
-    }
+    require_paging_variables(&declared, style, position, size_variable.as_deref(), place)?;
     let size_name = size_variable.as_deref().unwrap_or(size_name);
     let cursor_path = cursor
         .clone()
@@ -225,6 +209,37 @@ fn paging_of(
         cursor: cursor_path,
         more: more_path,
     })
+}
+
+/// The place of the next page can be asked for, and the size too where the module names its variable.
+fn require_paging_variables(
+    declared: &[&str],
+    style: Style,
+    position: &str,
+    size_variable: Option<&str>,
+    place: &Place<'_>,
+) -> Result<(), ModuleError> {
+    if style != Style::List && !declared.contains(&position) {
+        return Err(place.fault(
+            &["fetch", "paging"],
+            format!("the query does not declare `${position}`, so only its first page could be read"),
+            format!("Declare `${position}` in the query and pass it to the field, or name the right variable in `paging`."),
+        ));
+    }
+    if let Some(name) = size_variable
+        && !declared.contains(&name)
+    {
+        return Err(place.fault(
+            &["fetch", "paging", "size_variable"],
+            format!("the query does not declare `${name}`"),
+            did_you_mean(
+                name,
+                declared,
+                "Declare it in the query, or leave `size_variable` out.",
+            ),
+        ));
+    }
+    Ok(())
 }
 
 fn known_path(text: &str) -> Path {
@@ -328,6 +343,7 @@ fn nested_of(
     let size_variable = entry.size_variable.unwrap_or_else(|| "first".to_owned());
     Ok(Nested {
         at: entry.at,
+        file: entry.query,
         query: query.clone(),
         connection: entry.connection,
         variables: entry.variables,

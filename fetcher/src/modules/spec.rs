@@ -142,6 +142,8 @@ pub struct Since {
 pub struct Nested {
     /// Path in the record to the nested connection.
     pub at: Path,
+    /// The name of the query's file.
+    pub file: String,
     /// The query that reads its further pages.
     pub query: std::sync::Arc<str>,
     /// Path below `data` of that query to the same connection.
@@ -159,6 +161,8 @@ pub struct Nested {
 /// The resolved `fetch` part: what to ask and where the answer's parts are.
 #[derive(Debug, Clone)]
 pub struct FetchSpec {
+    /// The name of the query's file.
+    pub query_file: String,
     /// Path below `data` to the connection, list or wrapper object.
     pub connection: Path,
     /// Path below the connection to the records; lists on the way are flattened.

@@ -24,6 +24,7 @@ pub(super) enum Position {
 pub(super) enum Stuck {
     NoCursor,
     BadCursor,
+    MoreThanOnePage,
 }
 
 impl Position {
@@ -75,7 +76,14 @@ impl Position {
 
     /// The place after a page; `None` after the last. A short page is not taken for the last one,
     /// since sources clamp sizes: only "no more", the total, or an empty page ends the stream.
-    pub(super) fn after(&self, slice: &Slice) -> Result<Option<Position>, Stuck> {
+    pub(super) fn after(&self, style: Style, slice: &Slice) -> Result<Option<Position>, Stuck> {
+        if style == Style::List {
+            return if slice.more == Some(true) {
+                Err(Stuck::MoreThanOnePage)
+            } else {
+                Ok(None)
+            };
+        }
         let rows = slice.outer as u64;
         let ended = |seen: u64| {
             rows == 0 || slice.more == Some(false) || slice.total.is_some_and(|total| seen >= total)
@@ -122,5 +130,28 @@ impl Circle {
         }
         self.steps += 1;
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn circles_of_any_length_are_found_soon_and_straight_ways_never() {
+        let place = |n: usize| {
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&n.to_le_bytes());
+            bytes
+        };
+        for (tail, length) in [(0, 1), (0, 2), (3, 4), (10, 7), (100, 1)] {
+            let mut circle = Circle::default();
+            let way = (0..tail).chain((0..).map(|n| tail + n % length));
+            let steps = way.take(10_000).position(|n| circle.closes(place(n)));
+            let steps = steps.expect("the circle is found");
+            assert!(steps <= 4 * (tail + length) + 2, "{tail} {length}: {steps}");
+        }
+        let mut circle = Circle::default();
+        assert!((0..10_000).all(|n| !circle.closes(place(n))));
     }
 }

@@ -329,3 +329,151 @@ pub(super) fn source_id(json: &Bytes, id: &IdPath) -> Result<String, String> {
     }
     Ok(joined)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::modules::{Paging, Path, Read, Style};
+
+    fn spec(connection: &str, nodes: &str, id: &[&str]) -> FetchSpec {
+        let path = |text: &str| Path::parse(text).unwrap();
+        FetchSpec {
+            query_file: "query.graphql".to_owned(),
+            connection: path(connection),
+            nodes: path(nodes),
+            id: IdPath(id.iter().map(|text| path(text)).collect()),
+            read: Read::Full,
+            paging: Paging {
+                style: Style::Relay,
+                size: 100,
+                size_variable: None,
+                position_variable: "after".to_owned(),
+                first_page: 1,
+                cursor: path("pageInfo.endCursor"),
+                more: Some(path("pageInfo.hasNextPage")),
+            },
+            total: Some(path("info.count")),
+            variables: std::collections::BTreeMap::new(),
+            since: None,
+            nested: Vec::new(),
+        }
+    }
+
+    /// Any JSON without duplicate keys, some with the keys the module names.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "\\PC{0,12}".prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        let key = prop_oneof![
+            Just("id".to_owned()),
+            Just("ref".to_owned()),
+            "[a-z\"\\\\é]{0,4}"
+        ];
+        leaf.prop_recursive(4, 32, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::hash_map(key.clone(), inner, 0..6)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// The id by way of a tree.
+    fn id_by_tree(record: &Value, paths: &[&str]) -> Option<String> {
+        let parts = paths.iter().map(|path| {
+            let at = path
+                .split('.')
+                .try_fold(record, |value, key| value.as_object()?.get(key))?;
+            match at {
+                Value::String(text) if !text.is_empty() => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                _ => None,
+            }
+        });
+        parts
+            .collect::<Option<Vec<_>>>()
+            .map(|parts| parts.join(":"))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn slices_and_ids_are_what_a_tree_says(
+            nodes in prop::collection::vec(any_json(), 0..8),
+            beside in any_json(),
+            pretty in any::<bool>(),
+        ) {
+            let whole = json!({ "extensions": beside, "data": { "x": beside, "viewer": { "all": {
+                "skipped": beside, "pageInfo": { "endCursor": "é\"", "hasNextPage": true, "x": beside },
+                "list": nodes, "info": { "x": beside, "count": 42 } } } } });
+            let text = if pretty { serde_json::to_string_pretty(&whole) } else { serde_json::to_string(&whole) };
+            let body = Bytes::from(text.unwrap());
+            for ids in [&["id"][..], &["ref.id", "id"]] {
+                let spec = spec("viewer.all", "list", ids);
+                let cut = slice(&body, &spec).unwrap().data.unwrap();
+                let mut flat = Vec::new();
+                let mut nulls = 0;
+                for node in &nodes {
+                    flatten(node, &mut flat, &mut nulls);
+                }
+                prop_assert_eq!((cut.outer, cut.nulls.len()), (nodes.len(), nulls));
+                prop_assert_eq!(cut.cursor.as_deref(), Some("é\""));
+                prop_assert_eq!((cut.more, cut.total), (Some(true), Some(42)));
+                prop_assert_eq!(cut.records.len(), flat.len());
+                for ((_, json), record) in cut.records.iter().zip(flat) {
+                    prop_assert_eq!(&serde_json::from_slice::<Value>(json).unwrap(), record);
+                    prop_assert_eq!(source_id(json, &spec.id).ok(), id_by_tree(record, ids));
+                }
+            }
+        }
+
+        #[test]
+        fn no_body_makes_it_panic(body in any::<Vec<u8>>(), cut in 0..200_usize) {
+            let spec = spec("all", "edges.node", &["id"]);
+            let _ = slice(&Bytes::from(body), &spec);
+            let good = br#"{"data":{"all":{"edges":[{"node":{"id":"a"}},null],"pageInfo":{"hasNextPage":false}}}}"#;
+            let _ = slice(&Bytes::copy_from_slice(&good[..cut.min(good.len())]), &spec);
+        }
+    }
+
+    fn flatten<'v>(node: &'v Value, records: &mut Vec<&'v Value>, nulls: &mut usize) {
+        match node {
+            Value::Object(_) => records.push(node),
+            Value::Array(list) => list.iter().for_each(|node| flatten(node, records, nulls)),
+            _ => *nulls += 1,
+        }
+    }
+
+    #[test]
+    fn records_are_slices_of_the_body() {
+        let body = Bytes::from_static(br#"{"data":{"all":[{"id":1},{"id":2}]}}"#);
+        let cut = slice(&body, &spec("all", "", &["id"]))
+            .unwrap()
+            .data
+            .unwrap();
+        assert_eq!(cut.records[1].1.as_ptr(), body[25..].as_ptr());
+    }
+
+    #[test]
+    fn a_hundred_thousand_nested_arrays_pass() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let body = Bytes::from(format!(r#"{{"data":{{"all":[{{"x":{deep},"id":1}}]}}}}"#));
+        let cut = slice(&body, &spec("all", "", &["id"]))
+            .unwrap()
+            .data
+            .unwrap();
+        assert_eq!(
+            source_id(&cut.records[0].1, &IdPath::default()).unwrap(),
+            "1"
+        );
+    }
+}

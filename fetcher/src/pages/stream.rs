@@ -30,15 +30,26 @@ pub fn pages(
         module: module.clone(),
         selection,
     };
-    tokio::spawn(async move {
+    let task = tokio::spawn(async move {
         tokio::select! {
             () = sender.closed() => {}
             () = reader.run(from, &sender) => {}
         }
     });
     Box::pin(futures::stream::unfold(
-        receiver,
-        |mut receiver| async move { receiver.recv().await.map(|item| (item, receiver)) },
+        (receiver, Some(task)),
+        |(mut receiver, mut task)| async move {
+            if let Some(item) = receiver.recv().await {
+                return Some((item, (receiver, task)));
+            }
+            // A reader that panicked must not look like one that came to the end.
+            if let Some(Err(stopped)) = futures::future::OptionFuture::from(task.take()).await
+                && stopped.is_panic()
+            {
+                std::panic::resume_unwind(stopped.into_panic());
+            }
+            None
+        },
     ))
 }
 
@@ -66,7 +77,7 @@ impl Reader {
         for number in 1.. {
             let (cut, errors) = self.ask(&position, number).await?;
             let following = position
-                .after(&cut)
+                .after(paging.style, &cut)
                 .map_err(|stuck| self.stuck(&stuck, None, number))?;
             let place = place_of(paging.style, following.as_ref(), &cut);
             let repeats = following.is_some()
@@ -110,6 +121,11 @@ impl Reader {
             Stuck::NoCursor => FetchError::Shape {
                 attempt,
                 problem: "the source says there is more, but gives no cursor to continue from"
+                    .to_owned(),
+            },
+            Stuck::MoreThanOnePage => FetchError::Shape {
+                attempt,
+                problem: "the source says there is more, but the module reads a single list"
                     .to_owned(),
             },
             Stuck::BadCursor => FetchError::CursorRefused {

@@ -159,7 +159,7 @@ const MAX_DEPTH: usize = 64;
 /// The dotted paths the module's query selects below its record.
 pub fn selection_paths(module: &crate::Module) -> BTreeSet<String> {
     let record = module.fetch.connection.join(&module.fetch.nodes);
-    QueryDocument::parse(&module.query, "query.graphql")
+    QueryDocument::parse(&module.query, &module.fetch.query_file)
         .map(|document| document.paths_below(&record))
         .unwrap_or_default()
 }

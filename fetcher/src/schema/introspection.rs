@@ -31,11 +31,38 @@ fragment Of on __Type {
   kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }
 }";
 
+/// Asks the smallest question there is: whether address and credentials work.
+pub async fn probe(source: &Source) -> Result<(), FetchError> {
+    ask(source, "a sign of life", "query Probe { __typename }")
+        .await
+        .map(drop)
+}
+
 /// Asks a source for its schema and writes it as SDL.
 pub async fn introspect(source: &Source) -> Result<Sdl, FetchError> {
+    let data = ask(source, "its schema", QUERY).await?;
+    let described = raw_at(&data, &["__schema".to_owned()])
+        .and_then(|raw| serde_json::from_str::<Described>(raw).ok());
+    match described {
+        Some(described) => Ok(described.to_sdl()),
+        None => Err(FetchError::Shape {
+            attempt: Attempt {
+                source: source.name().to_owned(),
+                what: "its schema".to_owned(),
+                tries: 1,
+            },
+            problem:
+                "the answer holds no `__schema`; the source may have introspection switched off"
+                    .to_owned(),
+        }),
+    }
+}
+
+/// The whole `data` of an answer, or nothing where it is null.
+async fn ask(source: &Source, what: &str, query: &str) -> Result<String, FetchError> {
     let question = Question {
-        what: "its schema".to_owned(),
-        query: QUERY.into(),
+        what: what.to_owned(),
+        query: query.into(),
         variables: Map::new(),
         cursor: None,
     };
@@ -45,24 +72,10 @@ pub async fn introspect(source: &Source) -> Result<Sdl, FetchError> {
             envelope(text, Whole)
         })
         .await?;
-    let data = answer
+    Ok(answer
         .data
         .as_deref()
         .map(RawValue::get)
-        .unwrap_or_default();
-    let described = raw_at(data, &["__schema".to_owned()])
-        .and_then(|raw| serde_json::from_str::<Described>(raw).ok());
-    match described {
-        Some(described) => Ok(described.to_sdl()),
-        None => Err(FetchError::Shape {
-            attempt: Attempt {
-                source: source.name().to_owned(),
-                what: question.what,
-                tries: 1,
-            },
-            problem:
-                "the answer holds no `__schema`; the source may have introspection switched off"
-                    .to_owned(),
-        }),
-    }
+        .unwrap_or_default()
+        .to_owned())
 }

@@ -5,9 +5,10 @@ mod document;
 mod introspection;
 mod scaffold;
 mod sdl;
+mod stream_field;
 
 pub use check::{Problem, check_query};
 pub use document::{QueryDocument, selection_paths};
-pub use introspection::introspect;
+pub use introspection::{introspect, probe};
 pub use scaffold::{ScaffoldError, scaffold};
 pub use sdl::Sdl;

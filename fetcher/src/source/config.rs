@@ -308,7 +308,8 @@ pub(crate) fn check_url(
             "Write it in full, as in https://example.com/graphql.",
         )
     })?;
-    if !url.username().is_empty() || url.password().is_some() {
+    let in_query = url.query_pairs().any(|(key, _)| looks_secret(&key));
+    if !url.username().is_empty() || url.password().is_some() || in_query {
         return Err(invalid(
             name,
             format!("`{key}` holds credentials"),
@@ -335,4 +336,19 @@ pub(crate) fn check_url(
             "Use an https URL.",
         )),
     }
+}
+
+/// Whether a header or parameter of this name commonly holds a secret.
+pub(crate) fn looks_secret(name: &str) -> bool {
+    let name = name.to_lowercase().replace(['-', '_'], "");
+    [
+        "authorization",
+        "apikey",
+        "token",
+        "secret",
+        "password",
+        "cookie",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
 }

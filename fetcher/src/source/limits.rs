@@ -111,17 +111,27 @@ mod tests {
 
     #[tokio::test]
     async fn the_permitted_rate_is_not_exceeded_and_a_burst_is_free() {
-        let limits = Limits::new(Rate { per_second: 1000.0, burst: 5 });
+        let limits = Limits::new(Rate {
+            per_second: 1000.0,
+            burst: 5,
+        });
         let start = Instant::now();
         for _ in 0..55 {
             limits.ready().await;
         }
-        assert!(start.elapsed() >= Duration::from_millis(49), "{:?}", start.elapsed());
+        assert!(
+            start.elapsed() >= Duration::from_millis(49),
+            "{:?}",
+            start.elapsed()
+        );
     }
 
     #[tokio::test]
     async fn the_longer_pause_holds_every_request_back() {
-        let limits = Limits::new(Rate { per_second: 1000.0, burst: 10 });
+        let limits = Limits::new(Rate {
+            per_second: 1000.0,
+            burst: 10,
+        });
         let start = Instant::now();
         limits.pause(Duration::from_millis(30));
         limits.pause(Duration::from_millis(2));

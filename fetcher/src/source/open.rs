@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
-use super::config::{ConfigError, RetryConfig, SourceConfig, check_url, invalid};
+use super::config::{ConfigError, RetryConfig, SourceConfig, check_url, invalid, looks_secret};
 use super::limits::{Limits, Registry, shared};
 use crate::auth::{Credentials, TokenStore};
 use crate::failure::Redactor;
@@ -46,6 +46,7 @@ impl std::fmt::Debug for Source {
 
 impl Source {
     /// Opens a source; reads its secrets, sends nothing. OAuth2 tokens are kept in `store`.
+    /// The program must have installed a rustls crypto provider before.
     pub fn open(
         name: &str,
         config: &SourceConfig,
@@ -127,10 +128,10 @@ fn headers(name: &str, config: &SourceConfig) -> Result<HeaderMap, ConfigError> 
                 "Use letters, digits and `-` in its name, and plain text as its value.",
             ));
         };
-        if header == reqwest::header::AUTHORIZATION {
+        if looks_secret(key) {
             return Err(invalid(
                 name,
-                "`headers` holds an Authorization header",
+                format!("`headers.{key}` looks like a secret"),
                 "Use `auth` with `secret_env` or `secret_file`, so that the secret is not in this file.",
             ));
         }

@@ -113,24 +113,44 @@ pub struct MatchSpec {
 pub struct KeySpec {
     /// Its name in decisions.
     pub label: String,
-    /// Column to the normal form compared.
-    pub on: BTreeMap<String, Normal>,
-    /// Which records of one source the key may join.
+    /// The columns that together make the key; `_columns` of the transform that serve matching alone may
+    /// be among them.
+    pub on: Vec<String>,
+    /// The normal form compared: one for all columns, or one for each.
     #[serde(default)]
-    pub within_source: WithinSource,
+    pub normal: NormalSpec,
+    /// Whether two records of this module may be one entity. By default the source knows its own apart.
+    #[serde(default)]
+    pub within_source: bool,
+    /// A column of which an entity takes each value once: records that share a value stay two entities.
+    #[serde(default)]
+    pub distinct: Option<String>,
 }
 
-/// Whether two records of one module may be one entity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WithinSource {
-    /// No: the source knows its own records apart.
-    #[default]
-    Never,
-    /// Yes.
-    Always,
-    /// Only one with a minted id and one with the vendor's own.
-    Minted,
+/// `email`, or `[serial, text]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum NormalSpec {
+    /// One form for all columns.
+    One(Normal),
+    /// A form for each column.
+    Each(Vec<Normal>),
+}
+
+impl Default for NormalSpec {
+    fn default() -> Self {
+        Self::One(Normal::Exact)
+    }
+}
+
+impl NormalSpec {
+    /// The form of the column at `index`.
+    pub fn of(&self, index: usize) -> Normal {
+        match self {
+            Self::One(normal) => *normal,
+            Self::Each(all) => all.get(index).copied().unwrap_or_default(),
+        }
+    }
 }
 
 /// A column that holds another module's entity.

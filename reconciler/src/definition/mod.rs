@@ -1,0 +1,11 @@
+//! Modules as the reconciler sees them: their rules compiled, their contracts read, parents before children.
+
+mod compile;
+mod order;
+mod spec;
+
+pub use compile::{Definition, DefinitionError, Definitions};
+pub use spec::{
+    DeriveSpec, KeySpec, MatchSpec, Missing, NormalSpec, OwnershipSpec, ReconcileSpec, ReferenceSpec, RuleSpec,
+    Severity, TransformKind,
+};

@@ -1,0 +1,47 @@
+//! Exact strong keys of a row.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::Row;
+use crate::definition::KeySpec;
+
+/// A key's value for one row, as a digest: equal digests are equal keys.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The key's label.
+    pub label: String,
+    /// The first 16 bytes of the SHA-256 of the normal forms.
+    pub value: Vec<u8>,
+}
+
+/// The keys a row has. A key of which any column is absent, null or meaningless is no key: unknown never
+/// equals unknown.
+pub fn keys_of(row: &Row, specs: &[KeySpec]) -> Vec<Key> {
+    specs.iter().filter_map(|spec| key_of(row, spec)).collect()
+}
+
+fn key_of(row: &Row, spec: &KeySpec) -> Option<Key> {
+    let mut digest = Sha256::new();
+    for (index, column) in spec.on.iter().enumerate() {
+        let text = match row.get(column)? {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            Value::Bool(flag) => flag.to_string(),
+            Value::Null | Value::Array(_) | Value::Object(_) => return None,
+        };
+        let form = spec.normal.of(index).of(&text)?;
+        digest.update((form.len() as u64).to_be_bytes());
+        digest.update(form);
+    }
+    Some(Key { label: spec.label.clone(), value: digest.finalize()[..16].to_vec() })
+}
+
+/// The value of a key's `distinct` column, where the row has one.
+pub(crate) fn distinct_of(row: &Row, spec: &KeySpec) -> Option<String> {
+    match row.get(spec.distinct.as_deref()?)? {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}

@@ -1,0 +1,122 @@
+//! Normal forms: values are compared in them and kept as they came.
+
+use serde::Deserialize;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// How a value is written before it is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normal {
+    /// As it is, without blanks around it.
+    #[default]
+    Exact,
+    /// Letter case, accents, ligatures and runs of blanks or punctuation do not count.
+    Text,
+    /// An address in lower case; something without `@` and a dot is none.
+    Email,
+    /// E.164 by the phonenumber crate, read as Canadian where no country code is given.
+    Phone,
+    /// Letters and digits only, in upper case; fewer than four, or one repeated, is no serial number.
+    Serial,
+}
+
+impl Normal {
+    /// The normal form of a text, or `None` when it says nothing that could identify.
+    pub fn of(self, text: &str) -> Option<String> {
+        let text = text.trim();
+        let form = match self {
+            Self::Exact => text.to_owned(),
+            Self::Text => folded(text),
+            Self::Email => email(text)?,
+            Self::Phone => phone(text)?,
+            Self::Serial => serial(text)?,
+        };
+        (!form.is_empty()).then_some(form)
+    }
+}
+
+fn folded(text: &str) -> String {
+    let mut form = String::with_capacity(text.len());
+    let mut gap = false;
+    for letter in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
+        match letter {
+            'œ' => form.push_str("oe"),
+            'æ' => form.push_str("ae"),
+            'ß' => form.push_str("ss"),
+            // Dotted capital I lower-cases to i and a combining dot, and the dotless one means the same name.
+            'ı' => form.push('i'),
+            c if c.is_alphanumeric() => {
+                if gap && !form.is_empty() {
+                    form.push(' ');
+                }
+                gap = false;
+                form.push(c);
+                continue;
+            }
+            c => {
+                gap |= !is_combining_mark(c);
+                continue;
+            }
+        }
+        gap = false;
+    }
+    form
+}
+
+fn email(text: &str) -> Option<String> {
+    let form = text.to_lowercase();
+    let (local, domain) = form.split_once('@')?;
+    let whole = !local.is_empty() && domain.contains('.') && !domain.contains('@');
+    (whole && !form.contains(char::is_whitespace)).then_some(form)
+}
+
+fn phone(text: &str) -> Option<String> {
+    // An extension names a desk, not the subscriber.
+    let number = text.to_lowercase();
+    let number = ["poste", "ext", "x", "#"].iter().fold(number.as_str(), |number, mark| {
+        number.split_once(mark).map_or(number, |(before, _)| before)
+    });
+    let parsed = phonenumber::parse(Some(phonenumber::country::CA), number).ok()?;
+    phonenumber::is_valid(&parsed).then(|| parsed.format().mode(phonenumber::Mode::E164).to_string())
+}
+
+fn serial(text: &str) -> Option<String> {
+    let form: String = text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
+    let first = form.chars().next()?;
+    (form.len() >= 4 && form.chars().any(|c| c != first)).then_some(form)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normal_forms() {
+        let cases = [
+            (Normal::Exact, " a B ", Some("a B")),
+            (Normal::Exact, "  ", None),
+            (Normal::Text, "École  Saint-Cœur, Inc.", Some("ecole saint coeur inc")),
+            (Normal::Text, "E\u{301}COLE\u{a0}SAINT CŒUR INC", Some("ecole saint coeur inc")),
+            (Normal::Text, "İstanbul", Some("istanbul")),
+            (Normal::Text, "—", None),
+            (Normal::Email, " Anne.Roy@Example.ORG ", Some("anne.roy@example.org")),
+            (Normal::Email, "anne.roy", None),
+            (Normal::Email, "a b@example.org", None),
+            (Normal::Email, "@example.org", None),
+            (Normal::Phone, "(514) 555-0123", None),
+            (Normal::Phone, "514-842-9951", Some("+15148429951")),
+            (Normal::Phone, "+1 514 842 9951", Some("+15148429951")),
+            (Normal::Phone, "5148429951 poste 12", Some("+15148429951")),
+            (Normal::Phone, "514 842-9951 ext. 4", Some("+15148429951")),
+            (Normal::Phone, "+33 1 42 68 53 00", Some("+33142685300")),
+            (Normal::Phone, "123", None),
+            (Normal::Serial, "J 123-456", Some("J123456")),
+            (Normal::Serial, "n/a", None),
+            (Normal::Serial, "0000000", None),
+        ];
+        for (normal, text, form) in cases {
+            assert_eq!(normal.of(text).as_deref(), form, "{normal:?} of {text:?}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `POST /graphql/private/`: one request from the limiter to the last byte.
+
+use std::sync::Arc;
+
+use async_graphql::parser::types::OperationType;
+use axum::{
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, header},
+    response::Response,
+};
+use serde_json::json;
+
+use crate::{
+    auth::API_KEY,
+    faults::{Effects, FaultName},
+    graphql::request::{self, Body, Parsed},
+    interference,
+    server::Shared,
+};
+
+/// The handler.
+pub(crate) async fn graphql(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let parsed = serde_json::from_slice::<Body>(&body)
+        .map_err(|error| {
+            request::failure(&[
+                json!({"message": format!("The request body is not readable: {error}")}),
+            ])
+        })
+        .and_then(Parsed::read);
+    let operations = parsed
+        .as_ref()
+        .map(|parsed| parsed.operations.clone())
+        .unwrap_or_default();
+    let answer = answer(&shared, &headers, parsed, &operations).await;
+    shared
+        .stats()
+        .graphql(&operations, answer.status().as_u16());
+    answer
+}
+
+async fn answer(
+    shared: &Shared,
+    headers: &HeaderMap,
+    parsed: Result<Parsed, Vec<u8>>,
+    operations: &[String],
+) -> Response {
+    if let Some(answer) = interference::instead(shared, operations) {
+        return answer;
+    }
+    if !is_allowed(shared, headers)
+        || shared
+            .board()
+            .take(FaultName::Unauthorized, operations)
+            .is_some()
+    {
+        let mut refusal = interference::plain(
+            401,
+            "application/json",
+            r#"{"error":"The access token is invalid or has expired"}"#,
+        );
+        refusal.headers_mut().insert(
+            header::WWW_AUTHENTICATE,
+            header::HeaderValue::from_static("Bearer error=\"invalid_token\""),
+        );
+        return refusal;
+    }
+    let bytes = match parsed {
+        Ok(parsed) => run(shared, &parsed).await,
+        Err(refusal) => refusal,
+    };
+    interference::dressed(shared, operations, 200, bytes)
+}
+
+async fn run(shared: &Shared, parsed: &Parsed) -> Vec<u8> {
+    let graph = shared.graph();
+    if let Some(done) = parsed.validate(&graph).await {
+        return done;
+    }
+    let effects = {
+        let store = shared.store();
+        Effects::take(
+            &mut shared.board(),
+            &parsed.operations,
+            &store,
+            shared.options.page_cap,
+        )
+    };
+    match parsed.plan(&graph, &effects) {
+        Err(refusal) => refusal,
+        Ok((OperationType::Mutation, plan)) => {
+            request::mutate(&mut shared.store_mut(), &plan, &effects)
+        }
+        Ok((_, plan)) => request::execute(&shared.store(), &plan, &effects),
+    }
+}
+
+fn is_allowed(shared: &Shared, headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    match (text("x-gazelle-api-key"), bearer) {
+        (Some(key), None) => key == API_KEY,
+        (None, Some(token)) => shared.auth().accepts(token),
+        // Both at once, or neither, is no credential.
+        _ => false,
+    }
+}

@@ -1,0 +1,41 @@
+//! Counts of what was asked and answered.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// What `GET /admin/stats` shows.
+#[derive(Debug, Default, Clone, Serialize)]
+pub(crate) struct Stats {
+    /// GraphQL requests, answered or refused.
+    requests: u64,
+    /// GraphQL requests by root field.
+    operations: BTreeMap<String, u64>,
+    /// GraphQL answers by HTTP status.
+    statuses: BTreeMap<u16, u64>,
+    /// Token requests by grant type.
+    grants: BTreeMap<String, u64>,
+    /// Refreshes that were granted.
+    auth_refreshes: u64,
+    /// Token requests that were refused.
+    token_refusals: u64,
+    /// Answers with 429.
+    rate_limited: u64,
+}
+
+impl Stats {
+    pub(crate) fn graphql(&mut self, operations: &[String], status: u16) {
+        self.requests += 1;
+        for operation in operations {
+            *self.operations.entry(operation.clone()).or_default() += 1;
+        }
+        *self.statuses.entry(status).or_default() += 1;
+        self.rate_limited += u64::from(status == 429);
+    }
+
+    pub(crate) fn token(&mut self, grant: &str, status: u16) {
+        *self.grants.entry(grant.to_owned()).or_default() += 1;
+        self.auth_refreshes += u64::from(grant == "refresh_token" && status == 200);
+        self.token_refusals += u64::from(status != 200);
+    }
+}
