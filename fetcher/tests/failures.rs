@@ -67,9 +67,10 @@ const CASES: &[Case] = &[
     ("redirect elsewhere", 302, &[("location", "http://example.invalid/")], "", "Refused", 1, Class::Failed),
     ("unknown field", 200, JSON, r#"{"errors":[{"message":"Field 'x' doesn't exist on type 'T'","locations":[{"line":1,"column":2}],"path":["query","x"],"extensions":{"code":"undefinedField"}}]}"#, "Query", 1, Class::Failed),
     ("bad query with 400", 400, JSON, r#"{"errors":[{"message":"Syntax Error"}]}"#, "Query", 1, Class::Failed),
-    ("errors and null data", 200, JSON, r#"{"data":null,"errors":[{"message":"Syntax"}]}"#, "Query", 1, Class::Failed),
-    ("errors that are no list", 200, JSON, r#"{"errors":"nope"}"#, "Query", 1, Class::Failed),
-    ("a crash while answering", 200, JSON, r#"{"data":{"allClients":null},"errors":[{"message":"undefined method 'each' for nil","path":["allClients"]}]}"#, "Outage", 3, Class::Waiting),
+    ("errors and null data", 200, JSON, r#"{"data":null,"errors":[{"message":"Syntax","locations":[{"line":1,"column":1}]}]}"#, "Query", 1, Class::Failed),
+    ("errors that are no list", 200, JSON, r#"{"errors":"nope"}"#, "Crashed", 3, Class::Failed),
+    ("a crash while answering", 200, JSON, r#"{"data":{"allClients":null},"errors":[{"message":"undefined method 'each' for nil","path":["allClients"]}]}"#, "Crashed", 3, Class::Failed),
+    ("an error that names no place", 200, JSON, r#"{"errors":[{"message":"Something went wrong"}]}"#, "Crashed", 3, Class::Failed),
     ("connection is null", 200, JSON, r#"{"data":{"allClients":null}}"#, "Shape", 1, Class::Failed),
     ("connection is absent", 200, JSON, r#"{"data":{}}"#, "Shape", 1, Class::Failed),
     ("nodes is absent", 200, JSON, r#"{"data":{"allClients":{"pageInfo":{"hasNextPage":false}}}}"#, "Shape", 1, Class::Failed),
@@ -77,7 +78,7 @@ const CASES: &[Case] = &[
     ("no envelope", 200, JSON, r#"{"ok":true}"#, "Shape", 1, Class::Failed),
     ("a list", 200, JSON, "[]", "Shape", 1, Class::Failed),
     ("a day of patience", 503, &[("retry-after", "86400")], "later", "Outage", 1, Class::Waiting),
-    ("more, but no cursor", 200, JSON, r#"{"data":{"allClients":{"nodes":[],"pageInfo":{"hasNextPage":true,"endCursor":null}}}}"#, "Shape", 1, Class::Failed),
+    ("more, but no cursor", 200, JSON, r#"{"data":{"allClients":{"nodes":[{"id":"a"}],"pageInfo":{"hasNextPage":true,"endCursor":null}}}}"#, "Shape", 1, Class::Failed),
 ];
 
 /// The variant's name.

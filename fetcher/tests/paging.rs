@@ -268,6 +268,28 @@ async fn an_empty_page_with_more_to_come_is_passed() {
 }
 
 #[tokio::test]
+async fn an_empty_page_that_does_not_move_on_is_asked_for_again_a_few_times() {
+    for (stalls, passes) in [(3, true), (100, false)] {
+        let server = Scripted::start(move |asked| {
+            let after = asked.variable("after").clone();
+            let stands = asked.number >= 1 && asked.number <= stalls;
+            let (nodes, more, end) = match stands {
+                true => (vec![], true, after),
+                false => (numbered(asked.number as u64, asked.number as u64 + 1), asked.number == 0, json!("x")),
+            };
+            axum::Json(json!({ "data": { "allClients": { "nodes": nodes, "pageInfo": { "hasNextPage": more, "endCursor": end } } } }))
+        })
+        .await;
+        let (pages, failure) = read(&server.open(), &relay()).await;
+        assert_eq!(failure.is_none(), passes, "{failure:?}");
+        assert_eq!(
+            pages.iter().map(|page| page.number).collect::<Vec<_>>(),
+            [1, 2]
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_record_without_an_id_gets_a_name_and_a_hole() {
     let server = Scripted::start(|_| {
         axum::Json(json!({ "data": { "allClients": { "nodes": [ { "id": null, "name": 1 }, { "name": 2 }, { "id": 7 } ],

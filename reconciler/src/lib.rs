@@ -3,12 +3,19 @@
 pub mod contract;
 pub mod definition;
 pub mod guard;
+pub mod history;
+mod identities;
 pub mod local_day;
 pub mod mapping;
 pub mod matching;
 pub mod merge;
+mod reconcile;
+mod references;
 mod row;
+mod tables;
 pub mod transforms;
 
 pub use definition::{Definition, DefinitionError, Definitions};
+pub use reconcile::{ReconcileError, Reconciled, Reconciling, reconcile};
+pub use tables::{prepare_tables, TableError};
 pub use row::{Rejection, Row};

@@ -13,6 +13,7 @@ create table prod.identities (
     evidence   jsonb not null default '{}',
     author     text not null,
     base       jsonb not null default '{}',
+    leads      boolean not null default true,
     gone       boolean not null default false,
     promotion  bigint not null,
     valid_from timestamptz not null default now(),

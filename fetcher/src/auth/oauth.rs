@@ -52,7 +52,7 @@ pub enum TokenError {
     },
     /// The source no longer accepts what we hold.
     #[error(
-        "`{source_name}` refused to issue a token ({cause}). Log in again with `concord source login {source_name}`."
+        "`{source_name}` refused to issue a token ({cause}). Log in again with `concord source login {source_name}`, or check `kind`, `client_id` and the client secret in `auth`."
     )]
     Rejected {
         /// The source.

@@ -172,6 +172,7 @@ impl Sorter<'_> {
         entries
             .map(|entry| GraphQlError {
                 message: self.redactor.excerpt(&entry.message.unwrap_or_default()),
+                located: entry.locations.is_some_and(|places| !places.is_empty()),
                 path: dotted(&entry.path.unwrap_or_default()),
                 code: entry
                     .extensions
@@ -218,14 +219,9 @@ impl Sorter<'_> {
                 errors,
             };
         }
-        match errors.iter().find(|error| crashed(error)) {
-            Some(error) => FetchError::Outage {
-                attempt,
-                status: self.raw.status,
-                cause: format!("it failed while answering: {error}"),
-                wait: self.raw.retry_after,
-            },
-            None => FetchError::Query { attempt, errors },
+        match self.raw.status < 400 && errors.iter().any(crashed) {
+            true => FetchError::Crashed { attempt, errors },
+            false => FetchError::Query { attempt, errors },
         }
     }
 }
@@ -278,7 +274,7 @@ fn crashed(error: &GraphQlError) -> bool {
                 "504",
             ],
         ),
-        None => !error.path.is_empty(),
+        None => !error.path.is_empty() || !error.located,
     }
 }
 

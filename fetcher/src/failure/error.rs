@@ -49,6 +49,8 @@ pub struct GraphQlError {
     pub path: String,
     /// `extensions.code`, where given.
     pub code: Option<String>,
+    /// Whether the source points at a place in the query, as it does when the query is at fault.
+    pub located: bool,
 }
 
 impl fmt::Display for GraphQlError {
@@ -69,7 +71,7 @@ impl fmt::Display for GraphQlError {
 pub enum FetchError {
     /// No connection, or it broke.
     #[error(
-        "{attempt}: the source could not be reached. It is tried again by the next run; if this lasts, check the address and the network."
+        "{attempt}: the source could not be reached, or the connection broke. It is tried again by the next run; if this lasts, check the address and the network."
     )]
     Unreachable {
         /// What was attempted.
@@ -110,6 +112,17 @@ pub enum FetchError {
         cause: String,
         /// How long the source asked us to wait.
         wait: Option<Duration>,
+    },
+    /// The source took the query and broke while answering it.
+    #[error(
+        "{attempt}: the source failed while answering: {}. It may pass; if the next run fails too, try a smaller `paging.size` and show this to whoever runs the source.",
+        list(errors)
+    )]
+    Crashed {
+        /// What was attempted.
+        attempt: Attempt,
+        /// What the source says.
+        errors: Vec<GraphQlError>,
     },
     /// The source asks us to slow down.
     #[error(
@@ -242,6 +255,7 @@ impl FetchError {
             FetchError::Unreachable { .. }
             | FetchError::TooSlow { .. }
             | FetchError::Outage { .. }
+            | FetchError::Crashed { .. }
             | FetchError::Throttled { .. } => true,
             FetchError::Token { cause, .. } => cause.is_transient(),
             FetchError::Untrusted { .. }
@@ -261,6 +275,8 @@ impl FetchError {
         match self {
             FetchError::Unauthorized { .. } | FetchError::Token { .. } => Class::Waiting,
             FetchError::CursorRefused { .. } => Class::Partial,
+            // Tried again within the run; what still crashes then needs a person.
+            FetchError::Crashed { .. } => Class::Failed,
             other if other.is_transient() => Class::Waiting,
             _ => Class::Failed,
         }
@@ -273,6 +289,7 @@ impl FetchError {
             | FetchError::Untrusted { attempt, .. }
             | FetchError::TooSlow { attempt, .. }
             | FetchError::Outage { attempt, .. }
+            | FetchError::Crashed { attempt, .. }
             | FetchError::Throttled { attempt, .. }
             | FetchError::Unauthorized { attempt, .. }
             | FetchError::Token { attempt, .. }
@@ -301,6 +318,7 @@ impl FetchError {
 pub(super) struct SentError {
     pub message: Option<String>,
     pub path: Option<Vec<serde_json::Value>>,
+    pub locations: Option<Vec<serde::de::IgnoredAny>>,
     pub extensions: Option<SentExtensions>,
 }
 

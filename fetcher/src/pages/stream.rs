@@ -53,6 +53,21 @@ pub fn pages(
     ))
 }
 
+/// How often an empty page that leads nowhere is asked for again before it counts as a loop.
+const PATIENCE: u32 = 3;
+
+/// An empty page that promises more and does not move on: a source still catching up with itself.
+fn stands_still(cut: &Slice, position: &Position) -> bool {
+    let moves = cut
+        .cursor
+        .as_ref()
+        .is_some_and(|cursor| *position != Position::After(cursor.clone()));
+    cut.outer == 0
+        && cut.more == Some(true)
+        && !moves
+        && matches!(position, Position::Start | Position::After(_))
+}
+
 struct Reader {
     source: Source,
     module: Module,
@@ -74,8 +89,14 @@ impl Reader {
         let mut position = Position::begin(paging, from.as_ref())
             .map_err(|stuck| self.stuck(&stuck, from.as_ref(), 1))?;
         let mut circle = Circle::default();
-        for number in 1.. {
+        let (mut number, mut stalls) = (1, 0);
+        loop {
             let (cut, errors) = self.ask(&position, number).await?;
+            if stands_still(&cut, &position) && stalls < PATIENCE {
+                stalls += 1;
+                continue;
+            }
+            stalls = 0;
             let following = position
                 .after(paging.style, &cut)
                 .map_err(|stuck| self.stuck(&stuck, None, number))?;
@@ -99,8 +120,8 @@ impl Reader {
                 Some(following) => position = following,
                 None => return Ok(()),
             }
+            number += 1;
         }
-        Ok(())
     }
 
     fn attempt(&self, number: u32) -> Attempt {

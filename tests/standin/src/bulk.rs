@@ -9,9 +9,10 @@ use crate::{
     data::people,
     faults::Effects,
     graphql::{
-        answer::{Answer, Cursor},
+        answer::Answer,
         request::{Body, Parsed},
         schema::Graph,
+        window::Cursor,
     },
     interference,
     options::Options,

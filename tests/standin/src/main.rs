@@ -13,6 +13,9 @@ use standin::{BulkOptions, FaultName, Options, Running};
 struct Arguments {
     #[command(subcommand)]
     mode: Option<Mode>,
+    /// End when standard input closes, as it does when the process that started this one ends.
+    #[arg(long, global = true)]
+    until_stdin_closes: bool,
     #[command(flatten)]
     account: Options,
 }
@@ -38,9 +41,10 @@ fn switches() -> String {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    let until = arguments.until_stdin_closes;
     match arguments.mode {
-        None => announce(standin::serve(arguments.account).await?).await,
-        Some(Mode::Bulk(options)) => announce(standin::serve_bulk(options).await?).await,
+        None => announce(standin::serve(arguments.account).await?, until).await,
+        Some(Mode::Bulk(options)) => announce(standin::serve_bulk(options).await?, until).await,
         Some(Mode::Schema) => {
             print!("{}", standin::sdl());
             Ok(())
@@ -48,7 +52,7 @@ async fn main() -> anyhow::Result<()> {
     }
 }
 
-async fn announce(running: Running) -> anyhow::Result<()> {
+async fn announce(running: Running, until_stdin_closes: bool) -> anyhow::Result<()> {
     let mut line = serde_json::to_value(&running.urls)?;
     line["api_key"] = standin::API_KEY.into();
     line["client_id"] = standin::CLIENT_ID.into();
@@ -57,6 +61,13 @@ async fn announce(running: Running) -> anyhow::Result<()> {
     line["refresh_token"] = standin::REFRESH_TOKEN.into();
     println!("{line}");
     std::io::stdout().flush()?;
+    if until_stdin_closes {
+        // A thread of its own: a blocked read must not keep the runtime from ending.
+        std::thread::spawn(|| {
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            std::process::exit(0);
+        });
+    }
     running.wait().await;
     Ok(())
 }

@@ -74,3 +74,19 @@ fn help_names_every_switch_and_a_wrong_one_is_a_usage_error() {
         .expect("the program starts");
     assert_eq!(wrong.status.code(), Some(2));
 }
+
+#[test]
+fn it_ends_with_the_process_that_started_it_when_told_so() {
+    let mut child = Command::new(PROGRAM)
+        .args(["--scale", "0.01", "--timeline", "5", "--until-stdin-closes"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("its output"))
+        .read_line(&mut line)
+        .expect("a line");
+    drop(child.stdin.take());
+    assert!(child.wait().expect("it ends").success());
+}

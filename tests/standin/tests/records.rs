@@ -182,3 +182,23 @@ async fn an_old_row_is_edited_an_id_is_reused_and_news_arrive_late() {
         [false, true, false]
     );
 }
+
+#[tokio::test]
+async fn raw_text_reaches_the_wire_as_it_stands() {
+    let stand = Stand::small().await;
+    let first = ids(&stand.walk("allClients", "id", 1).await.0).swap_remove(0);
+    let raw = r#""\ud800 alone","companyName":1e999"#;
+    let edit = json!({"op": "patch", "kind": "client", "id": first, "value": {"companyName": {"$raw": raw}}});
+    stand.admin("records", edit).await;
+    let answer = stand
+        .send(
+            "{ allClients(first: 1) { nodes { companyName } } }",
+            json!({}),
+        )
+        .await;
+    let body = answer.text().await.expect("a body");
+    assert!(
+        body.contains(&format!(r#"{{"companyName":{raw}}}"#)),
+        "{body}"
+    );
+}

@@ -135,9 +135,14 @@ pub(crate) fn client(seed: u64, now: i64, index: usize, technicians: &[String]) 
         "noContactUntil": dice.chance(15).then(|| day(now + 40 * 86_400)),
         "createdAt": instant(created), "updatedAt": instant(updated),
         "defaultClientLocalization": localization(if french { "fr_CA" } else { "en_US" }),
-        "defaultContact": contact, "defaultBillingContact": contacts.last(), "allContacts": contacts,
         "company": {"id": "com_Standin000000001", "name": "Atelier Standin", "isParked": false, "isOverBillablePianoLimit": false},
     }));
+    // Moved and cloned rather than written above, where each would be serialised once more.
+    record.insert("defaultContact".into(), contact);
+    if let Some(last) = contacts.last() {
+        record.insert("defaultBillingContact".into(), last.clone());
+    }
+    record.insert("allContacts".into(), Value::Array(contacts));
     if !technicians.is_empty() && dice.chance(600) {
         let technician = &technicians[dice.below(technicians.len())];
         record.insert("preferredTechnicianId".into(), json!(technician));
@@ -196,15 +201,25 @@ fn contact(
                "extension": (number == 1 && dice.chance(300)).then(|| dice.between(100, 399).to_string())})
     });
     let location = location(seed, home);
-    json!({
+    let mut contact = json!({
         "id": dice.ident("con_"), "firstName": first, "lastName": last, "title": dice.chance(60).then_some("Mme"),
         "role": (number == 1).then_some("Comptabilité"), "archived": false, "isDefault": number == 0, "isBillingDefault": number == 1,
         "sortOrder": number, "wantsEmail": !no_email, "wantsPhone": dice.chance(800), "wantsText": dice.chance(500),
         "createdAt": instant(created), "updatedAt": instant(updated), "client": client,
-        "defaultEmail": email, "defaultPhone": phone, "defaultLocation": location,
-        "defaultMailingLocation": location, "defaultBillingLocation": location,
-        "allEmails": email.iter().collect::<Vec<_>>(), "allPhones": phone.iter().collect::<Vec<_>>(), "allLocations": [location],
-    })
+    });
+    for (name, value) in [
+        ("allEmails", Value::Array(email.iter().cloned().collect())),
+        ("allPhones", Value::Array(phone.iter().cloned().collect())),
+        ("allLocations", Value::Array(vec![location.clone()])),
+        ("defaultEmail", email.into()),
+        ("defaultPhone", phone.into()),
+        ("defaultMailingLocation", location.clone()),
+        ("defaultBillingLocation", location.clone()),
+        ("defaultLocation", location),
+    ] {
+        contact[name] = value;
+    }
+    contact
 }
 
 fn location(seed: u64, home: usize) -> Value {

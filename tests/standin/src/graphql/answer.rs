@@ -4,7 +4,10 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::plan::{Plan, Step};
+use super::{
+    plan::{Plan, Step},
+    window::{Cursor, Window},
+};
 use crate::{
     data::Map,
     faults::{Effects, drift::Variant},
@@ -14,6 +17,11 @@ use crate::{
 /// A field value that leaves the field out of the answer.
 pub(crate) fn is_absent(value: &Value) -> bool {
     value.get("$absent") == Some(&Value::Bool(true))
+}
+
+/// The text that a field value wants written as it is, whatever it does to the answer.
+fn raw(value: &Value) -> Option<&str> {
+    value.get("$raw")?.as_str()
 }
 
 /// One answer being written.
@@ -107,6 +115,10 @@ impl<'a> Answer<'a> {
             Some(Variant::Empty) => self.empty(step),
             None => match (held, &step.inner) {
                 (Some(value), _) if is_absent(value) => return false,
+                (Some(value), _) if raw(value).is_some() => {
+                    self.out
+                        .extend_from_slice(raw(value).unwrap_or_default().as_bytes());
+                }
                 (value, Some(inner)) => {
                     self.nested(step, inner, value.unwrap_or(&Value::Null), map)
                 }
@@ -286,5 +298,3 @@ fn retyped(value: &Value, scalar: &str) -> Value {
         (_, other) => other.clone(),
     }
 }
-
-pub(crate) use super::window::{Cursor, Window};

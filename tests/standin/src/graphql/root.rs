@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Answer, Cursor, Window},
+    answer::Answer,
     plan::{Plan, Step},
     select,
+    window::{Cursor, Window},
 };
 use crate::{
     data::Map,

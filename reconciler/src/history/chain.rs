@@ -1,0 +1,216 @@
+//! The chain of promotions: its head is locked, numbered and moved here and nowhere else.
+
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+use staging::database::{query, query_as};
+
+/// What sort of promotion it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromotionKind {
+    /// A run brought production to its source.
+    Sync,
+    /// A person brought production to an earlier promotion.
+    Rollback,
+    /// A contract changed the tables.
+    Evolve,
+}
+
+impl PromotionKind {
+    /// The name in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Rollback => "rollback",
+            Self::Evolve => "evolve",
+        }
+    }
+}
+
+/// Who promotes, and why.
+#[derive(Debug, Clone)]
+pub struct Promotion {
+    /// What sort it is.
+    pub kind: PromotionKind,
+    /// The module, for a sync.
+    pub module: Option<String>,
+    /// The run, where one promotes.
+    pub run_id: Option<i64>,
+    /// The promotion that a rollback returns to.
+    pub target: Option<i64>,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The locked head of the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The number the promotion that locked it will bear.
+    pub number: i64,
+    /// The hash of the promotion before.
+    pub prev_hash: Vec<u8>,
+    /// The state hash of the promotion before.
+    pub state_hash: Vec<u8>,
+}
+
+/// A finished promotion; it stands once the caller commits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// Its number.
+    pub number: i64,
+    /// How many rows it changed, edits by hand that it found not counted.
+    pub changes: i64,
+    /// Its place in the chain.
+    pub hash: Vec<u8>,
+    /// The set hash of all rows the ledger knows.
+    pub state_hash: Vec<u8>,
+}
+
+/// Locks the head and says the next number. Until the transaction ends, other promotions wait.
+///
+/// The session speaks UTC for the rest of the transaction, so that an image has one spelling.
+pub async fn open(conn: &mut PgConnection) -> sqlx::Result<Head> {
+    query("set local timezone = 'UTC'").execute(&mut *conn).await?;
+    let (number, prev_hash, state_hash) =
+        query_as::<(i64, Vec<u8>, Vec<u8>)>("select number, hash, state_hash from history.head for update")
+            .fetch_one(conn)
+            .await?;
+    Ok(Head { number: number + 1, prev_hash, state_hash })
+}
+
+/// Hashes what promotion `number` changed, writes it into the chain and moves the head.
+///
+/// Fails with [`sqlx::Error::RowNotFound`] when `number` is not the one that [`open`] gave.
+pub async fn seal(conn: &mut PgConnection, number: i64, promotion: &Promotion) -> sqlx::Result<Sealed> {
+    let (prev_hash, prev_state) =
+        query_as::<(Vec<u8>, Vec<u8>)>("select hash, state_hash from history.head where number = $1 - 1")
+            .bind(number)
+            .fetch_one(&mut *conn)
+            .await?;
+    let sums = Sums::of(conn, number).await?;
+    let changes_hash = sums.changes.to_bytes();
+    let state_hash = Lanes::from_bytes(&prev_state).plus(sums.state).to_bytes();
+    let hash = link(&prev_hash, number, promotion, &changes_hash, &state_hash);
+    query(
+        "insert into history.promotions (number, kind, module, run_id, target, actor, reason, changes,
+                                         changes_hash, state_hash, prev_hash, hash, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, clock_timestamp())",
+    )
+    .bind(number)
+    .bind(promotion.kind.as_str())
+    .bind(&promotion.module)
+    .bind(promotion.run_id)
+    .bind(promotion.target)
+    .bind(&promotion.actor)
+    .bind(&promotion.reason)
+    .bind(sums.rows)
+    .bind(&changes_hash)
+    .bind(&state_hash)
+    .bind(&prev_hash)
+    .bind(&hash)
+    .execute(&mut *conn)
+    .await?;
+    query("update history.head set number = $1, hash = $2, state_hash = $3")
+        .bind(number)
+        .bind(&hash)
+        .bind(&state_hash)
+        .execute(conn)
+        .await?;
+    Ok(Sealed { number, changes: sums.rows, hash, state_hash })
+}
+
+/// The hash that ties a promotion to the one before.
+pub(super) fn link(
+    prev_hash: &[u8],
+    number: i64,
+    promotion: &Promotion,
+    changes_hash: &[u8],
+    state_hash: &[u8],
+) -> Vec<u8> {
+    let words = format!(
+        "{number}\n{}\n{}\n{}\n{}\n{}",
+        promotion.kind.as_str(),
+        promotion.module.as_deref().unwrap_or_default(),
+        promotion.target.map(|target| target.to_string()).unwrap_or_default(),
+        promotion.actor,
+        promotion.reason,
+    );
+    Sha256::new()
+        .chain_update(prev_hash)
+        .chain_update(words)
+        .chain_update(changes_hash)
+        .chain_update(state_hash)
+        .finalize()
+        .to_vec()
+}
+
+/// Four 64-bit lanes that add up modulo 2^64.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Lanes([u64; 4]);
+
+impl Lanes {
+    /// From the sums of signed lanes as PostgreSQL prints them.
+    pub(super) fn from_sums(sums: &[String]) -> sqlx::Result<Self> {
+        let mut lanes = [0; 4];
+        for (lane, sum) in lanes.iter_mut().zip(sums) {
+            let sum: i128 = sum.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+            *lane = sum as u64; // Two's complement: the sum modulo 2^64.
+        }
+        Ok(Self(lanes))
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
+        let mut lanes = [0; 4];
+        for (lane, chunk) in lanes.iter_mut().zip(bytes.chunks(8)) {
+            *lane = chunk.iter().fold(0, |lane, byte| lane << 8 | u64::from(*byte));
+        }
+        Self(lanes)
+    }
+
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self(std::array::from_fn(|lane| self.0[lane].wrapping_add(other.0[lane])))
+    }
+
+    pub(super) fn to_bytes(self) -> Vec<u8> {
+        self.0.iter().flat_map(|lane| lane.to_be_bytes()).collect()
+    }
+}
+
+/// What one promotion's changes add up to.
+pub(super) struct Sums {
+    /// Rows it changed, edits by hand not counted.
+    pub(super) rows: i64,
+    /// What it adds to the state.
+    pub(super) state: Lanes,
+    /// The set hash of the changes themselves.
+    pub(super) changes: Lanes,
+}
+
+impl Sums {
+    /// Adds up the changes of promotion `number`.
+    pub(super) async fn of(conn: &mut PgConnection, number: i64) -> sqlx::Result<Self> {
+        let (rows, state, changes) = query_as::<(i64, Vec<String>, Vec<String>)>(
+            "with elements as materialized (
+                 select part,
+                        history.element(entity, before) as gone,
+                        history.element(entity, after) as come,
+                        sha256(convert_to(entity || chr(10) || entity_id || chr(10) || part || operation, 'UTF8')
+                               || coalesce(before, '') || coalesce(after, '')) as change
+                 from history.changes where number = $1),
+             sums as (
+                 select lane,
+                        count(*) filter (where part = 1) as rows,
+                        coalesce(sum(history.lane(come, lane)), 0) - coalesce(sum(history.lane(gone, lane)), 0) as state,
+                        coalesce(sum(history.lane(change, lane)), 0) as change
+                 from generate_series(0, 3) lane left join elements on true
+                 group by lane)
+             select max(rows), array_agg(state::text order by lane), array_agg(change::text order by lane) from sums",
+        )
+        .bind(number)
+        .fetch_one(conn)
+        .await?;
+        Ok(Self { rows, state: Lanes::from_sums(&state)?, changes: Lanes::from_sums(&changes)? })
+    }
+}

@@ -1,0 +1,188 @@
+//! Writes rows of production from their images, and what happened to them into the ledger.
+
+use serde_json::value::RawValue;
+use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, PgConnection};
+use staging::database::query_scalar;
+
+use super::table::EntityTable;
+
+/// What happens to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// It was not there.
+    Insert,
+    /// It becomes another.
+    Update,
+    /// It stays, marked as deleted.
+    Tombstone,
+    /// It goes.
+    Delete,
+}
+
+impl Operation {
+    /// The name in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Tombstone => "tombstone",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// The record that a change comes from.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The module.
+    pub module: String,
+    /// The record's id at its source.
+    pub source_id: String,
+    /// The hash of its content.
+    pub record_hash: Vec<u8>,
+    /// The pass that brought it.
+    pub pass_id: i64,
+    /// The page it stood on.
+    pub page: i32,
+}
+
+/// One row as it shall be.
+#[derive(Debug, Clone)]
+pub struct RowWrite {
+    /// The row's `id`.
+    pub entity_id: String,
+    /// All its columns as a JSON object (a column not in it becomes null); `None` removes the row.
+    pub image: Option<Box<RawValue>>,
+    /// What that means.
+    pub operation: Operation,
+    /// Where it comes from.
+    pub evidence: Option<Evidence>,
+}
+
+/// Brings rows of one entity to the given images and records them as changes of promotion `number`.
+///
+/// Returns how many rows changed; a row that is as it shall be already leaves nothing in the ledger.
+/// Where production differs from what the ledger last knew, the edit by hand is recorded first.
+/// The caller holds the head ([`super::open`]) and has locked the rows that stand (`select … for update`)
+/// since it read them, or an edit made meanwhile would be lost. An id may occur once per call, and again
+/// in another call of the same promotion: then the first image before and the last after are kept.
+pub async fn apply_images(
+    conn: &mut PgConnection,
+    number: i64,
+    entity: &str,
+    rows: &[RowWrite],
+) -> sqlx::Result<u64> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let table = EntityTable::read(conn, entity).await?;
+    let given = "select * from unnest($3::text[], $4::jsonb[], $5::text[], $6::text[], $7::text[],
+                                      $8::bytea[], $9::bigint[], $10::integer[])
+                 as g (entity_id, image, operation, module, source_id, record_hash, pass_id, page)";
+    let sql = statement(&table, given, Shape::Table);
+    let changed: i64 = query_scalar(AssertSqlSafe(sql))
+        .bind(number)
+        .bind(entity)
+        .bind(rows.iter().map(|r| r.entity_id.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.image.as_ref().map(Json)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.operation.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.evidence.as_ref().map(|e| e.module.as_str())).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.evidence.as_ref().map(|e| e.source_id.as_str())).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.evidence.as_ref().map(|e| e.record_hash.as_slice())).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.evidence.as_ref().map(|e| e.pass_id)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.evidence.as_ref().map(|e| e.page)).collect::<Vec<_>>())
+        .fetch_one(conn)
+        .await?;
+    Ok(changed.unsigned_abs())
+}
+
+/// How the ledger spells a row that it wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// As the table stands.
+    Table,
+    /// As given, when nothing but columns that the table gained since (and that are null) differs:
+    /// so a rolled-back row has the very hash it had.
+    Given,
+}
+
+/// Whether a row is as an older image says, columns that the table gained since (all null) not counted.
+pub(super) fn same_row(row: &str, image: &str) -> String {
+    format!(
+        "not exists (select from jsonb_each({row}) cell
+                     where cell.value is distinct from coalesce({image} -> cell.key, 'null'))"
+    )
+}
+
+/// The one statement that writes rows and ledger. `$1` is the number, `$2` the entity; `given` yields
+/// `entity_id, image, operation, module, source_id, record_hash, pass_id, page`.
+pub(super) fn statement(table: &EntityTable, given: &str, shape: Shape) -> String {
+    let name = &table.name;
+    let columns = table.list("");
+    let values = table.list("r.");
+    let excluded: Vec<String> = table.columns[1..].iter().map(|c| format!("{c} = excluded.{c}")).collect();
+    let excluded = excluded.join(", ");
+    let same_as_known = same_row("f.image", "k.image");
+    let new_image = match shape {
+        Shape::Table => "w.image".to_owned(),
+        Shape::Given => {
+            format!("case when w.image is null or w.image = g.image then w.image
+                          when {} then g.image else w.image end", same_row("w.image", "g.image"))
+        }
+    };
+    format!(
+        "with given as materialized ({given}),
+         found as materialized (
+             select id, image, sha256(convert_to(image::text, 'UTF8')) as hash
+             from (select t.id, to_jsonb(t) as image from given join {name} t on t.id = entity_id offset 0) f),
+         written as (
+             insert into {name} as t ({columns})
+             select {values} from given g, jsonb_populate_record(null::{name}, g.image) r where g.image is not null
+             on conflict (id) do update set {excluded}
+             returning t.id, to_jsonb(t) as image),
+         removed as (
+             delete from {name} t using given g where t.id = g.entity_id and g.image is null),
+         known as materialized (
+             select g.entity_id, last.after as hash,
+                    case when last.after <> f.hash
+                         then (select o.image from history.objects o where o.hash = last.after) end as image
+             from given g left join found f on f.id = g.entity_id
+             left join lateral (select after from history.changes c
+                                where c.entity = $2 and c.entity_id = g.entity_id
+                                order by c.number desc, c.part desc limit 1) last on true),
+         fate as materialized (
+             select g.entity_id, k.hash as known_hash, f.hash as found_hash, f.image as found_image,
+                    {new_image} as new_image,
+                    f.hash is distinct from k.hash and not (k.image is not null and {same_as_known}) as edited
+             from given g join known k using (entity_id)
+             left join found f on f.id = g.entity_id left join written w on w.id = g.entity_id),
+         hashed as materialized (
+             select entity_id, known_hash, found_hash, edited, new_image,
+                    case when edited then found_hash else known_hash end as before,
+                    sha256(convert_to(new_image::text, 'UTF8')) as after
+             from fate),
+         objects as (
+             insert into history.objects (hash, image)
+             select after, new_image from hashed where after is not null and after is distinct from before
+             union all
+             select found_hash, found_image from fate where edited and found_hash is not null
+             on conflict do nothing),
+         changed as (
+             insert into history.changes (number, entity, entity_id, part, operation, before, after,
+                                          module, source_id, record_hash, pass_id, page)
+             select $1, $2, entity_id, 0, 'local', known_hash, found_hash, null, null, null, null::bigint, null::integer
+             from hashed where edited
+             union all
+             select $1, $2, entity_id, 1, g.operation, before, after, module, source_id, record_hash, pass_id, page
+             from hashed join given g using (entity_id) where after is distinct from before
+             on conflict (number, entity, entity_id, part) do update set
+                 after = excluded.after, module = excluded.module, source_id = excluded.source_id,
+                 record_hash = excluded.record_hash, pass_id = excluded.pass_id, page = excluded.page,
+                 operation = case when changes.operation = 'insert' and excluded.operation <> 'delete'
+                                  then 'insert' else excluded.operation end
+             returning part)
+         select count(*) from changed where part = 1"
+    )
+}

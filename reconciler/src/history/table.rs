@@ -1,0 +1,56 @@
+//! The tables of entities as the catalogue knows them; nothing else names a table in a statement.
+
+use sqlx::PgConnection;
+use staging::database::{query_as, query_scalar};
+
+/// An entity's table in schema `prod`, with names that are safe to write into a statement.
+#[derive(Debug, Clone)]
+pub(super) struct EntityTable {
+    /// The entity.
+    pub(super) entity: String,
+    /// `prod."clients"`
+    pub(super) name: String,
+    /// Columns, quoted, `id` first.
+    pub(super) columns: Vec<String>,
+    /// Whether the table has the column that marks a row as deleted.
+    pub(super) tombstones: bool,
+}
+
+impl EntityTable {
+    /// The table of an entity; an error where the catalogue has none with a text `id`.
+    pub(super) async fn read(conn: &mut PgConnection, entity: &str) -> sqlx::Result<Self> {
+        let columns: Vec<(String, String)> = query_as(
+            "select a.attname::text, quote_ident(a.attname)
+             from pg_attribute a
+             where a.attrelid = (select c.oid from pg_class c
+                                 where c.relnamespace = 'prod'::regnamespace and c.relname = $1
+                                   and c.relkind in ('r', 'p'))
+               and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+             order by a.attname <> 'id', a.attnum",
+        )
+        .bind(entity)
+        .fetch_all(&mut *conn)
+        .await?;
+        if columns.first().is_none_or(|(name, _)| name != "id") {
+            return Err(sqlx::Error::InvalidArgument(format!(
+                "production has no entity table `{entity}`; run the module that fills it, or name another entity"
+            )));
+        }
+        let name: String = query_scalar("select format('prod.%I', $1::text)")
+            .bind(entity)
+            .fetch_one(conn)
+            .await?;
+        Ok(Self {
+            entity: entity.to_owned(),
+            name,
+            tombstones: columns.iter().any(|(column, _)| column == "deleted_at"),
+            columns: columns.into_iter().map(|(_, quoted)| quoted).collect(),
+        })
+    }
+
+    /// The columns as a list, each after `prefix`.
+    pub(super) fn list(&self, prefix: &str) -> String {
+        let columns: Vec<String> = self.columns.iter().map(|column| format!("{prefix}{column}")).collect();
+        columns.join(", ")
+    }
+}

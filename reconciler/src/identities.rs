@@ -1,0 +1,183 @@
+//! Who is who: which entity each record is, and the row it last gave.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+use sqlx::PgConnection;
+use sqlx::types::Json;
+use staging::database::{query, query_as};
+
+use crate::definition::Definition;
+
+/// What is known of one record.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct Identity {
+    pub(crate) source_id: String,
+    pub(crate) entity_id: String,
+    #[sqlx(json)]
+    pub(crate) base: Map<String, Value>,
+    pub(crate) leads: bool,
+    pub(crate) gone: bool,
+}
+
+/// The identities of records of a module, by source id.
+pub(crate) async fn known(
+    conn: &mut PgConnection,
+    definition: &Definition,
+    ids: &[&str],
+) -> sqlx::Result<HashMap<String, Identity>> {
+    let rows: Vec<Identity> = query_as(
+        "select source_id, entity_id, base, leads, gone from prod.identities
+         where source = $1 and module = $2 and source_id = any($3) and valid_to is null",
+    )
+    .bind(&definition.module.source)
+    .bind(definition.name())
+    .bind(ids)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.source_id.clone(), row)).collect())
+}
+
+/// The entities of records of a module, by source id.
+pub(crate) async fn entities(
+    conn: &mut PgConnection,
+    definition: &Definition,
+    ids: &[&str],
+) -> sqlx::Result<HashMap<String, String>> {
+    let rows: Vec<(String, String)> = query_as(
+        "select source_id, entity_id from prod.identities
+         where source = $1 and module = $2 and source_id = any($3) and valid_to is null",
+    )
+    .bind(&definition.module.source)
+    .bind(definition.name())
+    .bind(ids)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// What entities are known by: whether a living record leads them, and what their records have said.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct Standing {
+    pub(crate) entity_id: String,
+    pub(crate) led: bool,
+    #[sqlx(json)]
+    pub(crate) said: Map<String, Value>,
+}
+
+/// The standing of entities that have any identity.
+pub(crate) async fn standings(
+    conn: &mut PgConnection,
+    entity: &str,
+    ids: &[&str],
+) -> sqlx::Result<HashMap<String, Standing>> {
+    let rows: Vec<Standing> = query_as(
+        "select i.entity_id, bool_or(i.leads and not i.gone) as led,
+                (select coalesce(jsonb_object_agg(e.key, e.value order by o.leads, o.valid_from), '{}')
+                 from prod.identities o, jsonb_each(o.base) e
+                 where o.entity = $1 and o.entity_id = i.entity_id and o.valid_to is null) as said
+         from prod.identities i where i.entity = $1 and i.entity_id = any($2) and i.valid_to is null
+         group by i.entity_id",
+    )
+    .bind(entity)
+    .bind(ids)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.entity_id.clone(), row)).collect())
+}
+
+/// A new or changed identity to be written.
+#[derive(Debug)]
+pub(crate) struct IdentityWrite {
+    pub(crate) source_id: String,
+    pub(crate) entity_id: String,
+    pub(crate) method: &'static str,
+    pub(crate) evidence: Value,
+    pub(crate) base: Map<String, Value>,
+    pub(crate) leads: bool,
+}
+
+/// Writes identities; of a record already known only the base moves, and it is alive again.
+pub(crate) async fn write(
+    conn: &mut PgConnection,
+    definition: &Definition,
+    promotion: i64,
+    rows: &[IdentityWrite],
+) -> sqlx::Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let column = |pick: fn(&IdentityWrite) -> &str| rows.iter().map(pick).collect::<Vec<&str>>();
+    query(
+        "insert into prod.identities as i
+             (source, module, source_id, entity, entity_id, method, evidence, author, base, leads, promotion)
+         select $1, $2, r.source_id, $3, r.entity_id, r.method, r.evidence, 'concord', r.base, r.leads, $4
+         from unnest($5::text[], $6::text[], $7::text[], $8::jsonb[], $9::jsonb[], $10::bool[])
+             as r(source_id, entity_id, method, evidence, base, leads)
+         on conflict (source, module, source_id) where valid_to is null
+         do update set base = excluded.base, leads = excluded.leads, gone = false,
+             method = case when i.method = 'placeholder' then 'known' else i.method end",
+    )
+    .bind(&definition.module.source)
+    .bind(definition.name())
+    .bind(definition.entity())
+    .bind(promotion)
+    .bind(column(|r| &r.source_id))
+    .bind(column(|r| &r.entity_id))
+    .bind(column(|r| r.method))
+    .bind(rows.iter().map(|r| Json(&r.evidence)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|r| Json(&r.base)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|r| r.leads).collect::<Vec<_>>())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Marks records as gone from their source. Returns the entities that no living record stands for any
+/// more, with the record that was the last. Where a living one is left, the oldest of them leads.
+pub(crate) async fn mark_gone(
+    conn: &mut PgConnection,
+    definition: &Definition,
+    ids: &[&str],
+) -> sqlx::Result<Vec<(String, String)>> {
+    query(
+        "update prod.identities set gone = true, leads = false
+         where source = $1 and module = $2 and source_id = any($3) and valid_to is null and not gone",
+    )
+    .bind(&definition.module.source)
+    .bind(definition.name())
+    .bind(ids)
+    .execute(&mut *conn)
+    .await?;
+    query(
+        "update prod.identities heir set leads = true
+         from (select distinct on (o.entity_id) o.source, o.module, o.source_id, o.valid_from
+               from prod.identities o
+               where o.entity = $1 and o.valid_to is null and not o.gone and o.entity_id in (
+                   select entity_id from prod.identities
+                   where source = $2 and module = $3 and source_id = any($4) and valid_to is null)
+               and not exists (select from prod.identities l where l.entity = $1 and l.entity_id = o.entity_id
+                               and l.valid_to is null and l.leads and not l.gone)
+               order by o.entity_id, o.valid_from, o.source_id) first
+         where heir.source = first.source and heir.module = first.module and heir.source_id = first.source_id
+           and heir.valid_from = first.valid_from",
+    )
+    .bind(definition.entity())
+    .bind(&definition.module.source)
+    .bind(definition.name())
+    .bind(ids)
+    .execute(&mut *conn)
+    .await?;
+    query_as(
+        "select distinct on (i.entity_id) i.entity_id, i.source_id from prod.identities i
+         where i.source = $1 and i.module = $2 and i.source_id = any($3) and i.valid_to is null
+           and not exists (select from prod.identities o where o.entity = i.entity and o.entity_id = i.entity_id
+                           and o.valid_to is null and not o.gone)
+         order by i.entity_id, i.source_id",
+    )
+    .bind(&definition.module.source)
+    .bind(definition.name())
+    .bind(ids)
+    .fetch_all(conn)
+    .await
+}

@@ -1,0 +1,131 @@
+//! The stored keys: who has them, and keeping them in step with production.
+
+use std::collections::HashMap;
+
+use sqlx::types::Json;
+use serde_json::{Map, Value};
+use sqlx::{AssertSqlSafe, PgConnection};
+use staging::database::{query, query_as};
+
+use super::{Candidate, Key, keys_of};
+use crate::Row;
+use crate::definition::Definition;
+
+#[derive(sqlx::FromRow)]
+struct Found {
+    label: String,
+    value: Vec<u8>,
+    entity_id: String,
+    same_module: bool,
+    taken: Vec<String>,
+}
+
+/// The living entities that have any of `keys`, by key.
+pub(crate) async fn candidates(
+    conn: &mut PgConnection,
+    definition: &Definition,
+    keys: &[&Key],
+) -> sqlx::Result<HashMap<Key, Vec<Candidate>>> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let entity = definition.entity();
+    let found: Vec<Found> = query_as(AssertSqlSafe(format!(
+        "select k.label, k.value, k.entity_id,
+                coalesce(bool_or(i.source = $4 and i.module = $5), false) as same_module,
+                coalesce(array_agg(i.evidence -> 'distinct' ->> k.label)
+                    filter (where i.evidence -> 'distinct' ->> k.label is not null), '{{}}') as taken
+         from unnest($2::text[], $3::bytea[]) as q(label, value)
+         join prod.match_keys k on k.entity = $1 and k.label = q.label and k.value = q.value
+         join prod.\"{entity}\" t on t.id = k.entity_id and t.deleted_at is null
+         left join prod.identities i on i.entity = $1 and i.entity_id = k.entity_id
+             and i.valid_to is null and not i.gone
+         group by k.label, k.value, k.entity_id"
+    )))
+    .bind(entity)
+    .bind(keys.iter().map(|k| k.label.as_str()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|k| k.value.as_slice()).collect::<Vec<_>>())
+    .bind(&definition.module.source)
+    .bind(definition.name())
+    .fetch_all(conn)
+    .await?;
+    let mut by_key: HashMap<Key, Vec<Candidate>> = HashMap::new();
+    for row in found {
+        let key = Key { label: row.label.clone(), value: row.value };
+        by_key.entry(key).or_default().push(Candidate {
+            label: row.label,
+            entity_id: row.entity_id,
+            same_module: row.same_module,
+            taken: row.taken,
+        });
+    }
+    Ok(by_key)
+}
+
+/// Replaces the stored keys of entities. Keys that need a transform's `_columns` are given along, since a
+/// production row cannot show them; labels of other modules on the same table stay.
+pub(crate) async fn store_keys(
+    conn: &mut PgConnection,
+    definition: &Definition,
+    renewed: &[&str],
+    keys: &[(&str, Key)],
+) -> sqlx::Result<()> {
+    let entity = definition.entity();
+    if !renewed.is_empty() {
+        let labels: Vec<&str> = definition.spec.matching.keys.iter().map(|k| k.label.as_str()).collect();
+        query("delete from prod.match_keys where entity = $1 and entity_id = any($2) and label = any($3)")
+            .bind(entity)
+            .bind(renewed)
+            .bind(labels)
+            .execute(&mut *conn)
+            .await?;
+    }
+    if keys.is_empty() {
+        return Ok(());
+    }
+    query(
+        "insert into prod.match_keys (entity, label, value, entity_id)
+         select $1, k.label, k.value, k.entity_id
+         from unnest($2::text[], $3::bytea[], $4::text[]) as k(label, value, entity_id) on conflict do nothing",
+    )
+    .bind(entity)
+    .bind(keys.iter().map(|(_, k)| k.label.as_str()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|(_, k)| k.value.as_slice()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Gives keys to rows that stand in production without any identity, as after a migration from older
+/// tables, so that records can find them.
+pub(crate) async fn index_strangers(conn: &mut PgConnection, definition: &Definition) -> sqlx::Result<()> {
+    if definition.spec.matching.keys.is_empty() {
+        return Ok(());
+    }
+    let entity = definition.entity();
+    let mut after = String::new();
+    loop {
+        let rows: Vec<(String, Json<Map<String, Value>>)> = query_as(AssertSqlSafe(format!(
+            "select t.id, to_jsonb(t) from prod.\"{entity}\" t
+             where t.id > $2 and t.deleted_at is null
+               and not exists (select from prod.identities i
+                               where i.entity = $1 and i.entity_id = t.id and i.valid_to is null)
+             order by t.id limit 1000"
+        )))
+        .bind(entity)
+        .bind(&after)
+        .fetch_all(&mut *conn)
+        .await?;
+        let Some((last, _)) = rows.last() else { return Ok(()) };
+        after.clone_from(last);
+        let keys: Vec<(&str, Key)> = rows
+            .iter()
+            .flat_map(|(id, row)| {
+                keys_of(&Row(row.0.clone()), &definition.spec.matching.keys).into_iter().map(|key| (id.as_str(), key))
+            })
+            .collect();
+        let ids: Vec<&str> = rows.iter().map(|(id, _)| id.as_str()).collect();
+        store_keys(conn, definition, &ids, &keys).await?;
+    }
+}

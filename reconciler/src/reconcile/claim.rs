@@ -1,0 +1,161 @@
+//! Records taken from the pending ones, and what their payloads become.
+
+use sqlx::PgConnection;
+use staging::database::{query, query_as};
+
+use crate::definition::{Definition, Severity};
+use crate::{Rejection, Row};
+
+/// One staged record to be decided.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(super) struct Claim {
+    pub(super) source_id: String,
+    pub(super) origin: String,
+    payload: Option<String>,
+    raw: Option<Vec<u8>>,
+    pub(super) gone: bool,
+    pub(super) hash: Vec<u8>,
+    pub(super) pass_id: i64,
+    pub(super) page: i32,
+}
+
+/// Makes pending again what waits for something that may have happened since: parked records, records in
+/// review, and every record of a module whose definition is another than last time.
+pub(super) async fn take_up_again(conn: &mut PgConnection, definition: &Definition) -> sqlx::Result<()> {
+    query(
+        "insert into staging.pending (module, source_id, origin)
+         select distinct p.module, p.source_id, coalesce(p.detail ->> 'origin', p.module) from ops.problems p
+         join staging.records r on r.module = coalesce(p.detail ->> 'origin', p.module) and r.source_id = p.source_id
+         where p.module = $1 and p.state = 'open' and p.kind in ('parking', 'review') on conflict do nothing",
+    )
+    .bind(definition.name())
+    .execute(&mut *conn)
+    .await?;
+    let other = query_as::<(bool,)>(
+        "insert into ops.modules as m (module, source, entity, fingerprint) values ($1, $2, $3, $4)
+         on conflict (module) do update set source = excluded.source, entity = excluded.entity,
+             fingerprint = excluded.fingerprint, seen_at = clock_timestamp()
+             where m.fingerprint <> excluded.fingerprint
+         returning xmax <> 0",
+    )
+    .bind(definition.name())
+    .bind(&definition.module.source)
+    .bind(definition.entity())
+    .bind(&definition.fingerprint)
+    .fetch_optional(&mut *conn)
+    .await?;
+    if other == Some((true,)) {
+        let derive = definition.spec.derive.as_ref();
+        query(
+            "insert into staging.pending (module, source_id, origin)
+             select $1, source_id, module from staging.records
+             where module = $1 or (module = $2 and payload ->> $3 = any($4)) on conflict do nothing",
+        )
+        .bind(definition.name())
+        .bind(derive.map(|d| d.from.as_str()))
+        .bind(derive.map(|d| d.field.as_str()))
+        .bind(derive.map(|d| d.values.as_slice()))
+        .execute(conn)
+        .await?;
+    }
+    Ok(())
+}
+
+/// The next pending records in the order of their ids, after `after`; minted ids in a turn of their own.
+pub(super) async fn next_claims(
+    conn: &mut PgConnection,
+    definition: &Definition,
+    after: &(String, String),
+    minted: bool,
+    limit: i64,
+) -> sqlx::Result<Vec<Claim>> {
+    query_as(
+        "select p.source_id, p.origin, r.payload::text as payload, r.raw, r.gone_in is not null as gone,
+                r.hash, r.pass_id, r.page
+         from staging.pending p
+         join staging.records r on r.module = p.origin and r.source_id = p.source_id
+         where p.module = $1 and (p.source_id, p.origin) > ($2, $3)
+           and exists (select from unnest($4::text[]) m where starts_with(p.source_id, m)) = $5
+         order by p.source_id, p.origin limit $6",
+    )
+    .bind(definition.name())
+    .bind(&after.0)
+    .bind(&after.1)
+    .bind(&definition.spec.matching.minted)
+    .bind(minted)
+    .bind(limit)
+    .fetch_all(conn)
+    .await
+}
+
+/// Takes decided records from the pending ones.
+pub(super) async fn settle(conn: &mut PgConnection, module: &str, claims: &[&Claim]) -> sqlx::Result<()> {
+    let ids: Vec<&str> = claims.iter().map(|c| c.source_id.as_str()).collect();
+    let origins: Vec<&str> = claims.iter().map(|c| c.origin.as_str()).collect();
+    query(
+        "delete from staging.pending p using unnest($2::text[], $3::text[]) as i(source_id, origin)
+         where p.module = $1 and p.source_id = i.source_id and p.origin = i.origin",
+    )
+    .bind(module)
+    .bind(&ids)
+    .bind(&origins)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A record's row: the contract's columns, and the `_columns` that serve matching alone.
+#[derive(Debug, Clone)]
+pub(super) struct Shaped {
+    pub(super) row: Row,
+    pub(super) hints: Row,
+    /// Rules that fired without setting the record aside, as (code, why).
+    pub(super) warnings: Vec<(String, String)>,
+}
+
+/// Transforms a record, holds it against the contract and runs the module's rules. `None` where a record
+/// of another module holds no row for this one.
+pub(super) fn shape(definition: &Definition, claim: &Claim) -> Result<Option<Shaped>, Rejection> {
+    let text = match (&claim.payload, &claim.raw) {
+        (Some(payload), _) => payload.as_str(),
+        (None, Some(raw)) => std::str::from_utf8(raw).map_err(|_| {
+            Rejection::new("invalid_utf8", "The record's bytes are not UTF-8; report it to the source.")
+        })?,
+        (None, None) => return Err(Rejection::new("no_payload", "The staged record is empty; fetch it again.")),
+    };
+    let Some(row) = definition.transform(&claim.origin, text)? else { return Ok(None) };
+    if claim.source_id.starts_with("missing-id:") {
+        return Err(Rejection::new(
+            "id_missing",
+            "The source sent a record without an id, so nothing can be matched to it; report it to the source.",
+        ));
+    }
+    let (hints, mut row): (serde_json::Map<_, _>, serde_json::Map<_, _>) =
+        row.0.into_iter().partition(|(column, _)| column.starts_with('_'));
+    row.insert("id".into(), claim.source_id.clone().into());
+    let mut row = definition.contract.check_partial(&Row(row))?;
+    let warnings = run_rules(definition, &mut row)?;
+    Ok(Some(Shaped { row, hints: Row(hints), warnings }))
+}
+
+fn run_rules(definition: &Definition, row: &mut Row) -> Result<Vec<(String, String)>, Rejection> {
+    let mut warnings = Vec::new();
+    for (index, rule) in definition.spec.rules.iter().enumerate() {
+        if !definition.rules[index].holds(row)? {
+            continue;
+        }
+        match rule.severity {
+            Severity::Quarantine => return Err(Rejection::new(&rule.code, &rule.why)),
+            Severity::Warn => warnings.push((rule.code.clone(), rule.why.clone())),
+            Severity::Fix => {
+                if let Some(fix) = &definition.fixes[index] {
+                    let text = serde_json::to_string(row)
+                        .map_err(|_| Rejection::new(&rule.code, "The row cannot be written as JSON."))?;
+                    row.0.extend(fix.apply(&text)?.0);
+                    *row = definition.contract.check_partial(row)?;
+                }
+            }
+        }
+    }
+    Ok(warnings)
+}

@@ -1,0 +1,69 @@
+//! What a wave of records comes to, gathered before any of it is written.
+
+use staging::{ClaimTally, Report};
+
+use crate::Row;
+use crate::guard::Extent;
+use crate::history::RowWrite;
+use crate::identities::IdentityWrite;
+use crate::matching::Key;
+
+/// Everything a wave is going to write.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub(super) rows: Vec<RowWrite>,
+    pub(super) identities: Vec<IdentityWrite>,
+    /// Source ids whose identity is new: children may have waited for them.
+    pub(super) arrived: Vec<String>,
+    /// Entities whose keys are written anew, and the keys.
+    pub(super) renewed: Vec<String>,
+    pub(super) keys: Vec<(String, Key)>,
+    pub(super) reports: Vec<Report>,
+    /// Records that landed or stood well: their earlier problems are over.
+    pub(super) settled: Vec<String>,
+    /// Placeholders whose true record came.
+    pub(super) unmasked: Vec<String>,
+    pub(super) parked: Vec<String>,
+    pub(super) tally: ClaimTally,
+    pub(super) extent: Extent,
+}
+
+impl Outcome {
+    pub(super) fn same(&mut self, source_id: &str) {
+        self.tally.same += 1;
+        self.settled.push(source_id.to_owned());
+    }
+
+    pub(super) fn quarantined(&mut self, report: Report) {
+        self.tally.quarantined += 1;
+        self.reports.push(report);
+    }
+
+    /// Keys of a row as it will stand, with the hints of the record that speaks for it.
+    pub(super) fn index(&mut self, entity_id: &str, keys: Vec<Key>, renew: bool) {
+        if renew {
+            self.renewed.push(entity_id.to_owned());
+        }
+        self.keys.extend(keys.into_iter().map(|key| (entity_id.to_owned(), key)));
+    }
+}
+
+/// The row that matching looks at: the contract's columns with the hints beside them.
+pub(super) fn matchable(row: &Row, hints: &Row) -> Row {
+    let mut whole = row.clone();
+    whole.0.extend(hints.0.iter().map(|(column, value)| (column.clone(), value.clone())));
+    whole
+}
+
+/// Adds what a wave counted to the run's counts.
+pub(super) fn add(tally: &mut ClaimTally, wave: &ClaimTally) {
+    tally.promoted += wave.promoted;
+    tally.same += wave.same;
+    tally.quarantined += wave.quarantined;
+    tally.parked += wave.parked;
+    tally.in_review += wave.in_review;
+    tally.inserted += wave.inserted;
+    tally.updated += wave.updated;
+    tally.tombstoned += wave.tombstoned;
+    tally.conflicts += wave.conflicts;
+}

@@ -1,0 +1,372 @@
+//! A wave: records decided side by side, no two of them about one entity.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use serde_json::{Map, Value, json};
+use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use staging::ProblemKind;
+use staging::database::query_as;
+
+use super::Work;
+use super::claim::{Claim, Shaped, settle, shape};
+use super::outcome::{self, Outcome, matchable};
+use super::write;
+use crate::definition::Missing;
+use crate::identities::{self, Identity, Standing};
+use crate::matching::{self, Candidate, Decision, Key, decide, distinct_of, keys_of};
+use crate::references::{self, Orphanage, Parents};
+use crate::{Rejection, Row};
+
+/// A record on its way to an entity.
+pub(super) struct Arrival {
+    pub(super) claim: Claim,
+    pub(super) row: Row,
+    pub(super) hints: Row,
+    pub(super) entity_id: String,
+    pub(super) identity: Option<Identity>,
+    pub(super) method: &'static str,
+    pub(super) evidence: Value,
+}
+
+/// What the database knows about the records of a wave.
+struct Known {
+    identities: HashMap<String, Identity>,
+    parents: Parents,
+    candidates: HashMap<Key, Vec<Candidate>>,
+    strangers: HashMap<String, bool>,
+}
+
+/// Decides all claims, wave by wave. A statement that the database refuses for its data halves the wave
+/// until the record at fault stands alone, and that one is quarantined.
+pub(super) async fn decide_all(
+    work: &mut Work<'_>,
+    conn: &mut PgConnection,
+    claims: Vec<Claim>,
+) -> sqlx::Result<()> {
+    let mut waiting = vec![claims];
+    while let Some(claims) = waiting.pop() {
+        if claims.is_empty() {
+            continue;
+        }
+        let mut attempt = conn.begin().await?;
+        match wave(work, &mut attempt, claims.clone()).await {
+            Ok((outcome, deferred)) => {
+                attempt.commit().await?;
+                outcome::add(&mut work.tally, &outcome.tally);
+                work.extent.deleted += outcome.extent.deleted;
+                work.extent.erased += outcome.extent.erased;
+                work.extent.changed += outcome.extent.changed;
+                work.parked.extend(outcome.parked);
+                waiting.push(deferred);
+            }
+            Err(failure) if is_about_data(&failure) => {
+                attempt.rollback().await?;
+                // A promotion opened inside the attempt is rolled back with it; its number is opened again.
+                work.promotion = write::reopened(conn, work.promotion).await?;
+                if claims.len() == 1 {
+                    refuse(work, conn, &claims[0], &failure).await?;
+                } else {
+                    let mut first = claims;
+                    let second = first.split_off(first.len() / 2);
+                    waiting.extend([second, first]);
+                }
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(())
+}
+
+/// Whether a failure is about a value or a constraint: SQLSTATE classes 22 and 23.
+fn is_about_data(failure: &sqlx::Error) -> bool {
+    let code = failure.as_database_error().and_then(|e| e.code());
+    code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+}
+
+async fn refuse(work: &mut Work<'_>, conn: &mut PgConnection, claim: &Claim, failure: &sqlx::Error) -> sqlx::Result<()> {
+    let error = failure.as_database_error();
+    let constraint = error.and_then(|e| e.constraint()).unwrap_or("a column type");
+    let code = error.and_then(|e| e.code()).unwrap_or_default();
+    let why = format!(
+        "The database refuses the row ({constraint}, SQLSTATE {code}). Correct the record in the source, or the contract; it is tried again when either changes."
+    );
+    let mut report = work.report(ProblemKind::Quarantine, &claim.source_id, &claim.origin, "refused_by_database", &why);
+    report.place = error.and_then(|e| e.constraint()).map(str::to_owned);
+    work.tally.quarantined += 1;
+    settle(conn, work.definition.name(), &[claim]).await?;
+    staging::report_problems(conn, work.run_id, &[report]).await
+}
+
+async fn wave(
+    work: &mut Work<'_>,
+    conn: &mut PgConnection,
+    claims: Vec<Claim>,
+) -> sqlx::Result<(Outcome, Vec<Claim>)> {
+    let mut outcome = Outcome::default();
+    let (gone, present): (Vec<Claim>, Vec<Claim>) = claims.iter().cloned().partition(|claim| claim.gone);
+    let mut shaped = shape_all(work, present, &mut outcome);
+    let known = look_up(work, conn, &mut shaped, &mut outcome).await?;
+    let (arrivals, deferred) = match_all(work, shaped, &known, &mut outcome);
+    write::merge_all(work, conn, arrivals, &mut outcome).await?;
+    write::tombstones(work, conn, &gone, &mut outcome).await?;
+    write::apply(work, conn, &mut outcome).await?;
+    let put_off: HashSet<(&str, &str)> =
+        deferred.iter().map(|c| (c.source_id.as_str(), c.origin.as_str())).collect();
+    let done: Vec<&Claim> =
+        claims.iter().filter(|c| !put_off.contains(&(c.source_id.as_str(), c.origin.as_str()))).collect();
+    settle(conn, work.definition.name(), &done).await?;
+    Ok((outcome, deferred))
+}
+
+fn shape_all(work: &Work<'_>, claims: Vec<Claim>, outcome: &mut Outcome) -> Vec<(Claim, Shaped)> {
+    let mut shaped = Vec::with_capacity(claims.len());
+    for claim in claims {
+        match shape(work.definition, &claim) {
+            Ok(Some(row)) => {
+                for (code, why) in &row.warnings {
+                    outcome.reports.push(work.report(ProblemKind::Task, &claim.source_id, &claim.origin, code, why));
+                }
+                shaped.push((claim, row));
+            }
+            Ok(None) => outcome.same(&claim.source_id),
+            Err(rejection) => outcome.quarantined(quarantine(work, &claim, rejection)),
+        }
+    }
+    shaped
+}
+
+fn quarantine(work: &Work<'_>, claim: &Claim, rejection: Rejection) -> staging::Report {
+    let mut report =
+        work.report(ProblemKind::Quarantine, &claim.source_id, &claim.origin, &rejection.code, &rejection.why);
+    report.place = rejection.at;
+    report
+}
+
+/// Resolves references, parks or makes up parents, and asks who shares a key with the records that no
+/// identity knows. Records that must wait leave `shaped`.
+async fn look_up(
+    work: &mut Work<'_>,
+    conn: &mut PgConnection,
+    shaped: &mut Vec<(Claim, Shaped)>,
+    outcome: &mut Outcome,
+) -> sqlx::Result<Known> {
+    let definition = work.definition;
+    let ids: Vec<&str> = shaped.iter().map(|(claim, _)| claim.source_id.as_str()).collect();
+    let identities = identities::known(conn, definition, &ids).await?;
+    let rows: Vec<&Row> = shaped.iter().map(|(_, shaped)| &shaped.row).collect();
+    let mut parents = references::parents_of(conn, work.definitions, definition, &rows).await?;
+    for (claim, _) in shaped.iter() {
+        // A record may refer to itself.
+        let entity = identities.get(&claim.source_id).map_or(&claim.source_id, |i| &i.entity_id);
+        let own = (definition.name().to_owned(), claim.source_id.clone());
+        if shaped_refers_to(shaped, &claim.source_id, definition) {
+            parents.entry(own).or_insert_with(|| entity.clone());
+        }
+    }
+    let mut orphans: Vec<Vec<Orphanage>> = Vec::with_capacity(shaped.len());
+    for (_, shaped) in shaped.iter_mut() {
+        orphans.push(references::resolve(definition, &mut shaped.row, &parents));
+    }
+    adopt(work, conn, shaped, orphans, outcome).await?;
+    let unknown: Vec<&(Claim, Shaped)> =
+        shaped.iter().filter(|(claim, _)| !identities.contains_key(&claim.source_id)).collect();
+    let keys: Vec<Key> = unknown
+        .iter()
+        .flat_map(|(_, s)| keys_of(&matchable(&s.row, &s.hints), &definition.spec.matching.keys))
+        .collect();
+    let candidates = matching::candidates(conn, definition, &keys.iter().collect::<Vec<_>>()).await?;
+    let new_ids: Vec<&str> = unknown.iter().map(|(claim, _)| claim.source_id.as_str()).collect();
+    let strangers = standing_rows(conn, definition.entity(), &new_ids).await?;
+    Ok(Known { identities, parents, candidates, strangers })
+}
+
+/// Whether the record of this id refers to itself.
+fn shaped_refers_to(shaped: &[(Claim, Shaped)], id: &str, definition: &crate::Definition) -> bool {
+    let own = definition.spec.references.iter().filter(|(_, r)| r.to == definition.name());
+    let columns: Vec<&String> = own.map(|(column, _)| column).collect();
+    !columns.is_empty()
+        && shaped.iter().filter(|(claim, _)| claim.source_id == id).any(|(_, s)| {
+            columns.iter().any(|column| s.row.get(column).and_then(Value::as_str) == Some(id))
+        })
+}
+
+/// Applies the declared fallback for each missing parent.
+async fn adopt(
+    work: &mut Work<'_>,
+    conn: &mut PgConnection,
+    shaped: &mut Vec<(Claim, Shaped)>,
+    orphans: Vec<Vec<Orphanage>>,
+    outcome: &mut Outcome,
+) -> sqlx::Result<()> {
+    if orphans.iter().all(Vec::is_empty) {
+        return Ok(());
+    }
+    let definition = work.definition;
+    let wanted: BTreeSet<(String, String)> = orphans
+        .iter()
+        .flatten()
+        .filter(|orphan| orphan.missing == Missing::Placeholder)
+        .map(|orphan| (orphan.module.clone(), orphan.raw.clone()))
+        .collect();
+    let mut made = Parents::new();
+    if !wanted.is_empty() {
+        let number = work.promotion(conn).await?;
+        let (parents, tasks) =
+            references::make_placeholders(conn, work.definitions, number, &work.now, &wanted, definition.name())
+                .await?;
+        made = parents;
+        staging::report_problems(conn, work.run_id, &tasks).await?;
+    }
+    let mut kept = Vec::with_capacity(shaped.len());
+    for ((claim, mut shaped), orphans) in shaped.drain(..).zip(orphans) {
+        let waits = !work.unlinked.contains(&claim.source_id)
+            && orphans.iter().any(|orphan| orphan.missing == Missing::Park);
+        for orphan in &orphans {
+            match made.get(&(orphan.module.clone(), orphan.raw.clone())) {
+                Some(entity_id) if !waits => shaped.row.set(&orphan.column, entity_id.clone()),
+                Some(_) => {}
+                None => {
+                    shaped.row.set(&orphan.column, Value::Null);
+                    let report = references::waiting(definition, &claim.source_id, &claim.origin, orphan, !waits);
+                    outcome.reports.push(report);
+                }
+            }
+        }
+        if waits {
+            outcome.tally.parked += 1;
+            outcome.parked.push(claim.source_id.clone());
+        } else {
+            kept.push((claim, shaped));
+        }
+    }
+    *shaped = kept;
+    Ok(())
+}
+
+/// Rows that stand under these ids, and whether some identity is theirs.
+async fn standing_rows(
+    conn: &mut PgConnection,
+    entity: &str,
+    ids: &[&str],
+) -> sqlx::Result<HashMap<String, bool>> {
+    let rows: Vec<(String, bool)> = query_as(AssertSqlSafe(format!(
+        "select t.id, exists (select from prod.identities i
+                              where i.entity = $1 and i.entity_id = t.id and i.valid_to is null)
+         from prod.\"{entity}\" t where t.id = any($2)"
+    )))
+    .bind(entity)
+    .bind(ids)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Decides which entity each record is. A record that another one of this wave may concern is put off to
+/// the next wave, so that the order within a wave never matters.
+fn match_all(
+    work: &Work<'_>,
+    shaped: Vec<(Claim, Shaped)>,
+    known: &Known,
+    outcome: &mut Outcome,
+) -> (Vec<Arrival>, Vec<Claim>) {
+    let mut arrivals = Vec::with_capacity(shaped.len());
+    let mut deferred = Vec::new();
+    let mut targets: HashSet<String> = HashSet::new();
+    let mut new_keys: HashSet<Key> = HashSet::new();
+    for (claim, shaped) in shaped {
+        let identity = known.identities.get(&claim.source_id).cloned();
+        let keys = match &identity {
+            Some(_) => Vec::new(),
+            None => keys_of(&matchable(&shaped.row, &shaped.hints), &work.definition.spec.matching.keys),
+        };
+        if keys.iter().any(|key| new_keys.contains(key)) {
+            deferred.push(claim);
+            continue;
+        }
+        let decided = match &identity {
+            Some(identity) => Some((identity.entity_id.clone(), "known", json!({}))),
+            None => decide_new(work, &claim, &shaped, &keys, known, outcome),
+        };
+        let Some((entity_id, method, evidence)) = decided else { continue };
+        if !targets.insert(entity_id.clone()) {
+            deferred.push(claim);
+            continue;
+        }
+        new_keys.extend(keys);
+        let Shaped { row, hints, .. } = shaped;
+        arrivals.push(Arrival { claim, row, hints, entity_id, identity, method, evidence });
+    }
+    (arrivals, deferred)
+}
+
+/// The entity of a record that no identity knows; `None` when a person must say.
+fn decide_new(
+    work: &Work<'_>,
+    claim: &Claim,
+    shaped: &Shaped,
+    keys: &[Key],
+    known: &Known,
+    outcome: &mut Outcome,
+) -> Option<(String, &'static str, Value)> {
+    let specs = &work.definition.spec.matching.keys;
+    let whole = matchable(&shaped.row, &shaped.hints);
+    let distinct: Map<String, Value> = specs
+        .iter()
+        .filter_map(|spec| Some((spec.label.clone(), distinct_of(&whole, spec)?.into())))
+        .collect();
+    let candidates: Vec<Candidate> =
+        keys.iter().filter_map(|key| known.candidates.get(key)).flatten().cloned().collect();
+    let evidence = |keys: &[String]| json!({ "keys": keys, "distinct": distinct });
+    match decide(specs, &candidates, |spec| distinct_of(&whole, spec)) {
+        Decision::Match { entity_id, keys } => Some((entity_id, "exact_key", evidence(&keys))),
+        Decision::NoMatch => {
+            let source = &work.definition.module.source;
+            let (id, method) = match known.strangers.get(&claim.source_id) {
+                None => (claim.source_id.clone(), "new"),
+                Some(false) => (claim.source_id.clone(), "source_id"),
+                // Another record bears this id already: ids are unique within a source only.
+                Some(true) => (format!("{source}:{}", claim.source_id), "new"),
+            };
+            Some((id, method, evidence(&[])))
+        }
+        Decision::Review { entities } => {
+            let why = format!(
+                "The record shares exact keys with {} entities; say which of them it is, or correct the source.",
+                entities.len()
+            );
+            let mut report =
+                work.report(ProblemKind::Review, &claim.source_id, &claim.origin, "several_entities_share_its_keys", &why);
+            report.detail = json!({ "origin": claim.origin, "entities": entities });
+            outcome.tally.in_review += 1;
+            outcome.reports.push(report);
+            None
+        }
+    }
+}
+
+/// Production rows by id, locked until the transaction ends.
+pub(super) async fn rows_now(
+    conn: &mut PgConnection,
+    entity: &str,
+    ids: &[&str],
+) -> sqlx::Result<HashMap<String, Map<String, Value>>> {
+    let rows: Vec<(String, Json<Map<String, Value>>)> = query_as(AssertSqlSafe(format!(
+        "select t.id, to_jsonb(t) from prod.\"{entity}\" t where t.id = any($1) order by t.id for update"
+    )))
+    .bind(ids)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|(id, row)| (id, row.0)).collect())
+}
+
+/// What other records have said of the entities that new identities join.
+pub(super) async fn joined(
+    conn: &mut PgConnection,
+    entity: &str,
+    arrivals: &[Arrival],
+) -> sqlx::Result<HashMap<String, Standing>> {
+    let ids: Vec<&str> =
+        arrivals.iter().filter(|a| a.identity.is_none() && a.method != "new").map(|a| a.entity_id.as_str()).collect();
+    if ids.is_empty() { Ok(HashMap::new()) } else { identities::standings(conn, entity, &ids).await }
+}

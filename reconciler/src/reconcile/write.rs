@@ -1,0 +1,283 @@
+//! From decided records to rows, identities, keys and problems.
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use sqlx::PgConnection;
+use staging::database::query;
+use staging::{ProblemKind, Report};
+
+use super::Work;
+use super::claim::Claim;
+use super::outcome::{Outcome, matchable};
+use super::wave::{Arrival, joined, rows_now};
+use crate::Row;
+use crate::history::{self, Evidence, Operation, RowWrite, apply_images};
+use crate::identities::{self, IdentityWrite};
+use crate::matching::{self, keys_of};
+use crate::merge::{Conflict, Merged, is_empty, merge};
+
+/// An image as the ledger takes it.
+pub(crate) fn image_text(image: &Map<String, Value>) -> Box<RawValue> {
+    // A map of JSON values always has a JSON text.
+    serde_json::value::to_raw_value(image).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+/// Merges every arrival with the row it meets.
+pub(super) async fn merge_all(
+    work: &mut Work<'_>,
+    conn: &mut PgConnection,
+    arrivals: Vec<Arrival>,
+    outcome: &mut Outcome,
+) -> sqlx::Result<()> {
+    let entity = work.definition.entity();
+    let ids: Vec<&str> = arrivals.iter().map(|a| a.entity_id.as_str()).collect();
+    let mut standing = rows_now(conn, entity, &ids).await?;
+    let others = joined(conn, entity, &arrivals).await?;
+    for arrival in arrivals {
+        let derived = arrival.claim.origin != work.definition.name();
+        let other = others.get(&arrival.entity_id);
+        let leads = match &arrival.identity {
+            Some(identity) => identity.leads || identity.gone && !derived,
+            None => !derived && !other.is_some_and(|other| other.led),
+        };
+        let base = match &arrival.identity {
+            Some(identity) => identity.base.clone(),
+            None => other.map(|other| other.said.clone()).unwrap_or_default(),
+        };
+        match standing.remove(&arrival.entity_id) {
+            Some(ours) => meet(work, arrival, &base, ours, leads, outcome),
+            None => insert(work, arrival, leads, outcome),
+        }
+    }
+    Ok(())
+}
+
+fn insert(work: &Work<'_>, arrival: Arrival, leads: bool, outcome: &mut Outcome) {
+    let definition = work.definition;
+    if let Err(rejection) = definition.contract.check(&arrival.row) {
+        let claim = &arrival.claim;
+        let mut report =
+            work.report(ProblemKind::Quarantine, &claim.source_id, &claim.origin, &rejection.code, &rejection.why);
+        report.place = rejection.at;
+        outcome.quarantined(report);
+        return;
+    }
+    let mut image = arrival.row.0.clone();
+    image.insert("id".into(), arrival.entity_id.clone().into());
+    for column in ["created_at", "updated_at", "synced_at"] {
+        image.insert(column.into(), work.now.clone());
+    }
+    image.insert("version".into(), 1.into());
+    image.insert("is_placeholder".into(), false.into());
+    outcome.tally.promoted += 1;
+    outcome.tally.inserted += 1;
+    let keys = keys_of(&matchable(&Row(image.clone()), &arrival.hints), &definition.spec.matching.keys);
+    outcome.index(&arrival.entity_id, keys, false);
+    let base = source_columns(arrival.row.0.clone());
+    finish(work, arrival, Some((image, Operation::Insert)), base, leads, outcome);
+}
+
+/// A record meets a row: merge, and write only what changes.
+fn meet(
+    work: &Work<'_>,
+    arrival: Arrival,
+    base: &Map<String, Value>,
+    mut ours: Map<String, Value>,
+    leads: bool,
+    outcome: &mut Outcome,
+) {
+    let definition = work.definition;
+    let theirs = source_columns(arrival.row.0.clone());
+    let Merged { changes, conflicts, erased } =
+        merge(base, &theirs, &ours, |column| definition.ownership(column), leads);
+    outcome.tally.conflicts += conflicts.len() as i64;
+    outcome.reports.extend(conflicts.iter().map(|conflict| conflict_report(work, &arrival.claim, conflict)));
+    let mut next_base = base.clone();
+    for (column, value) in theirs {
+        if !is_empty(&value) || definition.ownership(&column).erase {
+            next_base.insert(column, value);
+        }
+    }
+    let unmasked = leads && ours.get("is_placeholder") == Some(&Value::Bool(true));
+    let returns = arrival.identity.as_ref().is_some_and(|identity| identity.gone)
+        && ours.get("deleted_at").is_some_and(|at| !at.is_null());
+    if unmasked {
+        outcome.unmasked.push(arrival.claim.source_id.clone());
+    }
+    if changes.is_empty() && !unmasked && !returns {
+        if arrival.identity.as_ref().is_some_and(|identity| identity.base == next_base && !identity.gone) {
+            outcome.same(&arrival.claim.source_id);
+            return;
+        }
+        outcome.tally.same += 1;
+        finish(work, arrival, None, next_base, leads, outcome);
+        return;
+    }
+    outcome.extent.erased += i64::from(erased > 0);
+    outcome.extent.changed += 1;
+    outcome.tally.promoted += 1;
+    outcome.tally.updated += 1;
+    let rekey = changes.keys().any(|column| definition.spec.matching.keys.iter().any(|k| k.on.contains(column)));
+    ours.extend(changes);
+    if returns {
+        ours.insert("deleted_at".into(), Value::Null);
+    }
+    if unmasked {
+        ours.insert("is_placeholder".into(), false.into());
+    }
+    stamp(&mut ours, &work.now);
+    if rekey && leads || unmasked {
+        let keys = keys_of(&matchable(&Row(ours.clone()), &arrival.hints), &definition.spec.matching.keys);
+        outcome.index(&arrival.entity_id, keys, true);
+    }
+    finish(work, arrival, Some((ours, Operation::Update)), next_base, leads, outcome);
+}
+
+/// The next version of a row, written now.
+fn stamp(image: &mut Map<String, Value>, now: &Value) {
+    let version = image.get("version").and_then(Value::as_i64).unwrap_or(0) + 1;
+    image.insert("version".into(), version.into());
+    image.insert("updated_at".into(), now.clone());
+    image.insert("synced_at".into(), now.clone());
+}
+
+/// The base holds what the source says, and the row's own id is not the source's to say.
+fn source_columns(mut row: Map<String, Value>) -> Map<String, Value> {
+    row.shift_remove("id");
+    row
+}
+
+fn finish(
+    work: &Work<'_>,
+    arrival: Arrival,
+    write: Option<(Map<String, Value>, Operation)>,
+    base: Map<String, Value>,
+    leads: bool,
+    outcome: &mut Outcome,
+) {
+    let Arrival { claim, entity_id, identity, method, evidence, .. } = arrival;
+    if let Some((image, operation)) = write {
+        outcome.rows.push(RowWrite {
+            entity_id: entity_id.clone(),
+            image: Some(image_text(&image)),
+            operation,
+            evidence: Some(evidence_of(work, &claim)),
+        });
+    }
+    if identity.is_none() {
+        outcome.arrived.push(claim.source_id.clone());
+    }
+    outcome.settled.push(claim.source_id.clone());
+    outcome.identities.push(IdentityWrite { source_id: claim.source_id, entity_id, method, evidence, base, leads });
+}
+
+fn evidence_of(work: &Work<'_>, claim: &Claim) -> Evidence {
+    let module = if claim.origin.is_empty() { work.definition.name() } else { &claim.origin };
+    Evidence {
+        module: module.to_owned(),
+        source_id: claim.source_id.clone(),
+        record_hash: claim.hash.clone(),
+        pass_id: claim.pass_id,
+        page: claim.page,
+    }
+}
+
+fn conflict_report(work: &Work<'_>, claim: &Claim, conflict: &Conflict) -> Report {
+    let why = format!(
+        "`{}` changed at the source and by hand. The local value was kept; compare the two and correct one side.",
+        conflict.column
+    );
+    let code = format!("both_changed:{}", conflict.column);
+    let mut report = work.report(ProblemKind::Conflict, &claim.source_id, &claim.origin, &code, &why);
+    report.place = Some(conflict.column.clone());
+    report.detail = json!({ "origin": claim.origin, "base": conflict.base, "theirs": conflict.theirs, "ours": conflict.ours });
+    report
+}
+
+/// Marks as deleted what no living record stands for any more.
+pub(super) async fn tombstones(
+    work: &mut Work<'_>,
+    conn: &mut PgConnection,
+    gone: &[Claim],
+    outcome: &mut Outcome,
+) -> sqlx::Result<()> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let definition = work.definition;
+    let ids: Vec<&str> = gone.iter().map(|c| c.source_id.as_str()).collect();
+    let ended = identities::mark_gone(conn, definition, &ids).await?;
+    let entity_ids: Vec<&str> = ended.iter().map(|(entity_id, _)| entity_id.as_str()).collect();
+    let mut standing = rows_now(conn, definition.entity(), &entity_ids).await?;
+    let by_record: std::collections::HashMap<&str, &str> =
+        ended.iter().map(|(entity_id, source_id)| (source_id.as_str(), entity_id.as_str())).collect();
+    for claim in gone {
+        let row = by_record.get(claim.source_id.as_str()).and_then(|id| standing.remove_entry(*id));
+        let Some((entity_id, mut image)) = row.filter(|(_, row)| row.get("deleted_at").is_none_or(Value::is_null))
+        else {
+            outcome.same(&claim.source_id);
+            continue;
+        };
+        image.insert("deleted_at".into(), work.now.clone());
+        stamp(&mut image, &work.now);
+        outcome.rows.push(RowWrite {
+            entity_id,
+            image: Some(image_text(&image)),
+            operation: Operation::Tombstone,
+            evidence: Some(evidence_of(work, claim)),
+        });
+        outcome.settled.push(claim.source_id.clone());
+        outcome.tally.promoted += 1;
+        outcome.tally.tombstoned += 1;
+        outcome.extent.deleted += 1;
+    }
+    Ok(())
+}
+
+/// Writes a wave: rows with their history, identities, keys, problems, and the children that waited.
+pub(super) async fn apply(work: &mut Work<'_>, conn: &mut PgConnection, outcome: &mut Outcome) -> sqlx::Result<()> {
+    let definition = work.definition;
+    let module = definition.name();
+    if !outcome.rows.is_empty() || !outcome.arrived.is_empty() {
+        let number = work.promotion(conn).await?;
+        apply_images(conn, number, definition.entity(), &outcome.rows).await?;
+    }
+    identities::write(conn, definition, work.promotion.unwrap_or(0), &outcome.identities).await?;
+    let renewed: Vec<&str> = outcome.renewed.iter().map(String::as_str).collect();
+    let keys: Vec<_> = outcome.keys.iter().map(|(id, key)| (id.as_str(), key.clone())).collect();
+    matching::store_keys(conn, definition, &renewed, &keys).await?;
+    let settled: Vec<&str> = outcome.settled.iter().map(String::as_str).collect();
+    let over = [ProblemKind::Quarantine, ProblemKind::Parking, ProblemKind::Review];
+    staging::resolve_problems(conn, module, &settled, &over, "concord").await?;
+    let unmasked: Vec<&str> = outcome.unmasked.iter().map(String::as_str).collect();
+    staging::resolve_problems(conn, module, &unmasked, &[ProblemKind::Task], "concord").await?;
+    staging::report_problems(conn, work.run_id, &outcome.reports).await?;
+    wake_children(conn, module, &outcome.arrived).await
+}
+
+/// Makes pending again what waited for these records.
+async fn wake_children(conn: &mut PgConnection, module: &str, arrived: &[String]) -> sqlx::Result<()> {
+    if arrived.is_empty() {
+        return Ok(());
+    }
+    query(
+        "insert into staging.pending (module, source_id, origin)
+         select distinct p.module, p.source_id, coalesce(p.detail ->> 'origin', p.module) from ops.problems p
+         where p.state = 'open' and p.kind = 'parking' and p.waits_module = $1 and p.waits_id = any($2)
+         on conflict do nothing",
+    )
+    .bind(module)
+    .bind(arrived)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The number of a promotion whose opening may have been rolled back with an attempt: the same head is
+/// locked again.
+pub(super) async fn reopened(conn: &mut PgConnection, number: Option<i64>) -> sqlx::Result<Option<i64>> {
+    match number {
+        None => Ok(None),
+        Some(_) => Ok(Some(history::open(conn).await?.number)),
+    }
+}

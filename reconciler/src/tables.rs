@@ -1,0 +1,65 @@
+//! The production tables of all modules, brought to their contracts before anything is reconciled.
+
+use std::collections::BTreeMap;
+
+use sqlx::{AssertSqlSafe, PgConnection};
+use staging::database::query_scalar;
+
+use crate::Definitions;
+use crate::contract::{Contract, ContractError, EvolveError, evolve};
+
+/// Why the tables cannot be brought to the contracts.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// Two contracts of one table contradict each other.
+    #[error("two contracts describe one table differently: {0}")]
+    Union(#[from] ContractError),
+    /// A contract would break what stands.
+    #[error(transparent)]
+    Evolve(#[from] EvolveError),
+    /// The database.
+    #[error("the production tables could not be prepared")]
+    Sql(#[from] sqlx::Error),
+}
+
+/// Creates and additively evolves the tables of all modules, with their foreign keys; returns how many
+/// changes were made. Columns added to a table that the ledger knows are a promotion of their own, since
+/// they change the image of every row.
+pub async fn prepare_tables(conn: &mut PgConnection, definitions: &Definitions) -> Result<usize, TableError> {
+    let mut contracts: BTreeMap<&str, Vec<Contract>> = BTreeMap::new();
+    for definition in definitions.parents_first() {
+        contracts.entry(definition.entity()).or_default().push(definition.contract.clone());
+    }
+    let mut changes = Vec::new();
+    for same_table in contracts.values() {
+        changes.extend(evolve(conn, "prod", &Contract::union(same_table)?).await?);
+    }
+    for definition in definitions.parents_first() {
+        for (column, reference) in &definition.spec.references {
+            let Some(parent) = definitions.get(&reference.to) else { continue };
+            link(conn, definition.entity(), column, parent.entity()).await?;
+        }
+    }
+    Ok(changes.len())
+}
+
+/// A foreign key, checked at commit, for rows written from now on.
+async fn link(conn: &mut PgConnection, entity: &str, column: &str, parent: &str) -> sqlx::Result<()> {
+    let name: String = format!("{entity}_{column}_parent").chars().take(63).collect();
+    let there: bool = query_scalar(
+        "select exists (select from pg_constraint where conname = $1 and conrelid = to_regclass($2))",
+    )
+    .bind(&name)
+    .bind(format!("prod.\"{entity}\""))
+    .fetch_one(&mut *conn)
+    .await?;
+    if !there {
+        sqlx::raw_sql(AssertSqlSafe(format!(
+            "alter table prod.\"{entity}\" add constraint \"{name}\" foreign key (\"{column}\")
+             references prod.\"{parent}\" (id) deferrable initially deferred not valid"
+        )))
+        .execute(conn)
+        .await?;
+    }
+    Ok(())
+}
