@@ -4,4 +4,6 @@ pub mod config;
 
 pub mod commands;
 pub mod process;
-pub mod table;
+
+mod explanation;
+mod table;

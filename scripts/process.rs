@@ -61,6 +61,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
             || cause.is::<ConfigError>()
             || cause.is::<fetcher::ConfigError>()
             || cause.is::<fetcher::ModuleError>()
+            || cause.is::<reconciler::DefinitionError>()
             || cause.is::<reconciler::contract::ContractError>();
         if usage {
             return EXIT_USAGE;

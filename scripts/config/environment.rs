@@ -73,7 +73,7 @@ impl Environment {
             config.serve.port = port;
         }
         if let Some(zone) = self.get("CONCORD_ZONE") {
-            if jiff::tz::TimeZone::get(zone).is_err() {
+            if reconciler::local_day::zone_named(zone).is_err() {
                 return Err(ConfigError::of_variable("CONCORD_ZONE", problem::zone(zone)));
             }
             config.zone = zone.to_owned();
@@ -86,8 +86,8 @@ impl Environment {
         let mut given: Vec<(&str, String, &str)> = Vec::new();
         for variable in self.0.keys().filter(|name| self.get(name).is_some()) {
             let Some(rest) = variable.strip_prefix("CONCORD_SOURCES_") else { continue };
-            let split = |key: &&str| Some((rest.strip_suffix(*key)?.strip_suffix('_')?.to_lowercase(), *key));
-            match SOURCE_KEYS.iter().find_map(split).filter(|(name, _)| !name.is_empty()) {
+            let split = |key: &'static str| Some((rest.strip_suffix(key)?.strip_suffix('_')?.to_lowercase(), key));
+            match SOURCE_KEYS.into_iter().find_map(split).filter(|(name, _)| !name.is_empty()) {
                 Some((name, key)) => given.push((variable, name, key)),
                 None => return Err(ConfigError::of_variable(variable, unknown_key(rest))),
             }

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use fetcher::{AuthKind, Module, Source, SourceConfig, TokenStore};
+use reconciler::local_day::zone_named;
 use serde::Deserialize;
 use staging::database::DatabaseConfig;
 
@@ -105,7 +106,7 @@ impl Config {
     }
 
     fn check_zone(&self, file: Option<&Path>, text: &str) -> Result<(), ConfigError> {
-        match (jiff::tz::TimeZone::get(&self.zone), file) {
+        match (zone_named(&self.zone), file) {
             (Err(_), Some(file)) => Err(ConfigError::at_key(file, text, "zone", problem::zone(&self.zone))),
             _ => Ok(()),
         }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use fetcher::nearest;
 
+use crate::explanation::explain;
+
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -89,27 +91,4 @@ impl ConfigError {
         let (problem, remedy) = explain(error.message());
         Self::Invalid { place, problem, remedy }
     }
-}
-
-fn explain(message: &str) -> (String, String) {
-    let message = message.trim_end_matches('.').replace('\n', ", ");
-    let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
-    if let (true, Some((given, known))) = (unknown, names.split_first()) {
-        let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let remedy = match nearest(given, known) {
-            Some(name) => format!("Did you mean `{name}`? Known are {list}."),
-            None => format!("Remove it, or use one of {list}."),
-        };
-        return (format!("`{given}` is not known here"), remedy);
-    }
-    let remedy = match (message.as_str(), names.first()) {
-        (text, Some(name)) if text.starts_with("missing field") => format!("Add `{name} = …` to this section."),
-        (text, _) if text.starts_with("invalid type") || text.starts_with("invalid value") => {
-            "Write a value of the expected kind.".to_owned()
-        }
-        (text, _) if text.starts_with("duplicate key") => "Keep one of the two.".to_owned(),
-        _ => "Correct this line; texts stand in \"quotes\", sections in [brackets].".to_owned(),
-    };
-    (message, remedy)
 }
