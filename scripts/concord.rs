@@ -1,2 +1,51 @@
-//! Placeholder.
-fn main() {}
+//! `concord`: the program for people.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use concord::commands::{self, Command};
+use concord::config::Config;
+use concord::process::{self, LogFormat};
+
+/// Keeps a PostgreSQL database in agreement with the APIs a business runs on.
+///
+/// `run_sync` is the scheduled job; these commands show what it did and undo it, and look after sources and modules.
+/// They end with 0, 2 (usage or configuration), 3 (incomplete), 4 (waits for a person), 5 (failed) or 75 (try again later).
+#[derive(Debug, Parser)]
+#[command(name = "concord", version)]
+struct Arguments {
+    /// The configuration file; `./concord.toml` by default, where it exists.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A further folder of modules; may be given again.
+    #[arg(long, global = true, value_name = "DIR")]
+    modules: Vec<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// How to log to standard error; RUST_LOG says what.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    log: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    process::prepare(arguments.log);
+    match answered(arguments).await {
+        Ok(exit) => ExitCode::from(exit),
+        Err(error) => {
+            eprintln!("{}", process::explain(&error));
+            ExitCode::from(process::exit_code(&error))
+        }
+    }
+}
+
+async fn answered(arguments: Arguments) -> anyhow::Result<u8> {
+    let mut config = Config::load(arguments.config.as_deref())?;
+    config.modules.extend(arguments.modules);
+    commands::run(arguments.command, &config).await?.print(arguments.json)
+}

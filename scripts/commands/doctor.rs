@@ -1,0 +1,163 @@
+//! `concord doctor`: looks at everything a run needs, and says what to do about what is wrong.
+
+use anyhow::Context;
+use fetcher::AuthKind;
+use reconciler::Definitions;
+use reconciler::contract::contract_problems;
+use serde::Serialize;
+use sqlx::PgPool;
+use staging::database::query_scalar;
+
+use super::migrate::contracts_by_entity;
+use super::source::{first_reply, opened_once};
+use super::{Answer, with_database};
+use crate::config::Config;
+use crate::process::{EXIT_FAILED, explain};
+use crate::table::Table;
+
+/// Look at programs, database, contracts, history, sources and tokens.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Ask no source, as on a machine without a network.
+    #[arg(long)]
+    offline: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: String,
+    ok: bool,
+    detail: String,
+}
+
+fn finding(what: impl Into<String>, outcome: anyhow::Result<String>) -> Finding {
+    let what = what.into();
+    match outcome {
+        Ok(detail) => Finding { what, ok: true, detail },
+        Err(error) => Finding { what, ok: false, detail: explain(&error) },
+    }
+}
+
+/// Looks at everything; one thing that is wrong does not hide the next.
+pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
+    let mut findings = vec![finding("programs", programs()), finding("configuration", Ok(place(config)))];
+    let definitions = compiled(config);
+    let modules = definitions.as_ref().map(|all| format!("{} modules", all.parents_first().len()));
+    findings.push(finding("modules", modules.map_err(|error| anyhow::anyhow!(explain(error)))));
+    let looked = with_database(config, async |pool| {
+        let mut of_database = vec![finding("database", server(pool).await), finding("migrations", migrations(pool).await)];
+        if let Ok(definitions) = &definitions {
+            of_database.push(finding("contracts", contracts(pool, definitions).await));
+        }
+        Ok(of_database)
+    })
+    .await;
+    match looked {
+        Ok(of_database) => findings.extend(of_database),
+        Err(error) => findings.push(finding("database", Err(error))),
+    }
+    findings.extend(of_sources(&args, config).await);
+    let mut table = Table::new(&["", "what", "finding"]).within(usize::MAX);
+    for finding in &findings {
+        table.row([if finding.ok { "ok" } else { "WRONG" }.to_owned(), finding.what.clone(), finding.detail.clone()]);
+    }
+    let exit = if findings.iter().all(|finding| finding.ok) { 0 } else { EXIT_FAILED };
+    Ok(Answer::new(table.to_string(), &findings)?.ending_with(exit))
+}
+
+fn place(config: &Config) -> String {
+    match &config.file {
+        Some(file) => file.display().to_string(),
+        None => "no file; defaults and environment".to_owned(),
+    }
+}
+
+/// `run_sync` belongs beside this program: cron calls one and people the other.
+fn programs() -> anyhow::Result<String> {
+    let own = std::env::current_exe()?;
+    let other = own.with_file_name(format!("run_sync{}", std::env::consts::EXE_SUFFIX));
+    anyhow::ensure!(other.is_file(), "There is no run_sync beside {}. Install both programs in one folder.", own.display());
+    Ok(format!("concord and run_sync {} in {}", env!("CARGO_PKG_VERSION"), own.parent().unwrap_or(&own).display()))
+}
+
+fn compiled(config: &Config) -> anyhow::Result<Definitions> {
+    Ok(Definitions::compile(&config.load_modules()?, &config.zone)?)
+}
+
+async fn server(pool: &PgPool) -> anyhow::Result<String> {
+    let mut tx = pool.begin().await?;
+    let version: String = query_scalar("select current_setting('server_version')").fetch_one(&mut *tx).await?;
+    let size: String = query_scalar("select pg_size_pretty(pg_database_size(current_database()))").fetch_one(&mut *tx).await?;
+    tx.rollback().await?;
+    Ok(format!("PostgreSQL {version}, {size}"))
+}
+
+/// Opening the database has applied them; what is left to say is which.
+async fn migrations(pool: &PgPool) -> anyhow::Result<String> {
+    let mut tx = pool.begin().await?;
+    let last: i64 = query_scalar("select max(version) from concord.migrations").fetch_one(&mut *tx).await?;
+    tx.rollback().await?;
+    Ok(format!("at {last}, as this program"))
+}
+
+async fn contracts(pool: &PgPool, definitions: &Definitions) -> anyhow::Result<String> {
+    let contracts = contracts_by_entity(definitions)?;
+    let mut tx = pool.begin().await?;
+    let mut problems = Vec::new();
+    let mut missing = 0;
+    for contract in &contracts {
+        let is_there: bool = query_scalar("select to_regclass(format('prod.%I', $1)) is not null")
+            .bind(&contract.entity)
+            .fetch_one(&mut *tx)
+            .await?;
+        if is_there {
+            problems.extend(contract_problems(&mut tx, "prod", contract).await?);
+        } else {
+            missing += 1;
+        }
+    }
+    tx.rollback().await?;
+    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    anyhow::ensure!(problems.is_empty(), "{}", problems.join(" "));
+    Ok(match missing {
+        0 => format!("{} tables are as their contracts say", contracts.len()),
+        _ => format!("{} of {} tables are not there yet; their first run creates them", missing, contracts.len()),
+    })
+}
+
+async fn of_sources(args: &Args, config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let by_token = |kind| matches!(kind, AuthKind::Oauth2Refresh | AuthKind::Oauth2ClientCredentials);
+    for (name, source) in &config.sources {
+        if by_token(source.auth.kind) {
+            findings.push(finding(format!("tokens of {name}"), token(config, name, source.auth.kind)));
+        }
+        if args.offline {
+            continue;
+        }
+        findings.push(finding(format!("source {name}"), reached(config, name).await));
+    }
+    if config.sources.is_empty() {
+        let error = anyhow::anyhow!("No source is configured. Add a section [sources.NAME] to concord.toml.");
+        findings.push(finding("sources", Err(error)));
+    }
+    findings
+}
+
+fn token(config: &Config, name: &str, kind: AuthKind) -> anyhow::Result<String> {
+    let stored = config.token_store()?.load(name)?;
+    match (stored, kind) {
+        (Some(_), _) => Ok("stored, and readable with this key".to_owned()),
+        (None, AuthKind::Oauth2ClientCredentials) => Ok("none yet; the first request buys one".to_owned()),
+        (None, _) => anyhow::bail!("None is stored. Log in once with `concord source login {name}`."),
+    }
+}
+
+async fn reached(config: &Config, name: &str) -> anyhow::Result<String> {
+    let source = opened_once(config, name).context("It cannot be opened.")?;
+    let (reply, failure) = first_reply(&source).await;
+    match failure {
+        Some(failure) => Err(failure.into()),
+        None => Ok(format!("answers in {} ms", reply.duration_ms)),
+    }
+}

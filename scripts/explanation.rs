@@ -1,0 +1,28 @@
+//! What a reader of TOML or YAML says, as a problem and a remedy.
+
+use fetcher::nearest;
+
+/// Splits a reader's message; an unknown key is answered with the nearest known one.
+pub fn explain(message: &str) -> (String, String) {
+    let place = message.rfind(" at line ").unwrap_or(message.len());
+    let message = message[..place].trim_end_matches('.').replace('\n', ", ");
+    let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let unknown = message.contains("unknown field") || message.contains("unknown variant");
+    if let (true, Some((given, known))) = (unknown, names.split_first()) {
+        let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let remedy = match nearest(given, known) {
+            Some(name) => format!("Did you mean `{name}`? Known are {list}."),
+            None => format!("Remove it, or use one of {list}."),
+        };
+        return (format!("`{given}` is not known here"), remedy);
+    }
+    let remedy = match names.first() {
+        Some(name) if message.contains("missing field") => format!("Add `{name}` to this section."),
+        _ if message.contains("invalid type") || message.contains("invalid value") => {
+            "Write a value of the expected kind.".to_owned()
+        }
+        _ if message.contains("duplicate") => "Keep one of the two.".to_owned(),
+        _ => "Correct this line: quotes, brackets and indentation.".to_owned(),
+    };
+    (message, remedy)
+}
