@@ -1,7 +1,7 @@
 //! A run that shows what it would do and writes nothing: one transaction, rolled back.
 
 use fetcher::{Page, Selection, Source, pages};
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use reconciler::history::{RowDiff, diff};
 use reconciler::{Reconciled, Reconciling, reconcile};
 use staging::{PagePlace, PageTally};
@@ -23,7 +23,7 @@ pub struct DryRun {
 }
 
 /// Fetches, stages, reconciles and takes it all back. Leaves no run, no page and no checkpoint.
-pub async fn dry_run(job: &Job<'_>, source: &Source, limit: usize) -> anyhow::Result<DryRun> {
+pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Result<DryRun> {
     let module = job.definition.name();
     let mut tx = job.pool.begin().await?;
     staging::ensure_partition(&mut tx, module).await?;
@@ -58,7 +58,7 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: usize) -> anyhow::Re
     let of = Reconciling { definitions: job.definitions, module, run_id: 0, actor: job.actor };
     let reconciled = reconcile(&mut tx, &of).await?;
     let rows = match &reconciled.promotion {
-        Some(sealed) => diff(&mut tx, sealed.number - 1, sealed.number, limit as i64, None).await?,
+        Some(sealed) => diff(&mut tx, sealed.number - 1, sealed.number, Some(limit), None).try_collect().await?,
         None => Vec::new(),
     };
     tx.rollback().await?;

@@ -204,14 +204,11 @@ async fn since(job: &Job<'_>, tx: &mut sqlx::PgConnection) -> sqlx::Result<Optio
     .await
 }
 
-/// Modules, other than those in `done`, that got pending records because a parent of theirs arrived.
-pub async fn woken(pool: &PgPool, done: &[&str]) -> sqlx::Result<Vec<String>> {
+/// Modules that have pending records, as when a parent of theirs has arrived.
+pub async fn woken(pool: &PgPool) -> sqlx::Result<Vec<String>> {
     let mut tx = pool.begin().await?;
     let rows: Vec<(String,)> =
-        query_as("select distinct module from staging.pending where not module = any($1) order by module")
-            .bind(done)
-            .fetch_all(&mut *tx)
-            .await?;
+        query_as("select distinct module from staging.pending order by module").fetch_all(&mut *tx).await?;
     Ok(rows.into_iter().map(|(module,)| module).collect())
 }
 
