@@ -22,6 +22,7 @@ use crate::config::Config;
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    /// The last runs, newest first.
     Runs(runs::Args),
     /// Records that a rule or the contract refused.
     #[command(subcommand)]
@@ -29,6 +30,7 @@ pub enum Command {
     /// Records that wait for a parent.
     #[command(subcommand)]
     Parking(parking::Command),
+    /// Let a change set pass that a guard stopped; the next run applies it.
     Approve(approve::Args),
     /// Folders of modules: list, check, begin and try them.
     #[command(subcommand)]
@@ -36,8 +38,11 @@ pub enum Command {
     /// Sources: test, introspect, log in.
     #[command(subcommand)]
     Source(source::Command),
+    /// Read a module's records from its source into a file; needs no database.
     Fetch(fetch::Args),
+    /// Bring the database to this program's schema and every production table to its contract.
     Migrate(migrate::Args),
+    /// Look at programs, database, contracts, history, sources and tokens.
     Doctor(doctor::Args),
 }
 
