@@ -4,6 +4,9 @@ pub mod config;
 
 pub mod commands;
 pub mod process;
+pub mod progress;
+pub mod report;
+pub mod sync;
 
 mod explanation;
 mod table;

@@ -1,2 +1,182 @@
-//! Placeholder.
-fn main() {}
+//! The scheduled job: brings production to what the sources say, module by module, parents first.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use concord::config::{Config, open_source};
+use concord::process::{EXIT_WAITING, LogFormat, UsageError, exit_code, explain, prepare};
+use concord::progress::Progress;
+use concord::report::{Line, print_dry_run, print_lines};
+use concord::sync::{Ended, Job, dry_run, sync_module, woken};
+use fetcher::Source;
+use reconciler::{Definition, Definitions};
+use staging::database::Database;
+
+/// Fetches, stages, reconciles and promotes modules, parents before children.
+///
+/// Exits 0 when every module is OK or OK_Q, 2 for usage or configuration, 3 PARTIAL, 4 BLOCKED, 5 FAILED,
+/// 75 (try again later) for WAITING or a module that another process runs.
+#[derive(Parser)]
+#[command(name = "run_sync", version)]
+struct Arguments {
+    /// A module to run; may be given several times
+    #[arg(long, value_name = "NAME", required_unless_present = "all", conflicts_with = "all")]
+    module: Vec<String>,
+    /// Run every module whose source is configured
+    #[arg(long)]
+    all: bool,
+    /// Read only what a source can name as new, or everything
+    #[arg(long, value_enum, default_value_t = Mode::Incremental)]
+    mode: Mode,
+    /// Show what would change, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print results as JSON, one object per module
+    #[arg(long)]
+    json: bool,
+    /// The configuration; without it CONCORD_CONFIG, then ./concord.toml
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A folder of modules beside the ones compiled in and configured; may be given several times
+    #[arg(long, value_name = "DIR")]
+    modules: Vec<PathBuf>,
+    /// Who runs it, for the ledger
+    #[arg(long, default_value = "cron")]
+    actor: String,
+    /// How log lines are written to standard error
+    #[arg(long, value_enum, default_value_t)]
+    log: LogFormat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    Incremental,
+    Full,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    prepare(arguments.log);
+    match run(&arguments).await {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            eprintln!("run_sync: {}", explain(&failure));
+            ExitCode::from(exit_code(&failure))
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
+    let mut config = Config::load(arguments.config.as_deref())?;
+    config.modules.extend(arguments.modules.iter().cloned());
+    let definitions = Definitions::compile(&config.load_modules()?, &config.zone)?;
+    let chosen = choose(arguments, &config, &definitions)?;
+    let sources = open_sources(&config, &chosen)?;
+    let database = staging::database::open(&config.database).await?;
+    let result = run_all(arguments, &definitions, &chosen, &sources, &database).await;
+    database.close().await.context("The embedded database did not stop cleanly.")?;
+    result
+}
+
+/// The modules to run, parents first.
+fn choose<'a>(
+    arguments: &Arguments,
+    config: &Config,
+    definitions: &'a Definitions,
+) -> anyhow::Result<Vec<&'a Definition>> {
+    for name in &arguments.module {
+        config.load_module(name)?;
+    }
+    let wanted = |definition: &&Definition| match arguments.all {
+        true => config.sources.contains_key(&definition.module.source),
+        false => arguments.module.iter().any(|name| name == definition.name()),
+    };
+    let chosen: Vec<&Definition> = definitions.parents_first().into_iter().filter(wanted).collect();
+    if chosen.is_empty() {
+        let problem = "No source is configured, so there is nothing to run. Add a [sources.NAME] section to concord.toml.";
+        return Err(UsageError(problem.to_owned()).into());
+    }
+    Ok(chosen)
+}
+
+fn open_sources(config: &Config, chosen: &[&Definition]) -> anyhow::Result<BTreeMap<String, Source>> {
+    let mut sources = BTreeMap::new();
+    for definition in chosen {
+        let name = &definition.module.source;
+        if !sources.contains_key(name) {
+            sources.insert(name.clone(), open_source(config, name)?);
+        }
+    }
+    Ok(sources)
+}
+
+async fn run_all(
+    arguments: &Arguments,
+    definitions: &Definitions,
+    chosen: &[&Definition],
+    sources: &BTreeMap<String, Source>,
+    database: &Database,
+) -> anyhow::Result<u8> {
+    let pool = &database.pool;
+    let mut tx = pool.begin().await?;
+    reconciler::prepare_tables(&mut tx, definitions).await?;
+    tx.commit().await?;
+    let mut lines = Vec::new();
+    for definition in chosen {
+        let source = sources.get(&definition.module.source);
+        lines.extend(run_one(arguments, definitions, definition, source, database).await?);
+    }
+    // Parents that came have woken children of other modules, or of modules that ran before them.
+    let mut before = Vec::new();
+    while !arguments.dry_run {
+        let names = woken(pool).await?;
+        if names == before {
+            break;
+        }
+        for definition in names.iter().filter_map(|name| definitions.get(name)) {
+            lines.extend(run_one(arguments, definitions, definition, None, database).await?);
+        }
+        before = names;
+    }
+    print_lines(&lines, arguments.json)?;
+    Ok(lines.iter().map(|line| line.exit).max_by_key(|code| severity(*code)).unwrap_or(0))
+}
+
+/// FAILED, then BLOCKED, then PARTIAL, then WAITING.
+fn severity(exit: u8) -> u8 {
+    if exit == EXIT_WAITING { 1 } else { exit }
+}
+
+async fn run_one(
+    arguments: &Arguments,
+    definitions: &Definitions,
+    definition: &Definition,
+    source: Option<&Source>,
+    database: &Database,
+) -> anyhow::Result<Option<Line>> {
+    let progress = Progress::begin(definition.name(), arguments.json);
+    let job = Job {
+        pool: &database.pool,
+        definitions,
+        definition,
+        source,
+        full: arguments.mode == Mode::Full,
+        actor: &arguments.actor,
+        progress: &|fetched, total| progress.records(fetched, total),
+    };
+    if let Some(source) = source.filter(|_| arguments.dry_run) {
+        let dry = dry_run(&job, source, 200).await?;
+        print_dry_run(definition.name(), &dry, arguments.json)?;
+        return Ok(None);
+    }
+    let line = match sync_module(&job).await? {
+        Ended::Held(holder) => Line::held(definition.name(), &holder),
+        Ended::Ran { run_id, resumed, outcome } => Line::ran(definition.name(), run_id, resumed, &outcome),
+    };
+    progress.end(&line.summary());
+    Ok(Some(line))
+}

@@ -1,0 +1,63 @@
+//! What a run says while it works: bars on a terminal, plain lines in a log.
+
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// The progress of one module.
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    module: String,
+    said_total: AtomicBool,
+}
+
+impl Progress {
+    /// Begins to show the progress of a module; `quiet` shows nothing.
+    pub fn begin(module: &str, quiet: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let bar = (terminal && !quiet).then(|| {
+            let bar = ProgressBar::new_spinner();
+            bar.set_style(style("{prefix:14} {spinner} {pos:>9} records {per_sec:>14} {msg}"));
+            bar.set_prefix(module.to_owned());
+            bar.enable_steady_tick(std::time::Duration::from_millis(120));
+            bar
+        });
+        if bar.is_none() && !quiet {
+            eprintln!("{module}: begins");
+        }
+        Self { bar, module: module.to_owned(), said_total: AtomicBool::new(quiet) }
+    }
+
+    /// So many records have come, of `total` where the source says how many there are.
+    pub fn records(&self, fetched: i64, total: Option<u64>) {
+        match (&self.bar, total) {
+            (Some(bar), total) => {
+                if let Some(total) = total.filter(|_| bar.length().is_none()) {
+                    bar.set_length(total);
+                    bar.set_style(style("{prefix:14} {bar:30} {pos:>9}/{len} records {per_sec:>14} {eta:>4} left {msg}"));
+                }
+                bar.set_position(u64::try_from(fetched).unwrap_or(0));
+            }
+            (None, Some(total)) if !self.said_total.swap(true, Ordering::Relaxed) => {
+                eprintln!("{}: reading {total} records", self.module);
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends with a closing line.
+    pub fn end(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => {
+                bar.finish_and_clear();
+                eprintln!("{}: {line}", self.module);
+            }
+            None => eprintln!("{}: {line}", self.module),
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,66 @@
+//! A run that shows what it would do and writes nothing: one transaction, rolled back.
+
+use fetcher::{Page, Selection, Source, pages};
+use futures::{StreamExt, TryStreamExt};
+use reconciler::history::{RowDiff, diff};
+use reconciler::{Reconciled, Reconciling, reconcile};
+use staging::{PagePlace, PageTally};
+
+use super::stage::add;
+use super::{Job, since, stopped};
+
+/// What a run would do.
+#[derive(Debug)]
+pub struct DryRun {
+    /// What came.
+    pub staged: PageTally,
+    /// What would become of it.
+    pub reconciled: Reconciled,
+    /// The rows that would change, cell by cell, up to the limit asked for.
+    pub rows: Vec<RowDiff>,
+    /// Why the read was not complete, if it was not.
+    pub cause: Option<String>,
+}
+
+/// Fetches, stages, reconciles and takes it all back. Leaves no run, no page and no checkpoint.
+pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Result<DryRun> {
+    let module = job.definition.name();
+    let mut tx = job.pool.begin().await?;
+    staging::ensure_partition(&mut tx, module).await?;
+    let from = since(job, &mut tx).await?;
+    let strategy = if from.is_some() { "since" } else { "full" };
+    // An interrupted pass is of no use here, and stays as it is once this is rolled back.
+    let pass = staging::open_pass(&mut tx, module, &format!("{strategy} (dry)"), from.as_deref()).await?;
+    let mut stream = pages(source, &job.definition.module, Selection { since: from }, None);
+    let mut staged = PageTally::default();
+    let (mut total, mut cause) = (None, None);
+    let derivations = job.definitions.derivations();
+    while let Some(item) = stream.next().await {
+        match item {
+            Ok(page) => {
+                total = page.total_count.or(total);
+                let place = PagePlace { module, pass_id: pass.pass_id, run_id: None, cursor: None };
+                let page: [Page; 1] = [page];
+                add(&mut staged, staging::stage_pages(&mut tx, place, &page, &derivations).await?);
+                (job.progress)(i64::from(staged.fetched), total);
+            }
+            Err(failure) => cause = Some(stopped(&failure).1),
+        }
+    }
+    if cause.is_none() {
+        let total = total.and_then(|total| i64::try_from(total).ok());
+        let closed = staging::close_pass(&mut tx, module, pass.pass_id, total).await?;
+        if closed.complete && strategy == "full" {
+            staging::mark_gone(&mut tx, module, pass.pass_id).await?;
+        }
+        cause = closed.cause;
+    }
+    let of = Reconciling { definitions: job.definitions, module, run_id: 0, actor: job.actor };
+    let reconciled = reconcile(&mut tx, &of).await?;
+    let rows = match &reconciled.promotion {
+        Some(sealed) => diff(&mut tx, sealed.number - 1, sealed.number, Some(limit), None).try_collect().await?,
+        None => Vec::new(),
+    };
+    tx.rollback().await?;
+    Ok(DryRun { staged, reconciled, rows, cause })
+}

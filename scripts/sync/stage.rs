@@ -1,0 +1,151 @@
+//! Fetching and staging side by side: pages that are ready together are staged together.
+
+use fetcher::{Cursor, Page, Selection, Source, pages};
+use futures::StreamExt;
+use sqlx::{PgConnection, PgPool};
+use staging::database::query;
+use staging::{Derivation, Lease, PagePlace, PageTally, Pass};
+use tokio::sync::mpsc;
+
+use super::{Job, ReadEnd, halt_at, since, stopped};
+
+/// Pages held in memory between the fetcher and the database, at most.
+const BUFFERED: usize = 12;
+
+/// Reads the module's stream to its end, or as far as it goes, and stages it page by page.
+pub(super) async fn read(job: &Job<'_>, source: &Source, lease: &Lease, run_id: i64) -> anyhow::Result<ReadEnd> {
+    let mut tx = job.pool.begin().await?;
+    let from = since(job, &mut tx).await?;
+    let strategy = if from.is_some() { "since" } else { "full" };
+    let pass = staging::open_pass(&mut tx, &lease.module, strategy, from.as_deref()).await?;
+    note_selection(&mut tx, run_id, &pass).await?;
+    tx.commit().await?;
+    let mut end = ReadEnd::default();
+    let mut incoming = listen(source, job, &pass);
+    let place = Place { pool: job.pool, lease, run_id, pass: &pass };
+    let derivations = job.definitions.derivations();
+    let mut cursor = pass.cursor.clone();
+    let mut group = Vec::with_capacity(BUFFERED);
+    loop {
+        group.clear();
+        if incoming.recv_many(&mut group, BUFFERED).await == 0 {
+            break;
+        }
+        let mut ready = Vec::with_capacity(group.len());
+        for item in group.drain(..) {
+            match item {
+                Ok(mut page) => {
+                    page.number += u32::try_from(pass.page).unwrap_or(0);
+                    ready.push(page);
+                }
+                Err(failure) => {
+                    let (state, cause) = stopped(&failure);
+                    end.stop = Some(state);
+                    end.cause = Some(cause);
+                }
+            }
+        }
+        let Some(last) = ready.last() else { continue };
+        let next = last.next.clone();
+        let total = last.total_count;
+        halt_at("fetched");
+        add(&mut end.staged, stage(&place, cursor.as_deref(), &ready, &derivations).await?);
+        cursor = next.as_ref().map(|next| next.as_str().to_owned());
+        end.pages += ready.len() as i64;
+        end.total_count = total.and_then(|total| i64::try_from(total).ok()).or(end.total_count);
+        (job.progress)(i64::from(end.staged.fetched), total);
+        halt_at("staged");
+    }
+    if end.stop.is_none() {
+        close(&place, &mut end).await?;
+    }
+    Ok(end)
+}
+
+struct Place<'a> {
+    pool: &'a PgPool,
+    lease: &'a Lease,
+    run_id: i64,
+    pass: &'a Pass,
+}
+
+async fn note_selection(tx: &mut PgConnection, run_id: i64, pass: &Pass) -> sqlx::Result<()> {
+    query(
+        "update ops.runs set strategy = $2, resumed = resumed or $4,
+             selection = jsonb_strip_nulls(jsonb_build_object('since', $3::text)) where run_id = $1",
+    )
+    .bind(run_id)
+    .bind(&pass.strategy)
+    .bind(&pass.since)
+    .bind(pass.resumed && pass.page > 0)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+fn listen(source: &Source, job: &Job<'_>, pass: &Pass) -> mpsc::Receiver<Result<Page, fetcher::FetchError>> {
+    let from = pass.cursor.clone().map(Cursor);
+    let mut stream = pages(source, &job.definition.module, Selection { since: pass.since.clone() }, from);
+    let (sender, receiver) = mpsc::channel(BUFFERED);
+    tokio::spawn(async move {
+        while let Some(item) = stream.next().await {
+            if sender.send(item).await.is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// One transaction for the pages and the checkpoint behind them. It may be lost with the server's last
+/// milliseconds: pages and checkpoint are lost together then, and the pages are read again.
+async fn stage(
+    place: &Place<'_>,
+    cursor: Option<&str>,
+    ready: &[Page],
+    derivations: &[Derivation],
+) -> anyhow::Result<PageTally> {
+    let mut tx = place.pool.begin().await?;
+    query("set local synchronous_commit = off").execute(&mut *tx).await?;
+    hold(&mut tx, place.lease).await?;
+    let page_place =
+        PagePlace { module: &place.lease.module, pass_id: place.pass.pass_id, run_id: Some(place.run_id), cursor };
+    let tally = staging::stage_pages(&mut tx, page_place, ready, derivations).await?;
+    halt_at("staging");
+    tx.commit().await?;
+    Ok(tally)
+}
+
+/// Fails when another process took the lease meanwhile.
+pub(super) async fn hold(tx: &mut PgConnection, lease: &Lease) -> anyhow::Result<()> {
+    if staging::check_lease(tx, lease).await? {
+        return Ok(());
+    }
+    anyhow::bail!(
+        "The lease of `{}` was taken by another process while this one slept; that one goes on, and this one has changed nothing more.",
+        lease.module
+    )
+}
+
+async fn close(place: &Place<'_>, end: &mut ReadEnd) -> anyhow::Result<()> {
+    let mut tx = place.pool.begin().await?;
+    hold(&mut tx, place.lease).await?;
+    let module = &place.lease.module;
+    let closed = staging::close_pass(&mut tx, module, place.pass.pass_id, end.total_count).await?;
+    end.complete = closed.complete;
+    end.cause = closed.cause;
+    if closed.complete && place.pass.strategy == "full" {
+        staging::mark_gone(&mut tx, module, place.pass.pass_id).await?;
+    }
+    halt_at("closing");
+    tx.commit().await?;
+    Ok(())
+}
+
+pub(super) fn add(sum: &mut PageTally, tally: PageTally) {
+    sum.fetched += tally.fetched;
+    sum.new += tally.new;
+    sum.changed += tally.changed;
+    sum.unchanged += tally.unchanged;
+    sum.superseded += tally.superseded;
+}
