@@ -25,7 +25,13 @@ struct Arguments {
     #[arg(long, global = true)]
     json: bool,
     /// How to log to standard error; RUST_LOG says what.
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
     log: LogFormat,
     #[command(subcommand)]
     command: Command,
@@ -47,5 +53,7 @@ async fn main() -> ExitCode {
 async fn answered(arguments: Arguments) -> anyhow::Result<u8> {
     let mut config = Config::load(arguments.config.as_deref())?;
     config.modules.extend(arguments.modules);
-    commands::run(arguments.command, &config).await?.print(arguments.json)
+    commands::run(arguments.command, &config)
+        .await?
+        .print(arguments.json)
 }

@@ -9,7 +9,11 @@ pub fn explain(message: &str) -> (String, String) {
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let unknown = message.contains("unknown field") || message.contains("unknown variant");
     if let (true, Some((given, known))) = (unknown, names.split_first()) {
-        let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let list = known
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
         let remedy = match nearest(given, known) {
             Some(name) => format!("Did you mean `{name}`? Known are {list}."),
             None => format!("Remove it, or use one of {list}."),

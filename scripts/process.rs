@@ -62,6 +62,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
             || cause.is::<fetcher::ConfigError>()
             || cause.is::<fetcher::ModuleError>()
             || cause.is::<reconciler::DefinitionError>()
+            || cause.is::<fetcher::ScaffoldError>()
             || cause.is::<reconciler::contract::ContractError>();
         if usage {
             return EXIT_USAGE;
@@ -92,11 +93,21 @@ mod tests {
     #[test]
     fn exit_codes_follow_the_innermost_meaning() {
         let usage = anyhow::Error::from(UsageError("Name a module.".to_owned()));
-        let config = Err::<(), _>(ConfigError::UnknownModule { name: "x".to_owned(), known: Vec::new() });
-        let waiting = FetchError::Throttled { attempt: fetcher::Attempt::default(), cause: "slow down".to_owned(), wait: None };
+        let config = Err::<(), _>(ConfigError::UnknownModule {
+            name: "x".to_owned(),
+            known: Vec::new(),
+        });
+        let waiting = FetchError::Throttled {
+            attempt: fetcher::Attempt::default(),
+            cause: "slow down".to_owned(),
+            wait: None,
+        };
         let cases = [
             (usage, EXIT_USAGE),
-            (config.context("Reading the modules.").unwrap_err(), EXIT_USAGE),
+            (
+                config.context("Reading the modules.").unwrap_err(),
+                EXIT_USAGE,
+            ),
             (anyhow::Error::from(waiting), EXIT_WAITING),
             (anyhow::anyhow!("The disk is full."), EXIT_FAILED),
         ];
@@ -108,7 +119,12 @@ mod tests {
     #[test]
     fn causes_follow_and_do_not_repeat() {
         let inner = std::io::Error::other("permission denied");
-        let error = anyhow::Error::from(inner).context("The file cannot be written: permission denied.").context("Nothing was written.");
-        assert_eq!(explain(&error), "Nothing was written.\n  because: The file cannot be written: permission denied.\n  because: permission denied");
+        let error = anyhow::Error::from(inner)
+            .context("The file cannot be written: permission denied.")
+            .context("Nothing was written.");
+        assert_eq!(
+            explain(&error),
+            "Nothing was written.\n  because: The file cannot be written: permission denied.\n  because: permission denied"
+        );
     }
 }

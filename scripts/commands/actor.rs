@@ -12,8 +12,15 @@ impl Actor {
     /// The name as it is recorded.
     pub fn name(&self) -> String {
         let given = self.actor.clone();
-        let account = || ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-        let named = given.or_else(account).map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+        let account = || {
+            ["USER", "LOGNAME"]
+                .iter()
+                .find_map(|name| std::env::var(name).ok())
+        };
+        let named = given
+            .or_else(account)
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty());
         named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
     }
 }

@@ -15,12 +15,20 @@ pub struct Answer {
 impl Answer {
     /// An outcome that ends with 0.
     pub fn new(text: impl Into<String>, json: &impl Serialize) -> anyhow::Result<Self> {
-        Ok(Self { text: text.into(), json: serde_json::to_value(json)?, exit: 0 })
+        Ok(Self {
+            text: text.into(),
+            json: serde_json::to_value(json)?,
+            exit: 0,
+        })
     }
 
     /// An outcome that prints nothing more.
     pub fn silent(exit: u8) -> Self {
-        Self { text: String::new(), json: serde_json::Value::Null, exit }
+        Self {
+            text: String::new(),
+            json: serde_json::Value::Null,
+            exit,
+        }
     }
 
     /// The same outcome with another exit code.
@@ -42,9 +50,17 @@ impl Answer {
         if self.json.is_null() && self.text.is_empty() {
             return Ok(self.exit);
         }
-        let text = if json { serde_json::to_string_pretty(&self.json)? } else { self.text };
+        let text = if json {
+            serde_json::to_string_pretty(&self.json)?
+        } else {
+            self.text
+        };
         let mut out = std::io::stdout().lock();
-        let newline = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        let newline = if text.is_empty() || text.ends_with('\n') {
+            ""
+        } else {
+            "\n"
+        };
         match write!(out, "{text}{newline}").and_then(|()| out.flush()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
             _ => Ok(self.exit),

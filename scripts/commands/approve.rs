@@ -37,9 +37,16 @@ struct Approved {
 
 /// Approves one waiting change set.
 pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
-    let (id, reason, author) = (args.problem_id, args.reason.trim().to_owned(), args.actor.name());
+    let (id, reason, author) = (
+        args.problem_id,
+        args.reason.trim().to_owned(),
+        args.actor.name(),
+    );
     if reason.is_empty() {
-        return Err(UsageError("The reason is empty. Say with --reason why these changes may pass.".to_owned()).into());
+        return Err(UsageError(
+            "The reason is empty. Say with --reason why these changes may pass.".to_owned(),
+        )
+        .into());
     }
     let module = with_database(config, async |pool| {
         let mut tx = pool.begin().await?;
@@ -62,17 +69,31 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     })
     .await?;
     let text = format!("Approved by {author}. `run_sync --module {module}` applies the changes.");
-    Answer::new(text, &Approved { problem_id: id, module, author, reason })
+    Answer::new(
+        text,
+        &Approved {
+            problem_id: id,
+            module,
+            author,
+            reason,
+        },
+    )
 }
 
 fn approvable(id: i64, found: Option<Found>) -> Result<String, UsageError> {
     let refuse = |why: String| Err(UsageError(why));
     match found {
-        None => refuse(format!("There is no problem {id}. `concord status` shows what waits.")),
-        Some(found) if found.kind != "approval" => refuse(format!(
-            "Problem {id} is of the kind `{}`, and only a change set that a guard stopped can be approved.", found.kind
+        None => refuse(format!(
+            "There is no problem {id}. `concord status` shows what waits."
         )),
-        Some(found) if found.state != "open" => refuse(format!("Problem {id} is already {}; nothing is left to approve.", found.state)),
+        Some(found) if found.kind != "approval" => refuse(format!(
+            "Problem {id} is of the kind `{}`, and only a change set that a guard stopped can be approved.",
+            found.kind
+        )),
+        Some(found) if found.state != "open" => refuse(format!(
+            "Problem {id} is already {}; nothing is left to approve.",
+            found.state
+        )),
         Some(found) => Ok(found.module),
     }
 }

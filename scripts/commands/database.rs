@@ -6,7 +6,10 @@ use sqlx::{PgPool, Postgres, Transaction};
 use crate::config::Config;
 
 /// Opens the database, does the work and closes it again, whatever came of the work.
-pub async fn with_database<T>(config: &Config, work: impl AsyncFnOnce(&PgPool) -> anyhow::Result<T>) -> anyhow::Result<T> {
+pub async fn with_database<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&PgPool) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let database = staging::database::open(&config.database).await?;
     let done = work(&database.pool).await;
     database.close().await?;
@@ -19,9 +22,16 @@ pub async fn reading<T>(
     work: impl AsyncFnOnce(&mut Transaction<'static, Postgres>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     with_database(config, async |pool| {
-        let mut tx = pool.begin().await.context("The database refused a transaction. Run `concord doctor`.")?;
-        staging::database::query("set transaction isolation level repeatable read, read only").execute(&mut *tx).await?;
-        staging::database::query("set local timezone = 'UTC'").execute(&mut *tx).await?;
+        let mut tx = pool
+            .begin()
+            .await
+            .context("The database refused a transaction. Run `concord doctor`.")?;
+        staging::database::query("set transaction isolation level repeatable read, read only")
+            .execute(&mut *tx)
+            .await?;
+        staging::database::query("set local timezone = 'UTC'")
+            .execute(&mut *tx)
+            .await?;
         let done = work(&mut tx).await;
         tx.rollback().await?;
         done

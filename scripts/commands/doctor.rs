@@ -1,14 +1,16 @@
 //! `concord doctor`: looks at everything a run needs, and says what to do about what is wrong.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use fetcher::AuthKind;
 use reconciler::Definitions;
-use reconciler::contract::contract_problems;
+use reconciler::contract::{Contract, ContractError, contract_problems};
+use reconciler::history;
 use serde::Serialize;
 use sqlx::PgPool;
 use staging::database::query_scalar;
 
-use super::migrate::contracts_by_entity;
 use super::source::{first_reply, opened_once};
 use super::{Answer, with_database};
 use crate::config::Config;
@@ -33,22 +35,42 @@ struct Finding {
 fn finding(what: impl Into<String>, outcome: anyhow::Result<String>) -> Finding {
     let what = what.into();
     match outcome {
-        Ok(detail) => Finding { what, ok: true, detail },
-        Err(error) => Finding { what, ok: false, detail: explain(&error) },
+        Ok(detail) => Finding {
+            what,
+            ok: true,
+            detail,
+        },
+        Err(error) => Finding {
+            what,
+            ok: false,
+            detail: explain(&error).replace("\n  because: ", " Because: "),
+        },
     }
 }
 
 /// Looks at everything; one thing that is wrong does not hide the next.
 pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
-    let mut findings = vec![finding("programs", programs()), finding("configuration", Ok(place(config)))];
+    let mut findings = vec![
+        finding("programs", programs()),
+        finding("configuration", Ok(place(config))),
+    ];
     let definitions = compiled(config);
-    let modules = definitions.as_ref().map(|all| format!("{} modules", all.parents_first().len()));
-    findings.push(finding("modules", modules.map_err(|error| anyhow::anyhow!(explain(error)))));
+    let modules = definitions
+        .as_ref()
+        .map(|all| format!("{} modules", all.parents_first().len()));
+    findings.push(finding(
+        "modules",
+        modules.map_err(|error| anyhow::anyhow!(explain(error))),
+    ));
     let looked = with_database(config, async |pool| {
-        let mut of_database = vec![finding("database", server(pool).await), finding("migrations", migrations(pool).await)];
+        let mut of_database = vec![
+            finding("database", server(pool).await),
+            finding("migrations", migrations(pool).await),
+        ];
         if let Ok(definitions) = &definitions {
             of_database.push(finding("contracts", contracts(pool, definitions).await));
         }
+        of_database.push(finding("history", chain(pool).await));
         Ok(of_database)
     })
     .await;
@@ -59,9 +81,17 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     findings.extend(of_sources(&args, config).await);
     let mut table = Table::new(&["", "what", "finding"]).within(usize::MAX);
     for finding in &findings {
-        table.row([if finding.ok { "ok" } else { "WRONG" }.to_owned(), finding.what.clone(), finding.detail.clone()]);
+        table.row([
+            if finding.ok { "ok" } else { "WRONG" }.to_owned(),
+            finding.what.clone(),
+            finding.detail.clone(),
+        ]);
     }
-    let exit = if findings.iter().all(|finding| finding.ok) { 0 } else { EXIT_FAILED };
+    let exit = if findings.iter().all(|finding| finding.ok) {
+        0
+    } else {
+        EXIT_FAILED
+    };
     Ok(Answer::new(table.to_string(), &findings)?.ending_with(exit))
 }
 
@@ -76,8 +106,16 @@ fn place(config: &Config) -> String {
 fn programs() -> anyhow::Result<String> {
     let own = std::env::current_exe()?;
     let other = own.with_file_name(format!("run_sync{}", std::env::consts::EXE_SUFFIX));
-    anyhow::ensure!(other.is_file(), "There is no run_sync beside {}. Install both programs in one folder.", own.display());
-    Ok(format!("concord and run_sync {} in {}", env!("CARGO_PKG_VERSION"), own.parent().unwrap_or(&own).display()))
+    anyhow::ensure!(
+        other.is_file(),
+        "There is no run_sync beside {}. Install both programs in one folder.",
+        own.display()
+    );
+    Ok(format!(
+        "concord and run_sync {} in {}",
+        env!("CARGO_PKG_VERSION"),
+        own.parent().unwrap_or(&own).display()
+    ))
 }
 
 fn compiled(config: &Config) -> anyhow::Result<Definitions> {
@@ -86,8 +124,12 @@ fn compiled(config: &Config) -> anyhow::Result<Definitions> {
 
 async fn server(pool: &PgPool) -> anyhow::Result<String> {
     let mut tx = pool.begin().await?;
-    let version: String = query_scalar("select current_setting('server_version')").fetch_one(&mut *tx).await?;
-    let size: String = query_scalar("select pg_size_pretty(pg_database_size(current_database()))").fetch_one(&mut *tx).await?;
+    let version: String = query_scalar("select current_setting('server_version')")
+        .fetch_one(&mut *tx)
+        .await?;
+    let size: String = query_scalar("select pg_size_pretty(pg_database_size(current_database()))")
+        .fetch_one(&mut *tx)
+        .await?;
     tx.rollback().await?;
     Ok(format!("PostgreSQL {version}, {size}"))
 }
@@ -95,9 +137,26 @@ async fn server(pool: &PgPool) -> anyhow::Result<String> {
 /// Opening the database has applied them; what is left to say is which.
 async fn migrations(pool: &PgPool) -> anyhow::Result<String> {
     let mut tx = pool.begin().await?;
-    let last: i64 = query_scalar("select max(version) from concord.migrations").fetch_one(&mut *tx).await?;
+    let last: i64 = query_scalar("select max(version) from concord.migrations")
+        .fetch_one(&mut *tx)
+        .await?;
     tx.rollback().await?;
     Ok(format!("at {last}, as this program"))
+}
+
+/// Each table's contract: the union of those of all modules that fill it.
+fn contracts_by_entity(definitions: &Definitions) -> Result<Vec<Contract>, ContractError> {
+    let mut by_entity: BTreeMap<&str, Vec<Contract>> = BTreeMap::new();
+    for definition in definitions.parents_first() {
+        by_entity
+            .entry(definition.entity())
+            .or_default()
+            .push(definition.contract.clone());
+    }
+    by_entity
+        .values()
+        .map(|contracts| Contract::union(contracts))
+        .collect()
 }
 
 async fn contracts(pool: &PgPool, definitions: &Definitions) -> anyhow::Result<String> {
@@ -121,24 +180,74 @@ async fn contracts(pool: &PgPool, definitions: &Definitions) -> anyhow::Result<S
     anyhow::ensure!(problems.is_empty(), "{}", problems.join(" "));
     Ok(match missing {
         0 => format!("{} tables are as their contracts say", contracts.len()),
-        _ => format!("{} of {} tables are not there yet; their first run creates them", missing, contracts.len()),
+        _ => format!(
+            "{} of {} tables are not there yet; their first run creates them",
+            missing,
+            contracts.len()
+        ),
     })
+}
+
+async fn chain(pool: &PgPool) -> anyhow::Result<String> {
+    let mut tx = pool.begin().await?;
+    let verified = history::verify(&mut tx).await?;
+    tx.rollback().await?;
+    if !verified.broken.is_empty() {
+        let named: Vec<String> = verified
+            .broken
+            .iter()
+            .take(5)
+            .map(|broken| format!("{}: {}.", broken.place, broken.why))
+            .collect();
+        anyhow::bail!(
+            "{} faults. {} Restore the schema `history` from a backup, or find out who wrote to it.",
+            verified.broken.len(),
+            named.join(" ")
+        );
+    }
+    let edited: i64 = verified
+        .edited_by_hand
+        .iter()
+        .map(|entity| entity.rows)
+        .sum();
+    let by_hand = if edited > 0 {
+        format!("; {edited} rows were edited by hand since, which is allowed")
+    } else {
+        String::new()
+    };
+    Ok(format!(
+        "{} promotions, every hash as it should be{by_hand}",
+        verified.promotions
+    ))
 }
 
 async fn of_sources(args: &Args, config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let by_token = |kind| matches!(kind, AuthKind::Oauth2Refresh | AuthKind::Oauth2ClientCredentials);
+    let by_token = |kind| {
+        matches!(
+            kind,
+            AuthKind::Oauth2Refresh | AuthKind::Oauth2ClientCredentials
+        )
+    };
     for (name, source) in &config.sources {
         if by_token(source.auth.kind) {
-            findings.push(finding(format!("tokens of {name}"), token(config, name, source.auth.kind)));
+            findings.push(finding(
+                format!("tokens of {name}"),
+                token(config, name, source.auth.kind),
+            ));
         }
         if args.offline {
             continue;
         }
-        findings.push(finding(format!("source {name}"), reached(config, name).await));
+        findings.push(finding(
+            format!("source {name}"),
+            reached(config, name).await,
+        ));
     }
     if config.sources.is_empty() {
-        let error = anyhow::anyhow!("No source is configured. Add a section [sources.NAME] to concord.toml.");
+        let error = anyhow::anyhow!(
+            "No source is configured. Add a section [sources.NAME] to concord.toml."
+        );
         findings.push(finding("sources", Err(error)));
     }
     findings
@@ -148,8 +257,12 @@ fn token(config: &Config, name: &str, kind: AuthKind) -> anyhow::Result<String> 
     let stored = config.token_store()?.load(name)?;
     match (stored, kind) {
         (Some(_), _) => Ok("stored, and readable with this key".to_owned()),
-        (None, AuthKind::Oauth2ClientCredentials) => Ok("none yet; the first request buys one".to_owned()),
-        (None, _) => anyhow::bail!("None is stored. Log in once with `concord source login {name}`."),
+        (None, AuthKind::Oauth2ClientCredentials) => {
+            Ok("none yet; the first request buys one".to_owned())
+        }
+        (None, _) => {
+            anyhow::bail!("None is stored. Log in once with `concord source login {name}`.")
+        }
     }
 }
 

@@ -32,15 +32,30 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     let module = config.load_module(&args.module)?;
     let source = open_source(config, &module.source)?;
     let bar = progress(&module.name);
-    let stream = watched(pages(&source, &module, Selection { since: args.since.clone() }, None), bar.clone());
+    let stream = watched(
+        pages(
+            &source,
+            &module,
+            Selection {
+                since: args.since.clone(),
+            },
+            None,
+        ),
+        bar.clone(),
+    );
     let written = if args.out.as_os_str() == "-" {
         write_jsonl(stream, &mut io::stdout()).await?
     } else {
         to_file(stream, &args.out).await?
     };
     bar.finish_and_clear();
-    let short = written.total_count.filter(|total| args.since.is_none() && *total != written.records);
-    let mut text = format!("{} records of {} on {} pages.", written.records, module.name, written.pages);
+    let short = written
+        .total_count
+        .filter(|total| args.since.is_none() && *total != written.records);
+    let mut text = format!(
+        "{} records of {} on {} pages.",
+        written.records, module.name, written.pages
+    );
     if let Some(total) = short {
         text.push_str(&format!(" The source says it has {total}; read again."));
     }
@@ -65,11 +80,22 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
 }
 
 /// Written beside and moved into place, so that a file of that name is always whole.
-async fn to_file(stream: impl Stream<Item = Result<Page, FetchError>> + Unpin, out: &Path) -> anyhow::Result<Written> {
-    let mut name = out.file_name().map(std::ffi::OsStr::to_owned).unwrap_or_default();
+async fn to_file(
+    stream: impl Stream<Item = Result<Page, FetchError>> + Unpin,
+    out: &Path,
+) -> anyhow::Result<Written> {
+    let mut name = out
+        .file_name()
+        .map(std::ffi::OsStr::to_owned)
+        .unwrap_or_default();
     name.push(format!(".part-{}", std::process::id()));
     let draft = out.with_file_name(name);
-    let failed = || format!("{} cannot be written. Check the folder, or choose another with --out.", out.display());
+    let failed = || {
+        format!(
+            "{} cannot be written. Check the folder, or choose another with --out.",
+            out.display()
+        )
+    };
     let mut writer = BufWriter::new(File::create(&draft).with_context(failed)?);
     let done = async {
         let written = write_jsonl(stream, &mut writer).await?;
@@ -90,8 +116,12 @@ fn progress(module: &str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{prefix} {bar:30} {human_pos}/{human_len} records, {per_sec}, {eta} left");
-    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_prefix(module.to_owned())
+    let style = ProgressStyle::with_template(
+        "{prefix} {bar:30} {human_pos}/{human_len} records, {per_sec}, {eta} left",
+    );
+    ProgressBar::new(0)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_prefix(module.to_owned())
 }
 
 fn watched<S>(pages: S, bar: ProgressBar) -> impl Stream<Item = Result<Page, FetchError>> + Unpin

@@ -1,57 +1,27 @@
 //! The commands of `concord`, one file each.
 
-pub mod approve;
-pub mod doctor;
-pub mod fetch;
-pub mod migrate;
-pub mod module;
-pub mod parking;
-pub mod quarantine;
-pub mod runs;
-pub mod source;
+mod command;
+
+mod approve;
+mod diff;
+mod doctor;
+mod fetch;
+mod log;
+mod migrate;
+mod module;
+mod parking;
+mod quarantine;
+mod rollback;
+mod runs;
+mod serve;
+mod show;
+mod source;
+mod status;
 
 mod actor;
 mod answer;
 mod database;
 
 pub use answer::Answer;
+pub use command::{Command, run};
 use database::{reading, with_database};
-
-use crate::config::Config;
-
-/// What to do.
-#[derive(Debug, clap::Subcommand)]
-pub enum Command {
-    Runs(runs::Args),
-    /// Records that a rule or the contract refused.
-    #[command(subcommand)]
-    Quarantine(quarantine::Command),
-    /// Records that wait for a parent.
-    #[command(subcommand)]
-    Parking(parking::Command),
-    Approve(approve::Args),
-    /// Folders of modules: list, check, begin and try them.
-    #[command(subcommand)]
-    Module(module::Command),
-    /// Sources: test, introspect, log in.
-    #[command(subcommand)]
-    Source(source::Command),
-    Fetch(fetch::Args),
-    Migrate(migrate::Args),
-    Doctor(doctor::Args),
-}
-
-/// Does it.
-pub async fn run(command: Command, config: &Config) -> anyhow::Result<Answer> {
-    match command {
-        Command::Runs(args) => runs::run(args, config).await,
-        Command::Quarantine(command) => quarantine::run(command, config).await,
-        Command::Parking(command) => parking::run(command, config).await,
-        Command::Approve(args) => approve::run(args, config).await,
-        Command::Module(command) => module::run(command, config).await,
-        Command::Source(command) => source::run(command, config).await,
-        Command::Fetch(args) => fetch::run(args, config).await,
-        Command::Migrate(args) => migrate::run(args, config).await,
-        Command::Doctor(args) => doctor::run(args, config).await,
-    }
-}

@@ -2,8 +2,8 @@
 
 use staging::ProblemKind;
 
-use super::quarantine::{List, waiting};
 use super::Answer;
+use super::quarantine::{List, waiting};
 use crate::config::Config;
 use crate::table::Table;
 
@@ -21,9 +21,18 @@ pub async fn run(command: Command, config: &Config) -> anyhow::Result<Answer> {
     if problems.is_empty() {
         return Answer::new("Nothing waits for a parent.", &problems);
     }
-    let mut table = Table::new(&["problem", "module", "record", "waits for", "times", "since", "why"]);
+    let mut table = Table::new(&[
+        "problem",
+        "module",
+        "record",
+        "waits for",
+        "times",
+        "since",
+        "why",
+    ]);
     for problem in &problems {
-        let parent = [&problem.waits_module, &problem.waits_id].map(|part| part.as_deref().unwrap_or("?"));
+        let parent =
+            [&problem.waits_module, &problem.waits_id].map(|part| part.as_deref().unwrap_or("?"));
         table.row([
             problem.problem_id.to_string(),
             problem.module.clone(),

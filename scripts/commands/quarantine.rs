@@ -31,7 +31,9 @@ pub async fn run(command: Command, config: &Config) -> anyhow::Result<Answer> {
     if problems.is_empty() {
         return Answer::new("Nothing is in quarantine.", &problems);
     }
-    let mut table = Table::new(&["problem", "module", "record", "code", "at", "times", "since", "why"]);
+    let mut table = Table::new(&[
+        "problem", "module", "record", "code", "at", "times", "since", "why",
+    ]);
     for problem in &problems {
         table.row([
             problem.problem_id.to_string(),
@@ -48,6 +50,13 @@ pub async fn run(command: Command, config: &Config) -> anyhow::Result<Answer> {
 }
 
 /// The open problems of one kind.
-pub async fn waiting(list: &List, kind: ProblemKind, config: &Config) -> anyhow::Result<Vec<Problem>> {
-    reading(config, async |tx| Ok(open_problems(tx, kind, list.module.as_deref(), list.limit).await?)).await
+pub async fn waiting(
+    list: &List,
+    kind: ProblemKind,
+    config: &Config,
+) -> anyhow::Result<Vec<Problem>> {
+    reading(config, async |tx| {
+        Ok(open_problems(tx, kind, list.module.as_deref(), list.limit).await?)
+    })
+    .await
 }

@@ -65,7 +65,20 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     if runs.is_empty() {
         return Answer::new("No run yet. Start one with `run_sync --all`.", &runs);
     }
-    let headings = ["run", "module", "state", "started", "seconds", "fetched", "new", "changed", "promoted", "set aside", "promotion", "cause"];
+    let headings = [
+        "run",
+        "module",
+        "state",
+        "started",
+        "seconds",
+        "fetched",
+        "new",
+        "changed",
+        "promoted",
+        "set aside",
+        "promotion",
+        "cause",
+    ];
     let mut table = Table::new(&headings);
     for run in &runs {
         table.row([
@@ -73,13 +86,15 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
             run.module.clone(),
             format!("{}{}", run.state, if run.resumed { " RESUMED" } else { "" }),
             run.started_at.clone(),
-            run.seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1}")),
+            run.seconds
+                .map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1}")),
             run.fetched.to_string(),
             run.new.to_string(),
             run.changed.to_string(),
             run.promoted.to_string(),
             (run.quarantined + run.parked + run.in_review).to_string(),
-            run.promotion.map_or_else(|| "-".to_owned(), |number| number.to_string()),
+            run.promotion
+                .map_or_else(|| "-".to_owned(), |number| number.to_string()),
             run.cause.clone().unwrap_or_default(),
         ]);
     }

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use fetcher::{AuthKind, SourceConfig, nearest};
 
-use super::problem::{self, ConfigError};
 use super::Config;
+use super::problem::{self, ConfigError};
 
 /// The variables as they stood when the process began; an empty one counts as not set.
 #[derive(Default)]
@@ -43,11 +43,19 @@ impl Environment {
 
     #[cfg(test)]
     pub(super) fn of(variables: &[(&str, &str)]) -> Self {
-        Self(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        Self(
+            variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        )
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+        self.0
+            .get(name)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
     }
 
     /// Overrides what the file said.
@@ -74,7 +82,10 @@ impl Environment {
         }
         if let Some(zone) = self.get("CONCORD_ZONE") {
             if reconciler::local_day::zone_named(zone).is_err() {
-                return Err(ConfigError::of_variable("CONCORD_ZONE", problem::zone(zone)));
+                return Err(ConfigError::of_variable(
+                    "CONCORD_ZONE",
+                    problem::zone(zone),
+                ));
             }
             config.zone = zone.to_owned();
         }
@@ -85,9 +96,20 @@ impl Environment {
     fn apply_sources(&self, config: &mut Config) -> Result<(), ConfigError> {
         let mut given: Vec<(&str, String, &str)> = Vec::new();
         for variable in self.0.keys().filter(|name| self.get(name).is_some()) {
-            let Some(rest) = variable.strip_prefix("CONCORD_SOURCES_") else { continue };
-            let split = |key: &'static str| Some((rest.strip_suffix(key)?.strip_suffix('_')?.to_lowercase(), key));
-            match SOURCE_KEYS.into_iter().find_map(split).filter(|(name, _)| !name.is_empty()) {
+            let Some(rest) = variable.strip_prefix("CONCORD_SOURCES_") else {
+                continue;
+            };
+            let split = |key: &'static str| {
+                Some((
+                    rest.strip_suffix(key)?.strip_suffix('_')?.to_lowercase(),
+                    key,
+                ))
+            };
+            match SOURCE_KEYS
+                .into_iter()
+                .find_map(split)
+                .filter(|(name, _)| !name.is_empty())
+            {
                 Some((name, key)) => given.push((variable, name, key)),
                 None => return Err(ConfigError::of_variable(variable, unknown_key(rest))),
             }
@@ -99,19 +121,36 @@ impl Environment {
             let value = self.get(variable).unwrap_or_default();
             let source = match (known, key) {
                 (Some(known), _) => config.sources.get_mut(&known),
-                (None, "ENDPOINT") => Some(config.sources.entry(name.clone()).or_insert_with(|| SourceConfig::new(value))),
+                (None, "ENDPOINT") => Some(
+                    config
+                        .sources
+                        .entry(name.clone())
+                        .or_insert_with(|| SourceConfig::new(value)),
+                ),
                 (None, _) => None,
             };
             let Some(source) = source else {
-                let remedy = format!("Set CONCORD_SOURCES_{}_ENDPOINT as well, or correct the name.", name.to_uppercase());
-                return Err(ConfigError::of_variable(variable, (format!("there is no source `{name}`"), remedy)));
+                let remedy = format!(
+                    "Set CONCORD_SOURCES_{}_ENDPOINT as well, or correct the name.",
+                    name.to_uppercase()
+                );
+                return Err(ConfigError::of_variable(
+                    variable,
+                    (format!("there is no source `{name}`"), remedy),
+                ));
             };
             self.override_source(source, variable, key, value)?;
         }
         Ok(())
     }
 
-    fn override_source(&self, source: &mut SourceConfig, variable: &str, key: &str, value: &str) -> Result<(), ConfigError> {
+    fn override_source(
+        &self,
+        source: &mut SourceConfig,
+        variable: &str,
+        key: &str,
+        value: &str,
+    ) -> Result<(), ConfigError> {
         let auth = &mut source.auth;
         let text = Some(value.to_owned());
         match key {
@@ -121,8 +160,12 @@ impl Environment {
             "AUTH_PREFIX" => auth.prefix = self.0.get(variable).cloned(),
             "AUTH_SECRET_ENV" => (auth.secret_env, auth.secret_file) = (text, None),
             "AUTH_SECRET_FILE" => (auth.secret_env, auth.secret_file) = (None, Some(value.into())),
-            "AUTH_REFRESH_TOKEN_ENV" => (auth.refresh_token_env, auth.refresh_token_file) = (text, None),
-            "AUTH_REFRESH_TOKEN_FILE" => (auth.refresh_token_env, auth.refresh_token_file) = (None, Some(value.into())),
+            "AUTH_REFRESH_TOKEN_ENV" => {
+                (auth.refresh_token_env, auth.refresh_token_file) = (text, None)
+            }
+            "AUTH_REFRESH_TOKEN_FILE" => {
+                (auth.refresh_token_env, auth.refresh_token_file) = (None, Some(value.into()))
+            }
             "AUTH_TOKEN_URL" => auth.token_url = text,
             "AUTH_AUTHORIZE_URL" => auth.authorize_url = text,
             "AUTH_CLIENT_ID" => auth.client_id = text,
@@ -137,18 +180,32 @@ impl Environment {
     }
 
     fn parsed<T: FromStr>(&self, name: &str, wanted: &str) -> Result<Option<T>, ConfigError> {
-        self.get(name).map(|value| parse(name, value, wanted)).transpose()
+        self.get(name)
+            .map(|value| parse(name, value, wanted))
+            .transpose()
     }
 }
 
 fn parse<T: FromStr>(variable: &str, value: &str, wanted: &str) -> Result<T, ConfigError> {
     value.parse().map_err(|_| {
-        ConfigError::of_variable(variable, (format!("`{value}` is not {wanted}"), format!("Set it to {wanted}, or unset it.")))
+        ConfigError::of_variable(
+            variable,
+            (
+                format!("`{value}` is not {wanted}"),
+                format!("Set it to {wanted}, or unset it."),
+            ),
+        )
     })
 }
 
 fn auth_kind(variable: &str, value: &str) -> Result<AuthKind, ConfigError> {
-    const KINDS: [&str; 5] = ["none", "header", "bearer", "oauth2_refresh", "oauth2_client_credentials"];
+    const KINDS: [&str; 5] = [
+        "none",
+        "header",
+        "bearer",
+        "oauth2_refresh",
+        "oauth2_client_credentials",
+    ];
     Ok(match value {
         "none" => AuthKind::None,
         "header" => AuthKind::Header,
@@ -157,13 +214,19 @@ fn auth_kind(variable: &str, value: &str) -> Result<AuthKind, ConfigError> {
         "oauth2_client_credentials" => AuthKind::Oauth2ClientCredentials,
         other => {
             let problem = format!("`{other}` is not a way to log in");
-            return Err(ConfigError::of_variable(variable, (problem, format!("Use one of {}.", KINDS.join(", ")))));
+            return Err(ConfigError::of_variable(
+                variable,
+                (problem, format!("Use one of {}.", KINDS.join(", "))),
+            ));
         }
     })
 }
 
 fn unknown_key(rest: &str) -> (String, String) {
-    let tails: Vec<&str> = rest.match_indices('_').map(|(at, _)| &rest[at + 1..]).collect();
+    let tails: Vec<&str> = rest
+        .match_indices('_')
+        .map(|(at, _)| &rest[at + 1..])
+        .collect();
     let meant = tails.iter().find_map(|tail| nearest(tail, &SOURCE_KEYS));
     let remedy = match meant {
         Some(key) => format!("Did you mean a name that ends in `_{key}`?"),

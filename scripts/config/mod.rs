@@ -73,8 +73,14 @@ impl Config {
         Config::load_with(path, Path::new("."), &Environment::of_this_process())
     }
 
-    fn load_with(path: Option<&Path>, here: &Path, environment: &Environment) -> Result<Config, ConfigError> {
-        let named = path.map(Path::to_owned).or_else(|| environment.get("CONCORD_CONFIG").map(PathBuf::from));
+    fn load_with(
+        path: Option<&Path>,
+        here: &Path,
+        environment: &Environment,
+    ) -> Result<Config, ConfigError> {
+        let named = path
+            .map(Path::to_owned)
+            .or_else(|| environment.get("CONCORD_CONFIG").map(PathBuf::from));
         let beside = here.join("concord.toml");
         let file = named.or_else(|| beside.is_file().then_some(beside));
         let (mut config, text) = match &file {
@@ -88,16 +94,28 @@ impl Config {
     }
 
     fn read(file: &Path) -> Result<(Config, String), ConfigError> {
-        let text = std::fs::read_to_string(file)
-            .map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
+        let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Unreadable {
+            file: file.to_owned(),
+            source,
+        })?;
         let mut config: Config =
             toml::from_str(&text).map_err(|error| ConfigError::of_toml(file, &text, &error))?;
         let folder = file.parent().unwrap_or(Path::new(""));
         config.database.data_dir = folder.join(&config.database.data_dir);
-        config.database.root_certificate = config.database.root_certificate.map(|path| folder.join(path));
-        config.modules = config.modules.iter().map(|path| folder.join(path)).collect();
+        config.database.root_certificate = config
+            .database
+            .root_certificate
+            .map(|path| folder.join(path));
+        config.modules = config
+            .modules
+            .iter()
+            .map(|path| folder.join(path))
+            .collect();
         for source in config.sources.values_mut() {
-            let files = [&mut source.auth.secret_file, &mut source.auth.refresh_token_file];
+            let files = [
+                &mut source.auth.secret_file,
+                &mut source.auth.refresh_token_file,
+            ];
             for path in files.into_iter().flatten() {
                 *path = folder.join(&*path);
             }
@@ -107,18 +125,25 @@ impl Config {
 
     fn check_zone(&self, file: Option<&Path>, text: &str) -> Result<(), ConfigError> {
         match (zone_named(&self.zone), file) {
-            (Err(_), Some(file)) => Err(ConfigError::at_key(file, text, "zone", problem::zone(&self.zone))),
+            (Err(_), Some(file)) => Err(ConfigError::at_key(
+                file,
+                text,
+                "zone",
+                problem::zone(&self.zone),
+            )),
             _ => Ok(()),
         }
     }
 
     /// The source's section.
     pub fn source(&self, name: &str) -> Result<&SourceConfig, ConfigError> {
-        self.sources.get(name).ok_or_else(|| ConfigError::UnknownSource {
-            name: name.to_owned(),
-            known: self.sources.keys().cloned().collect(),
-            place: self.place(),
-        })
+        self.sources
+            .get(name)
+            .ok_or_else(|| ConfigError::UnknownSource {
+                name: name.to_owned(),
+                known: self.sources.keys().cloned().collect(),
+                place: self.place(),
+            })
     }
 
     /// The compiled-in modules and those of the configured folders.
@@ -131,17 +156,24 @@ impl Config {
         let modules = self.load_modules()?;
         let known: Vec<String> = modules.iter().map(|module| module.name.clone()).collect();
         let found = modules.into_iter().find(|module| module.name == name);
-        Ok(found.ok_or_else(|| ConfigError::UnknownModule { name: name.to_owned(), known })?)
+        Ok(found.ok_or_else(|| ConfigError::UnknownModule {
+            name: name.to_owned(),
+            known,
+        })?)
     }
 
     /// The encrypted store of OAuth2 tokens, in the data directory.
     pub fn token_store(&self) -> anyhow::Result<TokenStore> {
         let folder = self.database.data_dir.join("tokens");
-        TokenStore::open(&folder).with_context(|| format!("Opening the token store in {}.", folder.display()))
+        TokenStore::open(&folder)
+            .with_context(|| format!("Opening the token store in {}.", folder.display()))
     }
 
     fn place(&self) -> String {
-        self.file.as_ref().map_or_else(|| "concord.toml".to_owned(), |file| file.display().to_string())
+        self.file.as_ref().map_or_else(
+            || "concord.toml".to_owned(),
+            |file| file.display().to_string(),
+        )
     }
 }
 

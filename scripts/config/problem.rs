@@ -39,7 +39,14 @@ pub enum ConfigError {
         place: String,
     },
     /// No folder holds the module.
-    #[error("There is no module `{name}`. {}", remedy(name, known, "`concord module list` shows all; `concord module new` writes one."))]
+    #[error(
+        "There is no module `{name}`. {}",
+        remedy(
+            name,
+            known,
+            "`concord module list` shows all; `concord module new` writes one."
+        )
+    )]
     UnknownModule {
         /// The name asked for.
         name: String,
@@ -65,17 +72,34 @@ pub(super) fn zone(name: &str) -> (String, String) {
 impl ConfigError {
     /// A fault of the environment.
     pub(super) fn of_variable(variable: &str, (problem, remedy): (String, String)) -> Self {
-        Self::Invalid { place: format!("the environment variable {variable}"), problem, remedy }
+        Self::Invalid {
+            place: format!("the environment variable {variable}"),
+            problem,
+            remedy,
+        }
     }
 
     /// A fault at the line of a key on the first level.
-    pub(super) fn at_key(file: &Path, text: &str, key: &str, (problem, remedy): (String, String)) -> Self {
-        let is_key = |line: &str| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));
+    pub(super) fn at_key(
+        file: &Path,
+        text: &str,
+        key: &str,
+        (problem, remedy): (String, String),
+    ) -> Self {
+        let is_key = |line: &str| {
+            line.trim_start()
+                .strip_prefix(key)
+                .is_some_and(|rest| rest.trim_start().starts_with('='))
+        };
         let place = match text.lines().position(is_key) {
             Some(at) => format!("{}:{}", file.display(), at + 1),
             None => file.display().to_string(),
         };
-        Self::Invalid { place, problem, remedy }
+        Self::Invalid {
+            place,
+            problem,
+            remedy,
+        }
     }
 
     /// Reads the TOML reader's message: place, and for an unknown key the nearest known one.
@@ -89,6 +113,10 @@ impl ConfigError {
             None => file.display().to_string(),
         };
         let (problem, remedy) = explain(error.message());
-        Self::Invalid { place, problem, remedy }
+        Self::Invalid {
+            place,
+            problem,
+            remedy,
+        }
     }
 }

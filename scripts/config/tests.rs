@@ -9,8 +9,13 @@ fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
     let hide = |text: String| text.replace(&folder.path().display().to_string(), "DIR");
     Config::load_with(None, folder.path(), &Environment::of(variables))
         .map(|mut config| {
-            config.database.data_dir = PathBuf::from(hide(config.database.data_dir.display().to_string()));
-            config.modules = config.modules.iter().map(|path| PathBuf::from(hide(path.display().to_string()))).collect();
+            config.database.data_dir =
+                PathBuf::from(hide(config.database.data_dir.display().to_string()));
+            config.modules = config
+                .modules
+                .iter()
+                .map(|path| PathBuf::from(hide(path.display().to_string())))
+                .collect();
             config
         })
         .map_err(|error| hide(error.to_string()))
@@ -77,13 +82,23 @@ fn the_environment_overrides_the_file() {
     assert_eq!(config.serve.port, 9000);
     let gazelle = &config.sources["gazelle"];
     assert_eq!(gazelle.endpoint, "http://127.0.0.1:1/");
-    assert_eq!((gazelle.auth.secret_env.as_deref(), gazelle.auth.secret_file.as_deref()), (None, Some(Path::new("/run/key"))));
+    assert_eq!(
+        (
+            gazelle.auth.secret_env.as_deref(),
+            gazelle.auth.secret_file.as_deref()
+        ),
+        (None, Some(Path::new("/run/key")))
+    );
     assert_eq!(config.sources["work_shop"].rate.burst, 7);
 }
 
 #[test]
 fn the_url_of_the_database_never_shows() {
-    let config = load("[database]\nurl = \"postgres://user:hunter2@host/db\"\n", &[]).expect("valid");
+    let config = load(
+        "[database]\nurl = \"postgres://user:hunter2@host/db\"\n",
+        &[],
+    )
+    .expect("valid");
     assert!(!format!("{config:?}").contains("hunter2"));
 }
 
@@ -108,8 +123,16 @@ fn errors_say_line_and_remedy() {
         ("CONCORD_SOURCES_GAZELLE_ENDPIONT", "https://example.com/"),
         ("CONCORD_SOURCES_NOBODY_RATE_BURST", "1"),
     ];
-    let of_file = files.iter().map(|text| load(text, &[]).err().unwrap_or_else(|| format!("accepted: {text}")));
-    let of_variable = variables.iter().map(|variable| load(FULL, &[*variable]).err().unwrap_or_else(|| format!("accepted: {variable:?}")));
+    let of_file = files.iter().map(|text| {
+        load(text, &[])
+            .err()
+            .unwrap_or_else(|| format!("accepted: {text}"))
+    });
+    let of_variable = variables.iter().map(|variable| {
+        load(FULL, &[*variable])
+            .err()
+            .unwrap_or_else(|| format!("accepted: {variable:?}"))
+    });
     let lines: Vec<String> = of_file.chain(of_variable).collect();
     insta::assert_snapshot!(lines.join("\n"));
 }
@@ -117,12 +140,28 @@ fn errors_say_line_and_remedy() {
 #[test]
 fn unknown_names_are_answered_with_the_nearest() {
     let config = load(FULL, &[]).expect("valid");
-    let missing = config.source("gazele").err().map(|error| error.to_string().replace(&config.place(), "concord.toml"));
-    let unreadable = Config::load_with(Some(Path::new("/nowhere/concord.toml")), Path::new("."), &Environment::default());
-    let module = config_without_folders().load_module("client").err().map(|error| error.to_string());
+    let missing = config
+        .source("gazele")
+        .err()
+        .map(|error| error.to_string().replace(&config.place(), "concord.toml"));
+    let unreadable = Config::load_with(
+        Some(Path::new("/nowhere/concord.toml")),
+        Path::new("."),
+        &Environment::default(),
+    );
+    let module = config_without_folders()
+        .load_module("client")
+        .err()
+        .map(|error| error.to_string());
     assert!(matches!(&unreadable, Err(ConfigError::Unreadable { .. })));
     let unreadable = unreadable.err().map(|error| error.to_string());
-    insta::assert_snapshot!([missing, unreadable, module].into_iter().flatten().collect::<Vec<_>>().join("\n"));
+    insta::assert_snapshot!(
+        [missing, unreadable, module]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
 }
 
 fn config_without_folders() -> Config {

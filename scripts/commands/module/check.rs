@@ -39,12 +39,23 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     let target = Target::of(&args.module);
     let checked = match target.load(config) {
         Err(error) => unloadable(&args.module, &target, error),
-        Ok(modules) => examine(target.find(&modules)?, &modules, args.source_schema.as_deref(), config).await?,
+        Ok(modules) => {
+            examine(
+                target.find(&modules)?,
+                &modules,
+                args.source_schema.as_deref(),
+                config,
+            )
+            .await?
+        }
     };
     let mut lines: Vec<String> = checked.faults.iter().map(ToString::to_string).collect();
     lines.extend(checked.notes.iter().map(|note| format!("note: {note}")));
     lines.push(match checked.faults.len() {
-        0 => format!("{} is sound; its query was compared with {}.", checked.module, checked.schema),
+        0 => format!(
+            "{} is sound; its query was compared with {}.",
+            checked.module, checked.schema
+        ),
         1 => "1 fault.".to_owned(),
         many => format!("{many} faults."),
     });
@@ -52,14 +63,29 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     Ok(Answer::new(lines.join("\n"), &checked)?.ending_with(exit))
 }
 
-async fn examine(module: &Module, all: &[Module], schema: Option<&Path>, config: &Config) -> anyhow::Result<Checked> {
+async fn examine(
+    module: &Module,
+    all: &[Module],
+    schema: Option<&Path>,
+    config: &Config,
+) -> anyhow::Result<Checked> {
     let known: Vec<&str> = all.iter().map(|module| module.name.as_str()).collect();
     let schema = schema_of(module, schema, config).await?;
     let mut faults = reconcile_faults(module, &known);
-    faults.extend(schema.sdl.as_deref().map(|sdl| query_faults(module, sdl)).unwrap_or_default());
+    faults.extend(
+        schema
+            .sdl
+            .as_deref()
+            .map(|sdl| query_faults(module, sdl))
+            .unwrap_or_default(),
+    );
     if faults.is_empty() {
         // What a run would do first; it knows best.
-        faults.extend(Definitions::compile(all, &config.zone).err().map(Fault::from));
+        faults.extend(
+            Definitions::compile(all, &config.zone)
+                .err()
+                .map(Fault::from),
+        );
     }
     faults.sort();
     faults.dedup();
@@ -78,17 +104,32 @@ fn unloadable(name: &str, target: &Target, error: ModuleError) -> Checked {
     if let Target::Folder(folder) = target {
         let read = |file: &str| {
             let path = folder.join(file);
-            fs::read_to_string(&path).ok().map(|text| (path.display().to_string(), text))
+            fs::read_to_string(&path)
+                .ok()
+                .map(|text| (path.display().to_string(), text))
         };
         if let Some((file, text)) = read("contract.yaml") {
             faults.extend(Contract::parse(&file, &text).err().map(Fault::from));
         }
         if let Some((file, text)) = read("query.graphql") {
-            faults.extend(QueryDocument::parse(&text, &file).err().into_iter().flatten().map(Fault::from));
+            faults.extend(
+                QueryDocument::parse(&text, &file)
+                    .err()
+                    .into_iter()
+                    .flatten()
+                    .map(Fault::from),
+            );
         }
     }
     faults.sort();
     faults.dedup();
-    let note = "The folder could not be loaded, so its parts were not compared with each other.".to_owned();
-    Checked { module: name.to_owned(), ok: false, schema: "no schema".to_owned(), faults, notes: vec![note] }
+    let note = "The folder could not be loaded, so its parts were not compared with each other."
+        .to_owned();
+    Checked {
+        module: name.to_owned(),
+        ok: false,
+        schema: "no schema".to_owned(),
+        faults,
+        notes: vec![note],
+    }
 }

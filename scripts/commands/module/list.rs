@@ -22,17 +22,26 @@ pub fn run(config: &Config) -> anyhow::Result<Answer> {
     for module in config.load_modules()? {
         let folder = module.folder.display().to_string();
         // A broken contract is for `module check` to explain; the list stays a list.
-        let contract = Contract::parse(&format!("{folder}/contract.yaml"), &module.contract_yaml).ok();
+        let contract =
+            Contract::parse(&format!("{folder}/contract.yaml"), &module.contract_yaml).ok();
         let entity = contract.map(|contract| contract.entity);
         let read = format!("{:?}", module.fetch.read).to_lowercase();
         table.row([
             module.name.clone(),
             module.source.clone(),
-            entity.clone().unwrap_or_else(|| "(broken contract)".to_owned()),
+            entity
+                .clone()
+                .unwrap_or_else(|| "(broken contract)".to_owned()),
             read.clone(),
             folder.clone(),
         ]);
-        listed.push(Listed { module: module.name, source: module.source, entity, read, folder });
+        listed.push(Listed {
+            module: module.name,
+            source: module.source,
+            entity,
+            read,
+            folder,
+        });
     }
     Answer::new(table.to_string(), &listed)
 }

@@ -31,23 +31,49 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     require_plain(&name)?;
     let folder = dir.join(&name);
     if folder.exists() {
-        let why = format!("{} is already there. Choose another name or --dir, or remove it.", folder.display());
+        let why = format!(
+            "{} is already there. Choose another name or --dir, or remove it.",
+            folder.display()
+        );
         return Err(UsageError(why).into());
     }
     let sdl = introspect(&opened_once(config, &source)?).await?;
     let files = scaffold(&name, &source, &sdl)?;
-    let failed = || format!("{} cannot be written. Check its rights, or choose another --dir.", folder.display());
+    let failed = || {
+        format!(
+            "{} cannot be written. Check its rights, or choose another --dir.",
+            folder.display()
+        )
+    };
     fs::create_dir_all(&folder).with_context(failed)?;
     for (file, text) in &files {
         fs::write(folder.join(file), text).with_context(failed)?;
     }
     let place = folder.display().to_string();
-    let checked = check::run(check::Args { module: place.clone(), source_schema: None }, config).await?;
+    let checked = check::run(
+        check::Args {
+            module: place.clone(),
+            source_schema: None,
+        },
+        config,
+    )
+    .await?;
     let names: Vec<&String> = files.keys().collect();
     let json = json!({ "module": name, "source": source, "folder": place, "files": names });
-    let mut text = format!("{place} holds {}.\n", names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "));
+    let mut text = format!(
+        "{place} holds {}.\n",
+        names
+            .iter()
+            .map(|name| name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    );
     if !is_configured(&dir, config) {
-        text.push_str(&format!("Add `modules = [\"{}\"]` to concord.toml, or give --modules {}.\n", dir.display(), dir.display()));
+        text.push_str(&format!(
+            "Add `modules = [\"{}\"]` to concord.toml, or give --modules {}.\n",
+            dir.display(),
+            dir.display()
+        ));
     }
     text.push_str(&format!("Look at it with `concord module preview {place}`, and correct what it means in contract.yaml.\n"));
     Ok(checked.preceded_by(text, json))
@@ -57,7 +83,9 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
 fn require_plain(name: &str) -> Result<(), UsageError> {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.len() <= 48
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     match plain {
         true => Ok(()),
         false => Err(UsageError(format!(
@@ -68,5 +96,8 @@ fn require_plain(name: &str) -> Result<(), UsageError> {
 
 fn is_configured(dir: &Path, config: &Config) -> bool {
     let real = |path: &Path| path.canonicalize().ok();
-    config.modules.iter().any(|known| known == dir || (real(known).is_some() && real(known) == real(dir)))
+    config
+        .modules
+        .iter()
+        .any(|known| known == dir || (real(known).is_some() && real(known) == real(dir)))
 }

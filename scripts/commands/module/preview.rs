@@ -44,7 +44,9 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     let modules = target.load(config)?;
     let name = target.find(&modules)?.name.clone();
     let definitions = Definitions::compile(&modules, &config.zone)?;
-    let definition = definitions.get(&name).expect("the target is among the modules compiled");
+    let definition = definitions
+        .get(&name)
+        .expect("the target is among the modules compiled");
     let source = opened_once(config, &definition.module.source)?;
     let mut module = definition.module.clone();
     module.fetch.paging.size = module.fetch.paging.size.min(args.records);
@@ -53,7 +55,13 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     let mut shown: Vec<Previewed> = Vec::new();
     while let Some(page) = stream.next().await.filter(|_| shown.len() < wanted) {
         let room = wanted - shown.len();
-        shown.extend(page?.records.iter().take(room).map(|record| previewed(record, definition)));
+        shown.extend(
+            page?
+                .records
+                .iter()
+                .take(room)
+                .map(|record| previewed(record, definition)),
+        );
         if shown.len() == wanted {
             break;
         }
@@ -62,30 +70,54 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
         return Answer::new(format!("The source has no record for {name}."), &shown);
     }
     let width = terminal_width();
-    let text: Vec<String> = shown.iter().map(|record| side_by_side(record, width)).collect();
+    let text: Vec<String> = shown
+        .iter()
+        .map(|record| side_by_side(record, width))
+        .collect();
     Answer::new(text.join("\n"), &shown)
 }
 
 fn previewed(record: &Record, definition: &Definition) -> Previewed {
     let text = String::from_utf8_lossy(&record.json);
     let mut warnings = Vec::new();
-    let outcome = definition.transform(definition.name(), &text).and_then(|row| {
-        row.map(|row| landed(row, record, definition, &mut warnings)).transpose()
-    });
+    let outcome = definition
+        .transform(definition.name(), &text)
+        .and_then(|row| {
+            row.map(|row| landed(row, record, definition, &mut warnings))
+                .transpose()
+        });
     let (row, rejection) = match outcome {
         Ok(row) => (row, None),
         Err(rejection) => (None, Some(rejection)),
     };
     let raw = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.into_owned()));
-    Previewed { source_id: record.source_id.clone(), raw, row, rejection, warnings }
+    Previewed {
+        source_id: record.source_id.clone(),
+        raw,
+        row,
+        rejection,
+        warnings,
+    }
 }
 
 /// The row as rules and contract would leave it.
-fn landed(mut row: Row, record: &Record, definition: &Definition, warnings: &mut Vec<String>) -> Result<Row, Rejection> {
+fn landed(
+    mut row: Row,
+    record: &Record,
+    definition: &Definition,
+    warnings: &mut Vec<String>,
+) -> Result<Row, Rejection> {
     if row.get("id").is_none() {
-        row.0.shift_insert(0, "id".to_owned(), record.source_id.clone().into());
+        row.0
+            .shift_insert(0, "id".to_owned(), record.source_id.clone().into());
     }
-    for (index, (spec, rule)) in definition.spec.rules.iter().zip(&definition.rules).enumerate() {
+    for (index, (spec, rule)) in definition
+        .spec
+        .rules
+        .iter()
+        .zip(&definition.rules)
+        .enumerate()
+    {
         if !rule.holds(&row)? {
             continue;
         }

@@ -26,8 +26,15 @@ struct Examination<'m> {
 /// Every fault of the contract and of the `reconcile` part; `known` are the modules that may be referred to.
 pub fn reconcile_faults(module: &Module, known: &[&str]) -> Vec<Fault> {
     let file = format!("{}/module.yaml", module.folder.display());
-    let mut examination = Examination { module, file, faults: Vec::new() };
-    let contract = Contract::parse(&format!("{}/contract.yaml", module.folder.display()), &module.contract_yaml);
+    let mut examination = Examination {
+        module,
+        file,
+        faults: Vec::new(),
+    };
+    let contract = Contract::parse(
+        &format!("{}/contract.yaml", module.folder.display()),
+        &module.contract_yaml,
+    );
     match serde_norway::from_str::<Written>(&module.yaml) {
         Err(error) => examination.unreadable(&error),
         Ok(Written { reconcile: spec }) => {
@@ -57,25 +64,49 @@ impl Examination<'_> {
     }
 
     fn line(&self, path: &[&str]) -> usize {
-        let place = |step: &&str| step.parse().map_or_else(|_| Place::Key((*step).to_owned()), Place::Item);
-        position_of(&self.module.yaml, &path.iter().map(place).collect::<Vec<_>>()).0
+        let place = |step: &&str| {
+            step.parse()
+                .map_or_else(|_| Place::Key((*step).to_owned()), Place::Item)
+        };
+        position_of(
+            &self.module.yaml,
+            &path.iter().map(place).collect::<Vec<_>>(),
+        )
+        .0
     }
 
     fn fault(&mut self, path: &[&str], problem: String, remedy: impl Into<String>) {
         let line = Some(self.line(path));
-        self.faults.push(Fault { file: self.file.clone(), line, column: None, problem, remedy: remedy.into() });
+        self.faults.push(Fault {
+            file: self.file.clone(),
+            line,
+            column: None,
+            problem,
+            remedy: remedy.into(),
+        });
     }
 
     /// Every expression by itself, so that one that cannot be used does not hide the next.
     fn jq(&mut self, spec: &ReconcileSpec) {
         let selected = selection_paths(self.module);
-        let mapped = spec.map.iter().map(|(column, jq)| (vec!["reconcile", "map", column], column, text_of(jq)));
+        let mapped = spec
+            .map
+            .iter()
+            .map(|(column, jq)| (vec!["reconcile", "map", column], column, text_of(jq)));
         let referred = spec.references.iter().filter_map(|(column, reference)| {
-            Some((vec!["reconcile", "references", column, "from"], column, reference.from.clone()?))
+            Some((
+                vec!["reconcile", "references", column, "from"],
+                column,
+                reference.from.clone()?,
+            ))
         });
         let expressions: Vec<_> = mapped.chain(referred).collect();
         for (path, column, jq) in expressions {
-            let expression = Expression { column: column.clone(), jq, line: self.line(&path) };
+            let expression = Expression {
+                column: column.clone(),
+                jq,
+                line: self.line(&path),
+            };
             match Mapping::compile(&self.file, std::slice::from_ref(&expression)) {
                 Err(error) => self.faults.push(error.into()),
                 Ok(mapping) => self.unselected(&path, &mapping, &selected),
@@ -84,10 +115,19 @@ impl Examination<'_> {
         for (index, rule) in spec.rules.iter().enumerate() {
             let at = index.to_string();
             let line = self.line(&["reconcile", "rules", &at]);
-            self.faults.extend(Predicate::compile(&self.file, line, &rule.code, &rule.when).err().map(Fault::from));
+            self.faults.extend(
+                Predicate::compile(&self.file, line, &rule.code, &rule.when)
+                    .err()
+                    .map(Fault::from),
+            );
             for (column, jq) in &rule.set {
-                let fix = Expression { column: column.clone(), jq: text_of(jq), line };
-                self.faults.extend(Mapping::compile(&self.file, &[fix]).err().map(Fault::from));
+                let fix = Expression {
+                    column: column.clone(),
+                    jq: text_of(jq),
+                    line,
+                };
+                self.faults
+                    .extend(Mapping::compile(&self.file, &[fix]).err().map(Fault::from));
             }
         }
     }
@@ -100,10 +140,16 @@ impl Examination<'_> {
             }
             let known: Vec<&str> = selected.iter().map(String::as_str).collect();
             let remedy = match nearest(&path, &known) {
-                Some(name) => format!("Did you mean `.{name}`? Otherwise select `{path}` in the query."),
+                Some(name) => {
+                    format!("Did you mean `.{name}`? Otherwise select `{path}` in the query.")
+                }
                 None => format!("Select `{path}` in the query, or correct the expression."),
             };
-            self.fault(place, format!("`{column}` reads `.{path}`, which the query does not select"), remedy);
+            self.fault(
+                place,
+                format!("`{column}` reads `.{path}`, which the query does not select"),
+                remedy,
+            );
         }
     }
 
@@ -111,13 +157,27 @@ impl Examination<'_> {
         let unknown = |to: &str| !known.contains(&to);
         for (column, reference) in &spec.references {
             if unknown(&reference.to) {
-                let problem = format!("`{column}` refers to the module `{}`, which is not loaded", reference.to);
-                self.fault(&["reconcile", "references", column], problem, module_remedy(&reference.to, known));
+                let problem = format!(
+                    "`{column}` refers to the module `{}`, which is not loaded",
+                    reference.to
+                );
+                self.fault(
+                    &["reconcile", "references", column],
+                    problem,
+                    module_remedy(&reference.to, known),
+                );
             }
         }
         if let Some(derive) = spec.derive.as_ref().filter(|derive| unknown(&derive.from)) {
-            let problem = format!("`derive` names the module `{}`, which is not loaded", derive.from);
-            self.fault(&["reconcile", "derive"], problem, module_remedy(&derive.from, known));
+            let problem = format!(
+                "`derive` names the module `{}`, which is not loaded",
+                derive.from
+            );
+            self.fault(
+                &["reconcile", "derive"],
+                problem,
+                module_remedy(&derive.from, known),
+            );
         }
     }
 
@@ -136,12 +196,22 @@ impl Examination<'_> {
         }
         for (index, key) in spec.matching.keys.iter().enumerate() {
             for column in key.on.iter().chain(&key.distinct) {
-                self.known_column(&["reconcile", "match", "keys", &index.to_string()], "match", column, contract);
+                self.known_column(
+                    &["reconcile", "match", "keys", &index.to_string()],
+                    "match",
+                    column,
+                    contract,
+                );
             }
         }
         for (index, rule) in spec.rules.iter().enumerate() {
             for column in rule.set.keys() {
-                self.known_column(&["reconcile", "rules", &index.to_string()], "rules", column, contract);
+                self.known_column(
+                    &["reconcile", "rules", &index.to_string()],
+                    "rules",
+                    column,
+                    contract,
+                );
             }
         }
         if let Some(since) = &self.module.fetch.since {
@@ -156,22 +226,43 @@ impl Examination<'_> {
         if contract.column(column).is_some() || column.starts_with('_') {
             return;
         }
-        let known: Vec<&str> = contract.columns.iter().map(|known| known.name.as_str()).collect();
+        let known: Vec<&str> = contract
+            .columns
+            .iter()
+            .map(|known| known.name.as_str())
+            .collect();
         let remedy = match nearest(column, &known) {
-            Some(name) => format!("Did you mean `{name}`? Otherwise add the column to contract.yaml."),
+            Some(name) => {
+                format!("Did you mean `{name}`? Otherwise add the column to contract.yaml.")
+            }
             None => "Add the column to contract.yaml, or correct the name.".to_owned(),
         };
-        self.fault(place, format!("`{section}` names the column `{column}`, which contract.yaml does not have"), remedy);
+        self.fault(
+            place,
+            format!("`{section}` names the column `{column}`, which contract.yaml does not have"),
+            remedy,
+        );
     }
 
     fn required(&mut self, spec: &ReconcileSpec, contract: &Contract) {
-        let from: BTreeMap<&str, bool> =
-            spec.references.iter().map(|(column, reference)| (column.as_str(), reference.from.is_some())).collect();
-        for column in contract.columns.iter().filter(|column| column.required && column.name != "id") {
+        let from: BTreeMap<&str, bool> = spec
+            .references
+            .iter()
+            .map(|(column, reference)| (column.as_str(), reference.from.is_some()))
+            .collect();
+        for column in contract
+            .columns
+            .iter()
+            .filter(|column| column.required && column.name != "id")
+        {
             let name = column.name.as_str();
             if !spec.map.contains_key(name) && from.get(name) != Some(&true) {
                 let problem = format!("the contract requires `{name}`, and nothing maps it");
-                self.fault(&["reconcile", "map"], problem, format!("Add `{name}:` to `map`, or drop `required` in contract.yaml."));
+                self.fault(
+                    &["reconcile", "map"],
+                    problem,
+                    format!("Add `{name}:` to `map`, or drop `required` in contract.yaml."),
+                );
             }
         }
     }
@@ -191,7 +282,13 @@ fn module_remedy(given: &str, known: &[&str]) -> String {
 
 /// A path is there where the query selects it, or selects something above it as a whole (a JSON scalar).
 fn is_selected(path: &str, selected: &BTreeSet<String>) -> bool {
-    let is_inner = |above: &str| selected.iter().any(|other| other.strip_prefix(above).is_some_and(|rest| rest.starts_with('.')));
+    let is_inner = |above: &str| {
+        selected.iter().any(|other| {
+            other
+                .strip_prefix(above)
+                .is_some_and(|rest| rest.starts_with('.'))
+        })
+    };
     let mut above = path;
     loop {
         if selected.contains(above) {
@@ -210,7 +307,9 @@ mod tests {
 
     #[test]
     fn a_path_is_selected_itself_or_within_a_whole() {
-        let selected: BTreeSet<String> = ["id", "contact", "contact.email", "attributes"].map(str::to_owned).into();
+        let selected: BTreeSet<String> = ["id", "contact", "contact.email", "attributes"]
+            .map(str::to_owned)
+            .into();
         let cases = [
             ("id", true),
             ("contact", true),

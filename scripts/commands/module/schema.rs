@@ -22,27 +22,54 @@ pub struct Schema {
 }
 
 /// The schema in `file`, else the configured source's, else the one in the module's folder or above it.
-pub async fn schema_of(module: &Module, file: Option<&Path>, config: &Config) -> anyhow::Result<Schema> {
+pub async fn schema_of(
+    module: &Module,
+    file: Option<&Path>,
+    config: &Config,
+) -> anyhow::Result<Schema> {
     if let Some(file) = file {
-        let sdl = fs::read_to_string(file)
-            .with_context(|| format!("{} cannot be read. Correct --source-schema.", file.display()))?;
-        return Ok(Schema { sdl: Some(sdl), from: file.display().to_string(), note: None });
+        let sdl = fs::read_to_string(file).with_context(|| {
+            format!(
+                "{} cannot be read. Correct --source-schema.",
+                file.display()
+            )
+        })?;
+        return Ok(Schema {
+            sdl: Some(sdl),
+            from: file.display().to_string(),
+            note: None,
+        });
     }
     let note = if config.sources.contains_key(&module.source) {
         match introspected(&module.source, config).await {
             Ok(sdl) => {
-                return Ok(Schema { sdl: Some(sdl), from: format!("the source `{}`", module.source), note: None });
+                return Ok(Schema {
+                    sdl: Some(sdl),
+                    from: format!("the source `{}`", module.source),
+                    note: None,
+                });
             }
-            Err(failure) => format!("The source `{}` did not give its schema: {}", module.source, explain(&failure)),
+            Err(failure) => format!(
+                "The source `{}` did not give its schema: {}",
+                module.source,
+                explain(&failure)
+            ),
         }
     } else {
-        format!("The source `{}` is not configured, so its own schema was not asked for.", module.source)
+        format!(
+            "The source `{}` is not configured, so its own schema was not asked for.",
+            module.source
+        )
     };
     let (sdl, from) = match &module.schema {
         Some(sdl) => (Some(sdl.to_string()), "schema.graphql".to_owned()),
         None => (None, "no schema".to_owned()),
     };
-    Ok(Schema { sdl, from, note: Some(note) })
+    Ok(Schema {
+        sdl,
+        from,
+        note: Some(note),
+    })
 }
 
 async fn introspected(name: &str, config: &Config) -> anyhow::Result<String> {
@@ -63,10 +90,18 @@ pub fn query_faults(module: &Module, sdl: &str) -> Vec<Fault> {
 
 /// The file of the folder that holds this query.
 fn file_of(module: &Module, query: &str) -> String {
-    let entries = fs::read_dir(&module.folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let entries = fs::read_dir(&module.folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
     let holds = |path: &std::path::PathBuf| {
-        path.extension().is_some_and(|kind| kind == "graphql") && fs::read_to_string(path).is_ok_and(|text| text == query)
+        path.extension().is_some_and(|kind| kind == "graphql")
+            && fs::read_to_string(path).is_ok_and(|text| text == query)
     };
     let found = entries.into_iter().find(holds);
-    found.unwrap_or_else(|| module.folder.join("query.graphql")).display().to_string()
+    found
+        .unwrap_or_else(|| module.folder.join("query.graphql"))
+        .display()
+        .to_string()
 }

@@ -14,7 +14,12 @@ pub fn side_by_side(record: &Previewed, width: usize) -> String {
     let rule = "─".repeat(width.saturating_sub(record.source_id.chars().count() + 4));
     let mut text = format!("── {} {rule}\n", record.source_id);
     for at in 0..left.len().max(right.len()) {
-        let raw = pad_str(left.get(at).copied().unwrap_or_default(), half, Alignment::Left, Some("…"));
+        let raw = pad_str(
+            left.get(at).copied().unwrap_or_default(),
+            half,
+            Alignment::Left,
+            Some("…"),
+        );
         let row = truncate_str(right.get(at).map_or("", String::as_str), half, "…");
         text.push_str(format!("{raw} │ {row}").trim_end());
         text.push('\n');
@@ -24,9 +29,15 @@ pub fn side_by_side(record: &Previewed, width: usize) -> String {
 
 fn transformed(record: &Previewed) -> Vec<String> {
     let columns = record.row.iter().flat_map(|row| row.0.iter());
-    let mut lines: Vec<String> = columns.map(|(column, value)| format!("{column}: {}", shown(value))).collect();
+    let mut lines: Vec<String> = columns
+        .map(|(column, value)| format!("{column}: {}", shown(value)))
+        .collect();
     if let Some(rejection) = &record.rejection {
-        let place = rejection.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
+        let place = rejection
+            .at
+            .as_ref()
+            .map(|at| format!(" at {at}"))
+            .unwrap_or_default();
         lines.push(format!("REJECTED {}{place}", rejection.code));
         lines.push(rejection.why.clone());
     } else if record.row.is_none() {
@@ -60,9 +71,26 @@ mod tests {
         row.set("notes", "");
         row.set("phone", Value::Null);
         let warnings = vec!["client_without_mail: Ask for one.".to_owned()];
-        let landing = Previewed { source_id: "cli_1".to_owned(), raw: raw.clone(), row: Some(row), rejection: None, warnings };
-        let rejection = Some(Rejection::new("not_a_day", "The day is not in the calendar.").at("taken_on"));
-        let refused = Previewed { source_id: "cli_2".to_owned(), raw, row: None, rejection, warnings: Vec::new() };
-        insta::assert_snapshot!(format!("{}{}", side_by_side(&landing, 64), side_by_side(&refused, 64)));
+        let landing = Previewed {
+            source_id: "cli_1".to_owned(),
+            raw: raw.clone(),
+            row: Some(row),
+            rejection: None,
+            warnings,
+        };
+        let rejection =
+            Some(Rejection::new("not_a_day", "The day is not in the calendar.").at("taken_on"));
+        let refused = Previewed {
+            source_id: "cli_2".to_owned(),
+            raw,
+            row: None,
+            rejection,
+            warnings: Vec::new(),
+        };
+        insta::assert_snapshot!(format!(
+            "{}{}",
+            side_by_side(&landing, 64),
+            side_by_side(&refused, 64)
+        ));
     }
 }

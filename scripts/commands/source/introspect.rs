@@ -24,8 +24,17 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     let source = opened_once(config, &args.name)?;
     let sdl = introspect(&source).await?;
     let json = json!({ "source": args.name, "out": args.out, "schema": sdl.0 });
-    let Some(file) = args.out else { return Answer::new(sdl.0, &json) };
-    std::fs::write(&file, &sdl.0)
-        .with_context(|| format!("{} cannot be written. Choose another path with --out.", file.display()))?;
-    Answer::new(format!("The schema of {} is in {}.", args.name, file.display()), &json)
+    let Some(file) = args.out else {
+        return Answer::new(sdl.0, &json);
+    };
+    std::fs::write(&file, &sdl.0).with_context(|| {
+        format!(
+            "{} cannot be written. Choose another path with --out.",
+            file.display()
+        )
+    })?;
+    Answer::new(
+        format!("The schema of {} is in {}.", args.name, file.display()),
+        &json,
+    )
 }

@@ -27,4 +27,4 @@ pub async fn run(command: Command, config: &Config) -> anyhow::Result<Answer> {
     }
 }
 
-pub use test::{Reply, first_reply, opened_once};
+pub use test::{first_reply, opened_once};

@@ -67,11 +67,16 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
         table.row([
             reply.what.clone(),
             if reply.ok { "ok" } else { "FAILED" }.to_owned(),
-            reply.total_count.map_or_else(|| "-".to_owned(), |total| total.to_string()),
+            reply
+                .total_count
+                .map_or_else(|| "-".to_owned(), |total| total.to_string()),
             reply.duration_ms.to_string(),
         ]);
     }
-    let causes: Vec<&str> = replies.iter().filter_map(|reply| reply.cause.as_deref()).collect();
+    let causes: Vec<&str> = replies
+        .iter()
+        .filter_map(|reply| reply.cause.as_deref())
+        .collect();
     Ok(Answer::new(format!("{table}{}", causes.join("\n")), &replies)?.ending_with(exit))
 }
 
@@ -87,7 +92,11 @@ async fn one_record(source: &Source, mut module: Module) -> (Reply, Option<Fetch
     reply(&format!("one of {}", module.name), start, outcome)
 }
 
-fn reply(what: &str, start: Instant, outcome: Result<Option<u64>, FetchError>) -> (Reply, Option<FetchError>) {
+fn reply(
+    what: &str,
+    start: Instant,
+    outcome: Result<Option<u64>, FetchError>,
+) -> (Reply, Option<FetchError>) {
     let (total_count, failure) = match outcome {
         Ok(total) => (total, None),
         Err(failure) => (None, Some(failure)),

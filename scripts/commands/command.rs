@@ -1,0 +1,67 @@
+//! The closed list of commands.
+
+use super::{
+    Answer, approve, diff, doctor, fetch, log, migrate, module, parking, quarantine, rollback,
+    runs, serve, show, source, status,
+};
+use crate::config::Config;
+
+/// What to do.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Each module's state, last complete run and rows, and what waits for a person.
+    Status(status::Args),
+    /// The last runs, newest first.
+    Runs(runs::Args),
+    /// One row of production: values, identities, problems, history.
+    Show(show::Args),
+    /// Records that a rule or the contract refused.
+    #[command(subcommand)]
+    Quarantine(quarantine::Command),
+    /// Records that wait for a parent.
+    #[command(subcommand)]
+    Parking(parking::Command),
+    /// Let a change set pass that a guard stopped; the next run applies it.
+    Approve(approve::Args),
+    /// The promotions, newest first.
+    Log(log::Args),
+    /// What differs between production after two promotions, cell by cell.
+    Diff(diff::Args),
+    /// Return production to the state after an earlier promotion, as a new promotion.
+    Rollback(rollback::Args),
+    /// Folders of modules: list, check, begin and try them.
+    #[command(subcommand)]
+    Module(module::Command),
+    /// Sources: test, introspect, log in.
+    #[command(subcommand)]
+    Source(source::Command),
+    /// Read a module's records from its source into a file; needs no database.
+    Fetch(fetch::Args),
+    /// Bring the database to this program's schema and every production table to its contract.
+    Migrate(migrate::Args),
+    /// Look at programs, database, contracts, history, sources and tokens.
+    Doctor(doctor::Args),
+    /// Serve the health page, its JSON and metrics, for this machine alone.
+    Serve(serve::Args),
+}
+
+/// Does it.
+pub async fn run(command: Command, config: &Config) -> anyhow::Result<Answer> {
+    match command {
+        Command::Status(args) => status::run(args, config).await,
+        Command::Runs(args) => runs::run(args, config).await,
+        Command::Show(args) => show::run(args, config).await,
+        Command::Quarantine(command) => quarantine::run(command, config).await,
+        Command::Parking(command) => parking::run(command, config).await,
+        Command::Approve(args) => approve::run(args, config).await,
+        Command::Log(args) => log::run(args, config).await,
+        Command::Diff(args) => diff::run(args, config).await,
+        Command::Rollback(args) => rollback::run(args, config).await,
+        Command::Module(command) => module::run(command, config).await,
+        Command::Source(command) => source::run(command, config).await,
+        Command::Fetch(args) => fetch::run(args, config).await,
+        Command::Migrate(args) => migrate::run(args, config).await,
+        Command::Doctor(args) => doctor::run(args, config).await,
+        Command::Serve(args) => serve::run(args, config).await,
+    }
+}
