@@ -71,7 +71,7 @@ fn commands(module: &ModuleHealth) -> Vec<String> {
     let aside = [
         (module.waiting.quarantined, "concord quarantine list"),
         (module.waiting.parked, "concord parking list"),
-        (module.waiting.in_review, "concord review"),
+        (module.waiting.in_review, "concord status"),
     ];
     match module.status {
         Status::Ok | Status::Running => vec![],
@@ -82,7 +82,10 @@ fn commands(module: &ModuleHealth) -> Vec<String> {
             .collect(),
         Status::Waiting => vec![test],
         Status::Partial => vec![run, test],
-        Status::Blocked => vec!["concord approve".into()],
+        Status::Blocked => vec![
+            "concord status".into(),
+            "concord approve NUMBER --reason WHY".into(),
+        ],
         Status::Never | Status::Late | Status::Cancelled | Status::Stuck | Status::Failed => {
             vec![run]
         }

@@ -110,7 +110,13 @@ async fn health_as_json(pool: PgPool) {
             .is_some_and(|seconds| (9_500..10_000).contains(&seconds))
     );
     assert_snapshot!("health_v6", steady(&v6.text));
-    let metrics = ask(&monitor, "/metrics", &[]).await;
+}
+
+#[sqlx::test(migrator = "staging::MIGRATOR")]
+async fn metrics_for_prometheus(pool: PgPool) {
+    seed(&pool).await;
+    let monitored = ["users", "clients", "events", "quotes"].map(module).into();
+    let metrics = ask(&monitor(&pool, monitored), "/metrics", &[]).await;
     assert_eq!(
         metrics.headers["content-type"],
         "text/plain; version=0.0.4; charset=utf-8"
