@@ -124,7 +124,7 @@ mod tests {
             .context("Nothing was written.");
         assert_eq!(
             explain(&error),
-            "Nothing was written.\n  because: The file cannot be written: permission denied.\n  because: permission denied"
+            "Nothing was written.\n  because: The file cannot be written: permission denied."
         );
     }
 }

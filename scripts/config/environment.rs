@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use fetcher::{AuthKind, SourceConfig, nearest};
 
-use super::Config;
+use super::settings::Config;
 use super::problem::{self, ConfigError};
 
 /// The variables as they stood when the process began; an empty one counts as not set.
