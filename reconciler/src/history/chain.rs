@@ -17,6 +17,11 @@ pub enum PromotionKind {
 }
 
 impl PromotionKind {
+    /// The kind by its name in the database.
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        [Self::Sync, Self::Rollback, Self::Evolve].into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The name in the database.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -70,17 +75,23 @@ pub struct Sealed {
 
 /// Locks the head and says the next number. Until the transaction ends, other promotions wait.
 ///
-/// For the rest of the transaction the session speaks UTC, so that an image has one spelling, and compiles
-/// no statements: the planner takes the ledger's wide ones for dearer than they are.
+/// The session speaks UTC for the rest of the transaction.
 pub async fn open(conn: &mut PgConnection) -> sqlx::Result<Head> {
-    query("select set_config('timezone', 'UTC', true), set_config('jit', 'off', true)")
-        .execute(&mut *conn)
-        .await?;
+    settle(conn).await?;
     let (number, prev_hash, state_hash) =
         query_as::<(i64, Vec<u8>, Vec<u8>)>("select number, hash, state_hash from history.head for update")
             .fetch_one(conn)
             .await?;
     Ok(Head { number: number + 1, prev_hash, state_hash })
+}
+
+/// For the rest of the transaction the session speaks UTC, so that an image has one spelling, and compiles
+/// no statements: the planner takes the ledger's wide ones for dearer than they are.
+pub(super) async fn settle(conn: &mut PgConnection) -> sqlx::Result<()> {
+    query("select set_config('timezone', 'UTC', true), set_config('jit', 'off', true)")
+        .execute(conn)
+        .await
+        .map(drop)
 }
 
 /// Hashes what promotion `number` changed, writes it into the chain and moves the head.

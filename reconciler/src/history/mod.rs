@@ -8,8 +8,27 @@ mod chain;
 mod images;
 mod table;
 
-pub use chain::{Head, Promotion, PromotionKind, Sealed, open, seal};
-pub use images::{Evidence, Operation, RowWrite, apply_images};
+mod log;
+
+mod cells;
+mod diff;
+mod explain;
+
+mod plan;
+mod rollback;
+mod targets;
+
+mod verify;
 
 #[cfg(test)]
 mod tests;
+
+pub use cells::{Cell, CellValue};
+pub use chain::{Head, Promotion, PromotionKind, Sealed, open, seal};
+pub use diff::{DiffTally, RowDiff, diff, diff_tally, state_at};
+pub use explain::{Blame, EntityChange, blame, entity_history};
+pub use images::{Evidence, Operation, RowWrite, apply_images};
+pub use log::{LogEntry, log};
+pub use plan::{KeptLocal, RollbackPlan, plan_rollback};
+pub use rollback::{RollbackError, RollbackOutcome, rollback};
+pub use verify::{Broken, EditedByHand, Verification, verify};

@@ -14,6 +14,8 @@ pub(super) struct EntityTable {
     pub(super) columns: Vec<String>,
     /// Whether the table has the column that marks a row as deleted.
     pub(super) tombstones: bool,
+    /// Columns of unique indexes other than that of `id`, and the mark of deletion with them, as SQL literals.
+    pub(super) unique: Vec<String>,
 }
 
 impl EntityTable {
@@ -38,9 +40,21 @@ impl EntityTable {
         }
         let name: String = query_scalar("select format('prod.%I', $1::text)")
             .bind(entity)
-            .fetch_one(conn)
+            .fetch_one(&mut *conn)
             .await?;
+        let unique = query_scalar(
+            "with keyed as (
+                 select distinct a.attname from pg_index i
+                 join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
+                 where i.indrelid = $1::regclass and i.indisunique and not i.indisprimary)
+             select quote_literal(attname) from keyed
+             union select quote_literal('deleted_at') from keyed order by 1",
+        )
+        .bind(&name)
+        .fetch_all(&mut *conn)
+        .await?;
         Ok(Self {
+            unique,
             entity: entity.to_owned(),
             name,
             tombstones: columns.iter().any(|(column, _)| column == "deleted_at"),

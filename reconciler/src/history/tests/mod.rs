@@ -1,13 +1,18 @@
 //! Histories of small invented tables, on a real server.
 
 mod applying;
-mod bench;
+mod chaining;
+mod explaining;
+mod returning;
+mod verifying;
 
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use sqlx::PgConnection;
 
-use super::{Operation, Promotion, PromotionKind, RowWrite, Sealed, apply_images, open, seal};
+use super::{
+    Operation, Promotion, PromotionKind, RollbackOutcome, RowWrite, Sealed, apply_images, open, rollback, seal,
+};
 
 /// Two tables that refer to each other, as contracts would make them.
 async fn create_tables(conn: &mut PgConnection) {
@@ -83,4 +88,17 @@ async fn promote(conn: &mut PgConnection, rows: &[RowWrite]) -> Sealed {
     let head = open(conn).await.expect("the head is there");
     apply_images(conn, head.number, "clients", rows).await.expect("rows apply");
     seal(conn, head.number, &sync()).await.expect("the promotion seals")
+}
+
+/// A rollback that does something.
+async fn back(conn: &mut PgConnection, n: i64, discard_local: bool) -> Sealed {
+    match rollback(conn, n, "tester", "because", discard_local).await.expect("the rollback works") {
+        RollbackOutcome::Done { sealed, .. } => sealed,
+        RollbackOutcome::AlreadyThere => panic!("production was at {n} already"),
+    }
+}
+
+/// Both tables as text.
+async fn dump_all(conn: &mut PgConnection) -> String {
+    dump(conn, "clients").await + "\n" + &dump(conn, "pianos").await
 }

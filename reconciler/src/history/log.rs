@@ -1,0 +1,54 @@
+//! The promotions as people read them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use sqlx::PgConnection;
+use sqlx::types::Json;
+use staging::database::query_as;
+
+/// One promotion.
+#[derive(Debug, Clone, Serialize, sqlx::FromRow)]
+pub struct LogEntry {
+    /// Its number.
+    pub number: i64,
+    /// `sync`, `rollback` or `evolve`.
+    pub kind: String,
+    /// The module, for a sync.
+    pub module: Option<String>,
+    /// The run.
+    pub run_id: Option<i64>,
+    /// The promotion that a rollback returned to.
+    pub target: Option<i64>,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// Rows by operation; `local` are edits by hand that it found.
+    pub operations: Json<BTreeMap<String, i64>>,
+    /// When, RFC 3339.
+    pub created_at: String,
+    /// The set hash of all rows after it, in hexadecimal.
+    pub state_hash: String,
+    /// Its place in the chain, in hexadecimal.
+    pub hash: String,
+}
+
+/// The latest promotions, newest first; those before number `before`, where one is given.
+pub async fn log(conn: &mut PgConnection, limit: i64, before: Option<i64>) -> sqlx::Result<Vec<LogEntry>> {
+    query_as(
+        "select number, kind, module, run_id, target, actor, reason,
+                (select coalesce(jsonb_object_agg(operation, rows), '{}')
+                 from (select operation, count(*) as rows from history.changes c
+                       where c.number = p.number group by operation) o) as operations,
+                to_char(created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at,
+                encode(state_hash, 'hex') as state_hash, encode(hash, 'hex') as hash
+         from history.promotions p
+         where $2::bigint is null or number < $2
+         order by number desc limit $1",
+    )
+    .bind(limit)
+    .bind(before)
+    .fetch_all(conn)
+    .await
+}

@@ -1,0 +1,176 @@
+//! Back to the state after an earlier promotion, as a new promotion.
+
+use std::collections::BTreeSet;
+
+use sqlx::{AssertSqlSafe, PgConnection};
+use staging::database::{query, query_scalar};
+
+use super::chain::{Promotion, PromotionKind, Sealed, open, seal};
+use super::images::{Shape, statement};
+use super::plan::refusals;
+use super::table::EntityTable;
+use super::targets::{Touched, targets};
+
+/// What came of a rollback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RollbackOutcome {
+    /// Production returned.
+    Done {
+        /// The promotion that did it.
+        sealed: Sealed,
+        /// The entities whose rows changed; their match keys want computing anew.
+        entities: BTreeSet<String>,
+    },
+    /// Production was there already; nothing was written.
+    AlreadyThere,
+}
+
+/// Why a rollback was not done; the transaction must be rolled back.
+#[derive(Debug, thiserror::Error)]
+pub enum RollbackError {
+    /// There is no such promotion.
+    #[error("{0}")]
+    Refused(String),
+    /// A row that stays needs one that would go, or has a value that another would get back.
+    #[error(
+        "promotion {target} cannot return: rows that were added or edited since stand in its way \
+         (constraint `{constraint}`); change those rows first, or roll back to a later promotion"
+    )]
+    InTheWay {
+        /// The promotion to return to.
+        target: i64,
+        /// The constraint that says so.
+        constraint: String,
+        /// What PostgreSQL said.
+        source: sqlx::Error,
+    },
+    /// The database failed.
+    #[error("the rollback stopped at a failure of the database; nothing was changed, try again")]
+    Database(#[from] sqlx::Error),
+}
+
+/// Returns production to the state after promotion `n`, as a new promotion by `actor` for `reason`.
+///
+/// Every row that promotions after `n` changed becomes, byte for byte and audit columns included, what it was then.
+/// What people wrote by hand since the ledger last knew a row stays, unless `discard_local`. Who is who
+/// (`prod.identities`) stays too, and with it the base of the merge: the next sync keeps what the rollback restored until
+/// the source changes those records. Match keys of rows that went go with them; those of the others are the caller's.
+pub async fn rollback(
+    conn: &mut PgConnection,
+    n: i64,
+    actor: &str,
+    reason: &str,
+    discard_local: bool,
+) -> Result<RollbackOutcome, RollbackError> {
+    let number = open(conn).await?.number;
+    if let Some(refusal) = refusals(n, number - 1).pop() {
+        return Err(RollbackError::Refused(refusal));
+    }
+    let entities = restore(conn, number, n, discard_local).await.map_err(|error| in_the_way(n, error))?;
+    let written: bool = query_scalar("select exists (select from history.changes where number = $1)")
+        .bind(number)
+        .fetch_one(&mut *conn)
+        .await?;
+    if !written {
+        return Ok(RollbackOutcome::AlreadyThere);
+    }
+    let promotion = Promotion {
+        kind: PromotionKind::Rollback,
+        module: None,
+        run_id: None,
+        target: Some(n),
+        actor: actor.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let sealed = seal(conn, number, &promotion).await?;
+    Ok(RollbackOutcome::Done { sealed, entities })
+}
+
+async fn restore(conn: &mut PgConnection, number: i64, n: i64, discard_local: bool) -> sqlx::Result<BTreeSet<String>> {
+    query("set constraints all deferred").execute(&mut *conn).await?;
+    let mut entities = BTreeSet::new();
+    for step in [Step::MakeRoom, Step::Restore] {
+        let mut touched = Touched::open(conn, n, number).await?;
+        while let Some((entity, ids)) = touched.next(conn).await? {
+            let table = EntityTable::read(conn, &entity).await?;
+            let Some(given) = step.given(&table) else { continue };
+            lock(conn, &table, &ids).await?;
+            let changed: i64 = query_scalar(AssertSqlSafe(statement(&table, &given, Shape::Given)))
+                .bind(number)
+                .bind(&entity)
+                .bind(&ids)
+                .bind(n)
+                .bind(discard_local)
+                .fetch_one(&mut *conn)
+                .await?;
+            forget_keys(conn, &table, &ids).await?;
+            if changed > 0 {
+                entities.insert(entity);
+            }
+        }
+    }
+    query("set constraints all immediate").execute(conn).await?;
+    Ok(entities)
+}
+
+/// Unique indexes are checked row by row, and a value may have to pass from one row to another. So rows that
+/// give one up leave the living first; the ledger keeps only where each row came from and where it ended.
+#[derive(Clone, Copy)]
+enum Step {
+    MakeRoom,
+    Restore,
+}
+
+impl Step {
+    /// The rows to write as [`statement`] wants them; none, where the table needs no such step.
+    fn given(self, table: &EntityTable) -> Option<String> {
+        let (image, filter) = match self {
+            Self::Restore => ("wish", "true".to_owned()),
+            Self::MakeRoom if table.unique.is_empty() || !table.tombstones => return None,
+            Self::MakeRoom => {
+                let differs = |column: &String| format!("found -> {column} is distinct from wish -> {column}");
+                let differ: Vec<String> = table.unique.iter().map(differs).collect();
+                (
+                    "case when wish is not null then found || jsonb_build_object('deleted_at', now()) end",
+                    format!("found is not null and ({})", differ.join(" or ")),
+                )
+            }
+        };
+        Some(format!(
+            "select entity_id, {image} as image, operation, null::text as module, null::text as source_id,
+                    null::bytea as record_hash, null::bigint as pass_id, null::integer as page
+             from ({}) t where {filter}",
+            targets(table)
+        ))
+    }
+}
+
+/// Locks the rows that stand, so that nobody edits them between our reading and our writing.
+async fn lock(conn: &mut PgConnection, table: &EntityTable, ids: &[String]) -> sqlx::Result<()> {
+    let sql = format!(
+        "select count(*) from (select from {} where id = any($1) order by id for update) locked",
+        table.name
+    );
+    query(AssertSqlSafe(sql)).bind(ids).execute(conn).await.map(drop)
+}
+
+async fn forget_keys(conn: &mut PgConnection, table: &EntityTable, ids: &[String]) -> sqlx::Result<()> {
+    let sql = format!(
+        "delete from prod.match_keys k where entity = $1 and entity_id = any($2)
+         and not exists (select from {} t where t.id = k.entity_id)",
+        table.name
+    );
+    query(AssertSqlSafe(sql)).bind(&table.entity).bind(ids).execute(conn).await.map(drop)
+}
+
+fn in_the_way(target: i64, error: sqlx::Error) -> RollbackError {
+    let constraint = error
+        .as_database_error()
+        .filter(|e| e.is_foreign_key_violation() || e.is_unique_violation() || e.is_check_violation())
+        .and_then(|e| e.constraint())
+        .map(str::to_owned);
+    match constraint {
+        Some(constraint) => RollbackError::InTheWay { target, constraint, source: error },
+        None => RollbackError::Database(error),
+    }
+}
