@@ -72,7 +72,10 @@ mod tests {
         for inner in command.get_subcommands_mut() {
             let name = inner.get_name().to_owned();
             help += &format!("\n# {name}\n\n{}", inner.render_help());
-            for deeper in inner.get_subcommands_mut().filter(|deeper| deeper.get_name() != "help") {
+            for deeper in inner
+                .get_subcommands_mut()
+                .filter(|deeper| deeper.get_name() != "help")
+            {
                 let deeper_name = deeper.get_name().to_owned();
                 help += &format!("\n# {name} {deeper_name}\n\n{}", deeper.render_help());
             }
