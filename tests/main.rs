@@ -1,1 +1,3 @@
+//! Whole-system tests, through the programs.
 
+mod module_tools;
