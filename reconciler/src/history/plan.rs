@@ -68,7 +68,11 @@ pub async fn plan_rollback(conn: &mut PgConnection, n: i64, discard_local: bool)
         return Ok(plan);
     }
     plan.undone_local_rows = query_scalar(
-        "select count(distinct (entity, entity_id)) from history.changes where number > $1 and part = 0",
+        "select count(distinct (entity, entity_id)) from history.changes c
+         where number > $1 and part = 0
+           and (before is not null or exists (select from history.changes e
+                                              where e.entity = c.entity and e.entity_id = c.entity_id
+                                                and e.number < c.number))",
     )
     .bind(n)
     .fetch_one(&mut *conn)

@@ -15,9 +15,8 @@ async fn ten(conn: &mut PgConnection) -> Vec<(String, Vec<u8>)> {
         for id in 0..2_500_i64 {
             // Each row has a life of its own, made of its id and the number alone.
             let name = format!("c{id:05}");
-            let stood = n > 1 && !(id + n - 1).rem_euclid(7).eq(&0) && states.len() > 1;
             match (id * 31 + n * 17) % 11 {
-                0 if stood => clients.push(removal(&name)),
+                0 => clients.push(removal(&name)),
                 1 => clients.push(write(
                     Operation::Tombstone,
                     &client(&name, json!({"name": null, "email": "", "deleted_at": "2026-03-04T05:06:07.123456Z"})),
@@ -99,7 +98,7 @@ async fn edits_by_hand_stay_and_are_listed(pool: PgPool) {
     let before = columns(&mut tx).await;
     back(&mut tx, 1, false).await;
     let kept = columns(&mut tx).await;
-    insta::assert_json_snapshot!("edits_by_hand_stay_plan", plan);
+    insta::assert_snapshot!("edits_by_hand_stay_plan", serde_json::to_string_pretty(&plan).unwrap());
     insta::assert_snapshot!("edits_by_hand_stay_rows", format!("{before}\n\n{kept}"));
     // They are in the ledger now, and come back with it.
     let three = dump(&mut tx, "clients").await;
@@ -147,7 +146,7 @@ async fn unique_values_go_back_to_their_rows(pool: PgPool) {
     let row = |id, email: &str| write(Operation::Update, &client(id, json!({"email": email})));
     let one = promote(&mut tx, &[row("a", "x"), row("b", "y"), row("c", "z")]).await;
     let table = dump(&mut tx, "clients").await;
-    promote(&mut tx, &[row("a", "free"), row("b", "x"), row("c", "y"), row("d", "z")].map(|r| r)[..1]).await;
+    promote(&mut tx, &[row("a", "free")]).await;
     promote(&mut tx, &[row("b", "x")]).await;
     promote(&mut tx, &[row("c", "y")]).await;
     promote(&mut tx, &[row("a", "z")]).await;

@@ -45,7 +45,7 @@ async fn tampering_is_named(pool: PgPool) {
             report += &format!("    {} rows of {} edited by hand\n", edited.rows, edited.entity);
         }
         let same = found.state_hash_of_ledger == found.state_hash_of_production;
-        assert_eq!(same, found.edited_by_hand.is_empty(), "{tampering}");
+        assert!(!found.broken.is_empty() || same == found.edited_by_hand.is_empty(), "{tampering}");
     }
     insta::assert_snapshot!(report);
 }
