@@ -51,9 +51,15 @@ pub struct KeptLocal {
 }
 
 /// Plans the return to the state after promotion `n`; writes nothing.
-pub async fn plan_rollback(conn: &mut PgConnection, n: i64, discard_local: bool) -> sqlx::Result<RollbackPlan> {
+pub async fn plan_rollback(
+    conn: &mut PgConnection,
+    n: i64,
+    discard_local: bool,
+) -> sqlx::Result<RollbackPlan> {
     settle(conn).await?;
-    let head: i64 = query_scalar("select number from history.head").fetch_one(&mut *conn).await?;
+    let head: i64 = query_scalar("select number from history.head")
+        .fetch_one(&mut *conn)
+        .await?;
     let mut plan = RollbackPlan {
         target: n,
         head,
@@ -82,7 +88,14 @@ pub async fn plan_rollback(conn: &mut PgConnection, n: i64, discard_local: bool)
     while let Some((entity, ids)) = touched.next(conn).await? {
         add_batch(conn, &mut plan, &mut rows, &entity, &ids, discard_local).await?;
     }
-    plan.rows = rows.into_iter().map(|((entity, operation), rows)| DiffTally { entity, operation, rows }).collect();
+    plan.rows = rows
+        .into_iter()
+        .map(|((entity, operation), rows)| DiffTally {
+            entity,
+            operation,
+            rows,
+        })
+        .collect();
     Ok(plan)
 }
 
@@ -91,7 +104,9 @@ pub(super) fn refusals(n: i64, head: i64) -> Vec<String> {
     if (0..=head).contains(&n) {
         return Vec::new();
     }
-    vec![format!("there is no promotion {n}; name one from 0 (before all of them) to {head}, as `concord log` lists them")]
+    vec![format!(
+        "there is no promotion {n}; name one from 0 (before all of them) to {head}, as `concord log` lists them"
+    )]
 }
 
 async fn add_batch(
@@ -113,26 +128,41 @@ async fn add_batch(
          order by entity_id",
         targets(&table)
     );
-    let fates: Vec<(String, String, Vec<Option<String>>, bool, Option<Json<Image>>, Option<Json<Image>>)> =
-        query_as(AssertSqlSafe(sql))
-            .bind(plan.head + 1)
-            .bind(entity)
-            .bind(ids)
-            .bind(plan.target)
-            .bind(discard_local)
-            .bind((SHOWN - plan.sample.len()) as i64)
-            .fetch_all(conn)
-            .await?;
+    let fates: Vec<(
+        String,
+        String,
+        Vec<Option<String>>,
+        bool,
+        Option<Json<Image>>,
+        Option<Json<Image>>,
+    )> = query_as(AssertSqlSafe(sql))
+        .bind(plan.head + 1)
+        .bind(entity)
+        .bind(ids)
+        .bind(plan.target)
+        .bind(discard_local)
+        .bind((SHOWN - plan.sample.len()) as i64)
+        .fetch_all(conn)
+        .await?;
     for (entity_id, operation, kept, differs, found, wish) in fates {
         plan.kept_local_count += kept.len() as i64;
         for column in kept.into_iter().take(NAMED - plan.kept_local.len()) {
-            plan.kept_local.push(KeptLocal { entity: entity.to_owned(), entity_id: entity_id.clone(), column });
+            plan.kept_local.push(KeptLocal {
+                entity: entity.to_owned(),
+                entity_id: entity_id.clone(),
+                column,
+            });
         }
         if differs {
             *rows.entry((entity.to_owned(), operation)).or_default() += 1;
         }
         if found.is_some() || wish.is_some() {
-            plan.sample.push(row_diff(entity.to_owned(), entity_id, found.as_deref(), wish.as_deref()));
+            plan.sample.push(row_diff(
+                entity.to_owned(),
+                entity_id,
+                found.as_deref(),
+                wish.as_deref(),
+            ));
         }
     }
     Ok(())
