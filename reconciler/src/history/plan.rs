@@ -109,6 +109,17 @@ pub(super) fn refusals(n: i64, head: i64) -> Vec<String> {
     )]
 }
 
+/// What becomes of one row; the images only of rows that are shown.
+#[derive(sqlx::FromRow)]
+struct Fate {
+    entity_id: String,
+    operation: String,
+    kept: Vec<Option<String>>,
+    differs: bool,
+    found: Option<Json<Image>>,
+    wish: Option<Json<Image>>,
+}
+
 async fn add_batch(
     conn: &mut PgConnection,
     plan: &mut RollbackPlan,
@@ -121,21 +132,14 @@ async fn add_batch(
     let sql = format!(
         "select entity_id, operation, kept,
                 found is distinct from wish as differs,
-                case when shown then found end, case when shown then wish end
+                case when shown then found end as found, case when shown then wish end as wish
          from (select t.*, found is distinct from wish
                            and row_number() over (partition by found is distinct from wish order by entity_id) <= $6 as shown
                from ({}) t) t
          order by entity_id",
         targets(&table)
     );
-    let fates: Vec<(
-        String,
-        String,
-        Vec<Option<String>>,
-        bool,
-        Option<Json<Image>>,
-        Option<Json<Image>>,
-    )> = query_as(AssertSqlSafe(sql))
+    let fates: Vec<Fate> = query_as(AssertSqlSafe(sql))
         .bind(plan.head + 1)
         .bind(entity)
         .bind(ids)
@@ -144,7 +148,15 @@ async fn add_batch(
         .bind((SHOWN - plan.sample.len()) as i64)
         .fetch_all(conn)
         .await?;
-    for (entity_id, operation, kept, differs, found, wish) in fates {
+    for fate in fates {
+        let Fate {
+            entity_id,
+            operation,
+            kept,
+            differs,
+            found,
+            wish,
+        } = fate;
         plan.kept_local_count += kept.len() as i64;
         for column in kept.into_iter().take(NAMED - plan.kept_local.len()) {
             plan.kept_local.push(KeptLocal {
