@@ -56,6 +56,8 @@ need_gnu_time() {
 # The settings of the embedded server, where they matter for speed.
 start_postgres() {
     postgres=$(postgres_folder)
+    psql=$postgres/psql
+    if [ ! -x "$psql" ]; then psql=$(command -v psql) || fail "psql is not found. Install PostgreSQL's client programs."; fi
     scratch=$(mktemp -d /tmp/concord-bench.XXXXXX)
     mkdir "$scratch/server" "$scratch/modules" && chmod 755 "$scratch"
     if [ "$(id -u)" -eq 0 ]; then chown "$(unprivileged_account)" "$scratch" "$scratch/server"; fi
@@ -68,8 +70,7 @@ start_postgres() {
         as_unprivileged "$postgres/pg_ctl" -D "$scratch/data" -l "$scratch/server/log" -w -s -o "-k $scratch/server \
             -c listen_addresses='' -c shared_buffers=128MB -c work_mem=16MB -c maintenance_work_mem=128MB \
             -c max_wal_size=2GB -c checkpoint_timeout=15min -c timezone=UTC -c jit=off -c wal_level=minimal \
-            -c max_wal_senders=0 -c max_parallel_workers_per_gather=0 -c max_parallel_maintenance_workers=0 \
-            ${BENCH_SETTINGS:-}" start
+            -c max_wal_senders=0 -c max_parallel_workers_per_gather=0 -c max_parallel_maintenance_workers=0" start
     ) || {
         cat "$scratch/server/initdb.log" "$scratch/server/log" >&2 || true
         fail "PostgreSQL did not start; what it said is above."
@@ -80,7 +81,7 @@ start_postgres() {
 url() { echo "postgres://postgres@localhost/$1?host=$scratch/server"; }
 
 # sql DATABASE STATEMENT
-sql() { "$postgres/psql" -X -h "$scratch/server" -U postgres -d "$1" -Atqc "$2"; }
+sql() { "$psql" -X -h "$scratch/server" -U postgres -d "$1" -Atqc "$2"; }
 
 start_source() {
     "$programs/standin" bulk --clients "$1" >"$scratch/ready" 2>"$scratch/source.log" &
@@ -205,7 +206,6 @@ sync() {
 # first_and_again PAGE_SIZE RECORDS
 first_and_again() {
     local database=bench_$1_$2
-    sql postgres "drop database if exists $database"
     sql postgres "create database $database"
     write_config "$database"
     sync "first run of $2" "$database" "$1" "$2"

@@ -47,15 +47,23 @@ impl Pages {
     /// and how long it took.
     pub async fn fetch_all(&self) -> anyhow::Result<(usize, f64)> {
         let start = Instant::now();
-        let (mut cursor, mut records) = (None, 0);
+        let (mut cursor, mut pages, mut bytes) = (None, 0, 0);
         loop {
             let body = self.page(cursor.as_deref()).await?;
             let tail =
                 String::from_utf8_lossy(&body[body.len().saturating_sub(TAIL)..]).into_owned();
             cursor = next_cursor(&tail)?;
-            records = number_after(&tail, "\"totalCount\":").unwrap_or(records);
+            pages += 1;
+            bytes += body.len();
             if cursor.is_none() {
-                return Ok((records, start.elapsed().as_secs_f64()));
+                let seconds = start.elapsed().as_secs_f64();
+                let total = number_after(&tail, "\"totalCount\":").context("no totalCount")?;
+                anyhow::ensure!(
+                    pages == total.div_ceil(self.size),
+                    "{pages} pages for {total} records"
+                );
+                eprintln!("{pages} pages, {bytes} bytes");
+                return Ok((total, seconds));
             }
         }
     }
