@@ -1,3 +1,4 @@
 //! Whole-system tests, through the programs.
 
 mod module_tools;
+mod tidy;
