@@ -4,18 +4,39 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::rust_code::{above_tests, blanked, functions};
+
 const CRATES: [(&str, &str, &[&str]); 6] = [
     ("fetcher", "fetcher", &[]),
     ("staging", "staging", &["fetcher"]),
     ("reconciler", "reconciler", &["fetcher", "staging"]),
-    ("monitoring", "monitoring", &["fetcher", "staging", "reconciler"]),
+    (
+        "monitoring",
+        "monitoring",
+        &["fetcher", "staging", "reconciler"],
+    ),
     ("standin", "tests/standin", &[]),
-    ("concord", "scripts", &["fetcher", "staging", "reconciler", "monitoring", "concord"]),
+    (
+        "concord",
+        "scripts",
+        &["fetcher", "staging", "reconciler", "monitoring", "concord"],
+    ),
 ];
 
 const BANNED_ROOMS: [&str; 13] = [
-    "util", "utils", "common", "helper", "helpers", "types", "core", "manager", "service", "repository",
-    "prelude", "misc", "shared",
+    "util",
+    "utils",
+    "common",
+    "helper",
+    "helpers",
+    "types",
+    "core",
+    "manager",
+    "service",
+    "repository",
+    "prelude",
+    "misc",
+    "shared",
 ];
 
 /// A text file of the repository, by its path from the root.
@@ -38,25 +59,6 @@ impl Text {
     }
 }
 
-/// What stands above the first test module with a body.
-fn above_tests(text: &str) -> &str {
-    let mut at = 0;
-    let mut marked = None;
-    for line in text.split_inclusive('\n') {
-        if let Some(start) = marked.take()
-            && line.contains("mod ")
-            && line.trim_end().ends_with('{')
-        {
-            return &text[..start];
-        }
-        if line.trim_end() == "#[cfg(test)]" {
-            marked = Some(at);
-        }
-        at += line.len();
-    }
-    text
-}
-
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -65,23 +67,36 @@ fn root() -> PathBuf {
 fn texts() -> Vec<Text> {
     let mut found = Vec::new();
     collect(&root(), &mut found);
-    assert!(found.len() > 100, "the walk over the repository has lost its way");
+    assert!(
+        found.len() > 100,
+        "the walk over the repository has lost its way"
+    );
     found
 }
 
 fn collect(folder: &Path, found: &mut Vec<Text>) {
-    let mut entries: Vec<PathBuf> =
-        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     entries.sort();
     for path in entries {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let built = name.starts_with("target") || name == "node_modules" || name == "concord-data";
         if path.is_dir() {
             if !built && (!name.starts_with('.') || name == ".ci") {
                 collect(&path, found);
             }
         } else if let Ok(text) = fs::read_to_string(&path) {
-            let path = path.strip_prefix(root()).expect("below the root").display().to_string();
+            let path = path
+                .strip_prefix(root())
+                .expect("below the root")
+                .display()
+                .to_string();
             found.push(Text { path, text });
         }
     }
@@ -125,7 +140,12 @@ fn functions_are_short() {
             functions(&code)
                 .into_iter()
                 .filter(|(_, _, lines)| *lines > 80)
-                .map(|(name, line, lines)| format!("{}:{line}: `{name}` has {lines} lines, 80 allowed", file.path)),
+                .map(|(name, line, lines)| {
+                    format!(
+                        "{}:{line}: `{name}` has {lines} lines, 80 allowed",
+                        file.path
+                    )
+                }),
         );
     }
     no_faults(faults, "Take parts out of these functions and name them:");
@@ -135,18 +155,33 @@ fn functions_are_short() {
 fn rooms_have_names_of_things() {
     let mut faults = Vec::new();
     for file in texts().iter().filter(|file| file.is_rust()) {
-        let stems = file.path.split('/').map(|part| part.trim_end_matches(".rs"));
+        let stems = file
+            .path
+            .split('/')
+            .map(|part| part.trim_end_matches(".rs"));
         let code = blanked(&file.text);
         let declared: Vec<&str> = code
             .lines()
-            .filter_map(|line| line.split_once("mod ")?.1.split(|c: char| !c.is_alphanumeric() && c != '_').next())
+            .filter_map(|line| {
+                line.split_once("mod ")?
+                    .1
+                    .split(|c: char| !c.is_alphanumeric() && c != '_')
+                    .next()
+            })
             .collect();
-        let bad: BTreeSet<&str> =
-            stems.chain(declared.iter().copied()).filter(|name| BANNED_ROOMS.contains(name)).collect();
+        let bad: BTreeSet<&str> = stems
+            .chain(declared.iter().copied())
+            .filter(|name| BANNED_ROOMS.contains(name))
+            .collect();
         faults.extend(bad.iter().map(|name| format!("{}: `{name}`", file.path)));
-        let twin = root().join(file.path.trim_end_matches(".rs")).join("mod.rs");
+        let twin = root()
+            .join(file.path.trim_end_matches(".rs"))
+            .join("mod.rs");
         if twin.is_file() {
-            faults.push(format!("{}: a folder of this name holds a mod.rs", file.path));
+            faults.push(format!(
+                "{}: a folder of this name holds a mod.rs",
+                file.path
+            ));
         }
     }
     no_faults(faults, "Name these after what they are about:");
@@ -158,36 +193,51 @@ fn imports_follow_the_data() {
     let texts = texts();
     for (name, folder, allowed) in CRATES {
         let ours = |other: &&str| *other != name && !allowed.contains(other);
-        let forbidden: Vec<&str> = CRATES.iter().map(|(other, ..)| *other).filter(ours).collect();
+        let forbidden: Vec<&str> = CRATES
+            .iter()
+            .map(|(other, ..)| *other)
+            .filter(ours)
+            .collect();
         if name != "concord" {
-            let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("a manifest");
+            let manifest =
+                fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("a manifest");
             let manifest: toml::Table = manifest.parse().expect("TOML");
             for section in ["dependencies", "build-dependencies"] {
-                let Some(section) = manifest.get(section).and_then(toml::Value::as_table) else { continue };
+                let Some(section) = manifest.get(section).and_then(toml::Value::as_table) else {
+                    continue;
+                };
                 let outside: &[&str] = match name {
                     "fetcher" => &["sqlx"],
                     "reconciler" => &["reqwest", "hyper", "oauth2"],
                     _ => &[],
                 };
-                let bad = forbidden.iter().chain(outside).filter(|other| section.contains_key(**other));
+                let bad = forbidden
+                    .iter()
+                    .chain(outside)
+                    .filter(|other| section.contains_key(**other));
                 faults.extend(bad.map(|other| format!("{folder}/Cargo.toml: `{other}`")));
             }
         }
         let prefix = format!("{folder}/");
-        for file in texts.iter().filter(|file| file.is_rust() && file.path.starts_with(&prefix)) {
+        for file in texts
+            .iter()
+            .filter(|file| file.is_rust() && file.path.starts_with(&prefix))
+        {
             let code = blanked(file.product());
             let bad = forbidden.iter().filter(|other| names_crate(&code, other));
             faults.extend(bad.map(|other| format!("{}: `{other}::`", file.path)));
         }
     }
-    no_faults(faults, "Nobody imports to the right of fetcher, staging, reconciler, monitoring, scripts:");
+    no_faults(
+        faults,
+        "Nobody imports to the right of fetcher, staging, reconciler, monitoring, scripts:",
+    );
 }
 
 /// Whether code names a crate: `name::`, with nothing before that would make it another word or path.
 fn names_crate(code: &str, name: &str) -> bool {
-    code.match_indices(&format!("{name}::")).any(|(at, _)| {
-        !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
-    })
+    code.match_indices(&format!("{name}::"))
+        .any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'))
 }
 
 #[test]
@@ -228,17 +278,25 @@ fn tests_are_run_and_say_what_they_expect() {
             }
         }
     }
-    no_faults(faults, "Every test runs, and checks for the error it expects:");
+    no_faults(
+        faults,
+        "Every test runs, and checks for the error it expects:",
+    );
 }
 
 #[test]
 fn nothing_is_left_for_later() {
     let mut faults = Vec::new();
     for file in texts() {
-        for mark in [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["XX", "X"].concat()] {
+        for mark in [
+            ["TO", "DO"].concat(),
+            ["FIX", "ME"].concat(),
+            ["XX", "X"].concat(),
+        ] {
             let word = |(at, _): (usize, &str)| {
                 let beside = |c: char| c.is_alphanumeric() || c == '_';
-                !file.text[..at].ends_with(beside) && !file.text[at + mark.len()..].starts_with(beside)
+                !file.text[..at].ends_with(beside)
+                    && !file.text[at + mark.len()..].starts_with(beside)
             };
             if file.text.match_indices(&mark).any(word) {
                 faults.push(format!("{}: {mark}", file.path));
@@ -251,24 +309,45 @@ fn nothing_is_left_for_later() {
 #[test]
 fn statements_go_through_one_door() {
     let mut faults = Vec::new();
-    for file in texts().iter().filter(|file| file.is_rust() && file.path != "staging/src/database/statement.rs") {
+    for file in texts()
+        .iter()
+        .filter(|file| file.is_rust() && file.path != "staging/src/database/statement.rs")
+    {
         let code = blanked(file.product());
-        for call in ["sqlx::query(", "sqlx::query_as(", "sqlx::query_as::", "sqlx::query_scalar(", "sqlx::query_scalar::"] {
+        for call in [
+            "sqlx::query(",
+            "sqlx::query_as(",
+            "sqlx::query_as::",
+            "sqlx::query_scalar(",
+            "sqlx::query_scalar::",
+        ] {
             if code.contains(call) {
                 faults.push(format!("{}: {call}", file.path));
             }
         }
         let macros = ["sqlx::query!", "sqlx::query_as!", "sqlx::query_scalar!"];
-        faults.extend(macros.iter().filter(|call| code.contains(**call)).map(|call| format!("{}: {call}", file.path)));
+        faults.extend(
+            macros
+                .iter()
+                .filter(|call| code.contains(**call))
+                .map(|call| format!("{}: {call}", file.path)),
+        );
     }
-    no_faults(faults, "Poolers lose named statements; use those of staging::database:");
+    no_faults(
+        faults,
+        "Poolers lose named statements; use those of staging::database:",
+    );
 }
 
 #[test]
 fn no_file_knows_the_machine_it_was_written_on() {
     let mut faults = Vec::new();
     for file in texts() {
-        for place in [["/ro", "ot/"].concat(), ["/tmp/tar", "get"].concat(), ["/work/", "shared"].concat()] {
+        for place in [
+            ["/ro", "ot/"].concat(),
+            ["/tmp/tar", "get"].concat(),
+            ["/work/", "shared"].concat(),
+        ] {
             if file.text.contains(&place) {
                 faults.push(format!("{}: {place}", file.path));
             }
@@ -281,7 +360,10 @@ fn no_file_knows_the_machine_it_was_written_on() {
             faults.push(format!("{}: {home}…", file.path));
         }
     }
-    no_faults(faults, "Write paths relative to the repository, or ask the environment:");
+    no_faults(
+        faults,
+        "Write paths relative to the repository, or ask the environment:",
+    );
 }
 
 #[test]
@@ -289,104 +371,9 @@ fn licence_and_lock_file_are_there() {
     let licence = fs::read_to_string(root().join("LICENSE")).expect("a licence");
     assert!(licence.contains("MIT License"));
     assert!(root().join("Cargo.lock").is_file());
-    assert!(root().join("tests/postgraphile/package-lock.json").is_file());
-}
-
-/// The functions with a body: name, line of `fn`, and lines to the closing brace. Wants blanked code.
-fn functions(code: &str) -> Vec<(String, usize, usize)> {
-    let mut found = Vec::new();
-    for (at, _) in code.match_indices("fn ") {
-        if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
-            continue;
-        }
-        let name: String = code[at + 3..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-        let line = code[..at].matches('\n').count() + 1;
-        if let Some(length) = body_end(&code[at..]).filter(|_| !name.is_empty()) {
-            found.push((name, line, code[at..at + length].matches('\n').count() + 1));
-        }
-    }
-    found
-}
-
-/// Where the body of a function that begins here ends; `None` for one without a body.
-fn body_end(code: &str) -> Option<usize> {
-    let (mut round, mut curly) = (0i32, 0i32);
-    for (at, byte) in code.bytes().enumerate() {
-        match byte {
-            b'(' | b'[' => round += 1,
-            b')' | b']' => round -= 1,
-            b';' if round == 0 && curly == 0 => return None,
-            b'{' if round == 0 || curly > 0 => curly += 1,
-            b'}' if curly > 0 => {
-                curly -= 1;
-                if curly == 0 {
-                    return Some(at + 1);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
-/// The code with comments, texts and characters made blank; lines stay where they are.
-fn blanked(code: &str) -> String {
-    let bytes = code.as_bytes();
-    let mut blank = bytes.to_vec();
-    let mut at = 0;
-    while at < bytes.len() {
-        let end = token_end(code, at);
-        if let Some(end) = end {
-            blank[at..end].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b' ');
-        }
-        at = end.unwrap_or(at + 1);
-    }
-    String::from_utf8_lossy(&blank).into_owned()
-}
-
-/// The end of the comment, text or character that begins at `at`; `None` where none begins.
-fn token_end(code: &str, at: usize) -> Option<usize> {
-    let rest = &code.as_bytes()[at..];
-    let until = |mark: &str, from: usize| {
-        let found = rest[from..].windows(mark.len()).position(|window| window == mark.as_bytes());
-        Some(at + found.map_or(rest.len(), |found| from + found + mark.len()))
-    };
-    let word_before = at > 0 && (code.as_bytes()[at - 1].is_ascii_alphanumeric() || code.as_bytes()[at - 1] == b'_');
-    match rest {
-        [b'/', b'/', ..] => Some(at + rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len())),
-        [b'/', b'*', ..] => until("*/", 2),
-        [b'"', ..] => Some(at + closing(rest, 1, b'"')),
-        [b'r', b'"' | b'#', ..] if !word_before || code[..at].ends_with('b') => {
-            let hashes = rest[1..].iter().take_while(|byte| **byte == b'#').count();
-            (rest.get(1 + hashes) == Some(&b'"')).then(|| until(&format!("\"{}", "#".repeat(hashes)), 2 + hashes))?
-        }
-        [b'\'', b'\\', ..] => Some(at + closing(rest, 1, b'\'')),
-        [b'\'', first, ..] => {
-            // One character and a quote is a character; anything else is a lifetime.
-            let width = match first {
-                0..0x80 => 1,
-                0x80..0xe0 => 2,
-                0xe0..0xf0 => 3,
-                _ => 4,
-            };
-            (rest.get(1 + width) == Some(&b'\'')).then_some(at + width + 2)
-        }
-        _ => None,
-    }
-}
-
-/// The position behind the next quote that no backslash escapes.
-fn closing(rest: &[u8], from: usize, quote: u8) -> usize {
-    let mut at = from;
-    while at < rest.len() && rest[at] != quote {
-        at += if rest[at] == b'\\' { 2 } else { 1 };
-    }
-    (at + 1).min(rest.len())
-}
-
-#[test]
-fn code_is_told_from_text() {
-    let code = "fn a<'x>() {\n let s = \"}\\\"{\"; // }\n let r = r#\"\"}\"#; let c = '{'; /* } */ let d = '\\'';\n}\nfn b();\nfn c(f: fn (u8)) { }";
-    assert_eq!(functions(&blanked(code)), [("a".to_owned(), 1, 4), ("c".to_owned(), 6, 1)]);
-    assert_eq!(above_tests("a\n#[cfg(test)]\nmod tests;\nb\n#[cfg(test)]\nmod tests {\n"), "a\n#[cfg(test)]\nmod tests;\nb\n");
+    assert!(
+        root()
+            .join("tests/postgraphile/package-lock.json")
+            .is_file()
+    );
 }
