@@ -10,4 +10,6 @@ mod verifying;
 use sqlx::PgConnection;
 
 use super::{Operation, RollbackOutcome, Sealed, apply_images, open, rollback, seal};
-use ledger::{back, client, create_tables, dump, dump_all, promote, removal, run, sync, text, write};
+use ledger::{
+    back, client, create_tables, dump, dump_all, promote, removal, run, sync, text, write,
+};
