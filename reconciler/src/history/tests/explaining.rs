@@ -26,13 +26,11 @@ fn lines(rows: &[RowDiff]) -> String {
     lines
 }
 
-#[sqlx::test(migrator = "staging::MIGRATOR")]
-async fn states_differ_by_cell_in_both_directions(pool: PgPool) {
-    let mut tx = pool.begin().await.unwrap();
-    create_tables(&mut tx).await;
+/// Three promotions: all there, some changed, some gone and one new.
+async fn three_promotions(conn: &mut PgConnection) -> Sealed {
     let row = |id: &str, columns| write(Operation::Update, &client(id, columns));
     promote(
-        &mut tx,
+        conn,
         &[
             row("empty", json!({"name": ""})),
             row("null", json!({"name": null})),
@@ -43,12 +41,12 @@ async fn states_differ_by_cell_in_both_directions(pool: PgPool) {
     )
     .await;
     run(
-        &mut tx,
+        conn,
         "set constraints all immediate; alter table prod.clients add phone text",
     )
     .await;
     promote(
-        &mut tx,
+        conn,
         &[
             row("empty", json!({"name": null, "phone": null})),
             row("null", json!({"name": "", "phone": ""})),
@@ -56,8 +54,8 @@ async fn states_differ_by_cell_in_both_directions(pool: PgPool) {
         ],
     )
     .await;
-    let third = promote(
-        &mut tx,
+    promote(
+        conn,
         &[
             row(
                 "dies",
@@ -67,7 +65,14 @@ async fn states_differ_by_cell_in_both_directions(pool: PgPool) {
             row("new", json!({"name": "\u{e9}\"\n", "tags": []})),
         ],
     )
-    .await;
+    .await
+}
+
+#[sqlx::test(migrator = "staging::MIGRATOR")]
+async fn states_differ_by_cell_in_both_directions(pool: PgPool) {
+    let mut tx = pool.begin().await.unwrap();
+    create_tables(&mut tx).await;
+    let third = three_promotions(&mut tx).await;
     let forth = all(&mut tx, 1, 3).await;
     let back = all(&mut tx, 3, 1).await;
     insta::assert_snapshot!(format!(
