@@ -1,1 +1,3 @@
+//! Whole-system tests, through the binaries.
 
+mod folder_sources;
