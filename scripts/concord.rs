@@ -57,3 +57,29 @@ async fn answered(arguments: Arguments) -> anyhow::Result<u8> {
         .await?
         .print(arguments.json)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Arguments;
+
+    #[test]
+    fn help_says_what_there_is() {
+        let mut command = Arguments::command().term_width(100);
+        command.build();
+        let mut help = command.render_help().to_string();
+        for inner in command.get_subcommands_mut() {
+            let name = inner.get_name().to_owned();
+            help += &format!("\n# {name}\n\n{}", inner.render_help());
+            for deeper in inner
+                .get_subcommands_mut()
+                .filter(|deeper| deeper.get_name() != "help")
+            {
+                let deeper_name = deeper.get_name().to_owned();
+                help += &format!("\n# {name} {deeper_name}\n\n{}", deeper.render_help());
+            }
+        }
+        insta::assert_snapshot!(help);
+    }
+}

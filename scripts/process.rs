@@ -2,7 +2,8 @@
 
 use std::io::IsTerminal;
 
-use fetcher::{Class, FetchError};
+use fetcher::{Class, ExportError, FetchError};
+use staging::database::OpenError;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::ConfigError;
@@ -50,7 +51,11 @@ pub fn prepare(log: LogFormat) {
 /// The exit code an error ends the program with.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
-        if let Some(fetch) = cause.downcast_ref::<FetchError>() {
+        let exported = match cause.downcast_ref::<ExportError>() {
+            Some(ExportError::Fetch(fetch)) => Some(fetch),
+            _ => None,
+        };
+        if let Some(fetch) = cause.downcast_ref::<FetchError>().or(exported) {
             return match fetch.class() {
                 Class::Waiting => EXIT_WAITING,
                 Class::Partial => EXIT_PARTIAL,
@@ -60,6 +65,10 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         let usage = cause.is::<UsageError>()
             || cause.is::<ConfigError>()
             || cause.is::<fetcher::ConfigError>()
+            || matches!(
+                cause.downcast_ref(),
+                Some(OpenError::Url(_) | OpenError::Certificate { .. })
+            )
             || cause.is::<fetcher::ModuleError>()
             || cause.is::<reconciler::DefinitionError>()
             || cause.is::<fetcher::ScaffoldError>()
@@ -97,7 +106,7 @@ mod tests {
             name: "x".to_owned(),
             known: Vec::new(),
         });
-        let waiting = FetchError::Throttled {
+        let throttled = || FetchError::Throttled {
             attempt: fetcher::Attempt::default(),
             cause: "slow down".to_owned(),
             wait: None,
@@ -108,7 +117,11 @@ mod tests {
                 config.context("Reading the modules.").unwrap_err(),
                 EXIT_USAGE,
             ),
-            (anyhow::Error::from(waiting), EXIT_WAITING),
+            (anyhow::Error::from(throttled()), EXIT_WAITING),
+            (
+                anyhow::Error::from(ExportError::from(throttled())),
+                EXIT_WAITING,
+            ),
             (anyhow::anyhow!("The disk is full."), EXIT_FAILED),
         ];
         for (error, code) in cases {
@@ -124,7 +137,7 @@ mod tests {
             .context("Nothing was written.");
         assert_eq!(
             explain(&error),
-            "Nothing was written.\n  because: The file cannot be written: permission denied.\n  because: permission denied"
+            "Nothing was written.\n  because: The file cannot be written: permission denied."
         );
     }
 }

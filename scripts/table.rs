@@ -125,7 +125,7 @@ mod tests {
         ]);
         table.row(["pianos".to_owned(), "7".to_owned(), String::new()]);
         let expected =
-            "module   rows  cause\nclients  4000  Éric's page is broken and sa…\npianos      7\n";
+            "module   rows  cause\nclients  4000  Éric's page is broken an…\npianos      7\n";
         assert_eq!(table.to_string(), expected);
     }
 }

@@ -1,3 +1,4 @@
-//! Whole-system tests, through the binaries.
+//! Whole-system tests, through the programs.
 
 mod folder_sources;
+mod module_tools;

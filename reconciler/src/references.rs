@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
-use staging::database::query_as;
+use staging::database::{query, query_as};
 use staging::{ProblemKind, Report};
 
 use crate::Row;
@@ -170,6 +170,8 @@ pub(crate) fn waiting(definition: &Definition, source_id: &str, origin: &str, or
 /// A parked record of the module whose waiting leads back to itself, the first by id: landing it without
 /// its link breaks the circle.
 pub(crate) async fn circle(conn: &mut PgConnection, module: &str) -> sqlx::Result<Option<String>> {
+    // The parked ones are joined with each other, without an index.
+    query("set local enable_hashjoin = on").execute(&mut *conn).await?;
     let found: Option<(Option<String>,)> = query_as(
         "with recursive parked as (
              select module, source_id, waits_module, waits_id from ops.problems
@@ -183,7 +185,8 @@ pub(crate) async fn circle(conn: &mut PgConnection, module: &str) -> sqlx::Resul
          select min(root) from way where module = $1 and source_id = root",
     )
     .bind(module)
-    .fetch_optional(conn)
+    .fetch_optional(&mut *conn)
     .await?;
+    query("set local enable_hashjoin = off").execute(conn).await?;
     Ok(found.and_then(|(root,)| root))
 }

@@ -2,8 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use reconciler::Definitions;
-use reconciler::history::{self, RollbackOutcome, RollbackPlan};
+use reconciler::history::{self, Operation, RollbackOutcome, RollbackPlan};
 use serde_json::json;
 use sqlx::PgPool;
 use staging::database::query_scalar;
@@ -43,7 +42,6 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
         )
         .into());
     }
-    let definitions = Definitions::compile(&config.load_modules()?, &config.zone)?;
     with_database(config, async |pool| {
         let plan = planned(pool, &args).await?;
         if let Some(refusal) = plan.refused.first() {
@@ -68,7 +66,7 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
                 );
             }
         }
-        done(pool, &args, &plan, &definitions).await
+        done(pool, &args, &plan).await
     })
     .await
 }
@@ -96,12 +94,7 @@ fn agreed(number: i64) -> anyhow::Result<bool> {
     ))
 }
 
-async fn done(
-    pool: &PgPool,
-    args: &Args,
-    plan: &RollbackPlan,
-    _definitions: &Definitions,
-) -> anyhow::Result<Answer> {
+async fn done(pool: &PgPool, args: &Args, plan: &RollbackPlan) -> anyhow::Result<Answer> {
     let actor = args.actor.name();
     let mut tx = pool.begin().await?;
     // The head stays locked until the end, so what was shown is what is done.
@@ -154,7 +147,18 @@ fn said(plan: &RollbackPlan) -> String {
         total += tally.rows;
     }
     for row in &plan.sample {
-        text.push_str(&row_text(row));
+        // The values of a row that goes or comes back as a whole would hide the rest.
+        match row.operation {
+            Operation::Insert | Operation::Delete => {
+                text.push_str(&format!(
+                    "{}/{} {}\n",
+                    row.entity,
+                    row.entity_id,
+                    row.operation.as_str()
+                ));
+            }
+            Operation::Update | Operation::Tombstone => text.push_str(&row_text(row)),
+        }
     }
     if total > plan.sample.len() as i64 {
         text.push_str(&format!(

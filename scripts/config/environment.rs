@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use fetcher::{AuthKind, SourceConfig, nearest};
 
-use super::Config;
 use super::problem::{self, ConfigError};
+use super::settings::Config;
 
 /// The variables as they stood when the process began; an empty one counts as not set.
 #[derive(Default)]

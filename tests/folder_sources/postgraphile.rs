@@ -47,7 +47,7 @@ async fn production_equals_what_postgraphile_serves() {
     let strangers = "select name, id from prod.staff where is_placeholder order by id";
     let expected = ["Inconnu (41)|41", "Inconnu (42)|42", "Inconnu (43)|43"];
     assert_eq!(place.production.lines(strangers).await, expected);
-    let tasks = "select count(*)::text from ops.problems where kind = 'task' and state = 'open'";
+    let tasks = "select count(*)::text from ops.problems where code = 'unknown_parent' and state = 'open'";
     assert_eq!(place.production.text(tasks).await, "3");
 
     workshop.rows.execute(CHANGES).await;

@@ -20,6 +20,7 @@ pub struct Workplace {
 pub struct Ran {
     pub code: i32,
     pub out: String,
+    #[expect(dead_code, reason = "shown when an assertion fails")]
     pub err: String,
 }
 

@@ -176,7 +176,8 @@ mod tests {
 
     #[test]
     fn a_state_lasts_since_the_first_run_that_ended_so() {
-        let cases: [(&str, &[(&str, i64)], Option<i64>); 5] = [
+        type Case = (&'static str, &'static [(&'static str, i64)], Option<i64>);
+        let cases: [Case; 5] = [
             ("no run", &[], None),
             ("one run", &[("OK", 9)], Some(9)),
             (

@@ -1,7 +1,10 @@
 //! The home page: what is the state, since when, why, and what can be done now.
 
+mod card;
 mod home;
+mod icons;
 mod language;
+mod layout;
 mod table;
 mod words;
 

@@ -4,7 +4,7 @@
 
 use maud::{Markup, html};
 
-use super::home::View;
+use super::layout::View;
 use crate::health::ModuleHealth;
 
 pub(super) fn modules_table(view: &View<'_>, modules: &[ModuleHealth]) -> Markup {

@@ -81,7 +81,7 @@ pub(super) const ENGLISH: Words = Words {
     since: "Since",
     why: "Why",
     now: "What to do now",
-    attention: "Needs attention",
+    attention: "To look at",
     modules: "All modules",
     caption: "State, age and waiting records of each module",
     module: "Module",

@@ -17,14 +17,11 @@ pub(super) async fn livez() -> &'static str {
 
 /// `/readyz`: the database answers, its schema is this program's, and leases can be read.
 pub(super) async fn readyz(State(monitor): State<Monitor>, RawQuery(query): RawQuery) -> Response {
-    let checks = match look(&monitor.pool, checks).await {
-        Ok(checks) => checks,
-        Err(_) => [
-            ("database", false),
-            ("migrations", false),
-            ("leases", false),
-        ],
-    };
+    let checks = look(&monitor.pool, checks).await.unwrap_or([
+        ("database", false),
+        ("migrations", false),
+        ("leases", false),
+    ]);
     let ready = checks.iter().all(|(_, passed)| *passed);
     let status = if ready {
         StatusCode::OK

@@ -1,9 +1,23 @@
-use insta::{assert_json_snapshot, assert_snapshot};
+use insta::assert_snapshot;
 use serde_json::Value;
 use sqlx::PgPool;
 
 use super::{ask, module, modules, monitor, redacted, seed};
 use crate::bind;
+
+/// The JSON, indented, without what depends on when the test ran.
+fn steady(text: &str) -> String {
+    let mut health = json(&redacted(text));
+    let modules = health["modules"].as_object_mut().expect("modules");
+    for module in modules.values_mut() {
+        for aged in ["freshness", "freshness_periods"] {
+            if let Some(value) = module.get_mut(aged).filter(|value| !value.is_null()) {
+                *value = "[age]".into();
+            }
+        }
+    }
+    serde_json::to_string_pretty(&health).expect("JSON")
+}
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).expect("JSON")
@@ -66,7 +80,7 @@ async fn an_empty_house_and_one_where_all_is_well(pool: PgPool) {
     let well = ask(&monitor(&pool, vec![module("users")]), "/", &[]).await;
     assert!(
         well.text.contains("Everything is up to date and complete")
-            && !well.text.contains("Needs attention")
+            && !well.text.contains("To look at")
     );
 }
 
@@ -79,10 +93,7 @@ async fn health_as_json(pool: PgPool) {
         (v1.status.as_u16(), &v1.headers["content-type"]),
         (200, &"application/json".parse().expect("a type"))
     );
-    assert_json_snapshot!("health_v1", json(&redacted(&v1.text)), {
-        ".modules.*.freshness" => "[seconds]",
-        ".modules.*.freshness_periods" => "[periods]",
-    });
+    assert_snapshot!("health_v1", steady(&v1.text));
     let v6 = ask(&monitor, "/api/v6/health", &[]).await;
     let raw = json(&v6.text);
     let users = &raw["modules"]["users"];
@@ -98,22 +109,14 @@ async fn health_as_json(pool: PgPool) {
             .as_i64()
             .is_some_and(|seconds| (9_500..10_000).contains(&seconds))
     );
-    assert_json_snapshot!("health_v6", json(&redacted(&v6.text)), { ".modules.*.freshness" => "[seconds]" });
+    assert_snapshot!("health_v6", steady(&v6.text));
 }
 
 #[sqlx::test(migrator = "staging::MIGRATOR")]
 async fn metrics_for_prometheus(pool: PgPool) {
     seed(&pool).await;
-    let monitor = monitor(
-        &pool,
-        vec![
-            module("users"),
-            module("clients"),
-            module("events"),
-            module("quotes"),
-        ],
-    );
-    let metrics = ask(&monitor, "/metrics", &[]).await;
+    let monitored = ["users", "clients", "events", "quotes"].map(module).into();
+    let metrics = ask(&monitor(&pool, monitored), "/metrics", &[]).await;
     assert_eq!(
         metrics.headers["content-type"],
         "text/plain; version=0.0.4; charset=utf-8"

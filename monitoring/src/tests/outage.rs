@@ -19,8 +19,8 @@ async fn away() -> sqlx::PgPool {
     let options = PgConnectOptions::new()
         .host("127.0.0.1")
         .port(port)
-        .username("hidden_user")
-        .password("hidden_word");
+        .username("secret_user")
+        .password("secret_word");
     PgPoolOptions::new()
         .acquire_timeout(Duration::from_millis(200))
         .connect_lazy_with(options)
@@ -44,7 +44,7 @@ async fn a_database_that_is_away_is_said_and_its_text_is_not() {
         let answer = ask(&monitor, path, &[]).await;
         assert_eq!(answer.status, 503, "{path}");
         assert!(answer.text.contains(sentence), "{path}: {}", answer.text);
-        for secret in ["hidden", "onnection", "os error", "timed out", "127.0.0.1"] {
+        for secret in ["secret_", "onnection", "os error", "timed out", "127.0.0.1"] {
             assert!(!answer.text.contains(secret), "{path} shows {secret}");
         }
     }

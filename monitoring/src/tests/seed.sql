@@ -1,8 +1,8 @@
 -- One module in each status, all invented. Ages lie half a unit off the borders, so that a slow test reads the same.
 insert into ops.runs (module, source, mode, state, cause, holder, started_at, finished_at, complete, total_count, pages,
     fetched, new, changed, unchanged, superseded, claimed, promoted, same, quarantined, parked, in_review)
-select module, 'gazelle', 'full', state, cause, 'host:1', clock_timestamp() - began,
-    case when state <> 'RUNNING' then clock_timestamp() - began + took end, complete, 10, 2,
+select module, 'gazelle', 'full', state, cause, 'host:1', now() - began,
+    case when state <> 'RUNNING' then now() - began + took end, complete, 10, 2,
     10, 4, 3, 2, 1, claimed, 5, 0, quarantined, parked, 0
 from (values
     ('users', 'FAILED', 'The source answered 500 three times. Try again later.', interval '90 hours 40 minutes', interval '20 seconds', false, 5, 0, 0),

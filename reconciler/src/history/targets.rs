@@ -17,7 +17,8 @@ const BATCH: usize = 1_000;
 /// row: one that a person added, removed, or edited though it shall go.
 ///
 /// A row that no promotion up to `$4` touched did not exist, unless it stood there by hand when the ledger first met
-/// it. Where the rollback itself touched the row already, `found` is what it found then.
+/// it. Each lookup is lateral with a limit, so that it stays an index probe however old the statistics are: the ledger
+/// grows by the rollback's own rows meanwhile. Where the rollback itself touched the row already, `found` is what it found then.
 pub(super) fn targets(table: &EntityTable) -> String {
     let name = &table.name;
     let unedited = same_row("found", "known");
@@ -53,12 +54,15 @@ pub(super) fn targets(table: &EntityTable) -> String {
                          from (
                              select i.entity_id, known.after as known_hash,
                                     case when earlier.number is null then origin.after else earlier.after end as target_hash,
-                                    case when own.number is null then to_jsonb(p)
+                                    case when own.number is null then standing.image
                                          else (select image from history.objects where hash = own.before) end as found
                              from unnest($3::text[]) i (entity_id)
-                             left join {name} p on p.id = i.entity_id
-                             left join history.changes own
-                                 on own.number = $1 and own.entity = $2 and own.entity_id = i.entity_id and own.part = 1
+                             left join lateral (
+                                 select to_jsonb(t) as image from {name} t where t.id = i.entity_id limit 1) standing on true
+                             left join lateral (
+                                 select number, before from history.changes c
+                                 where c.number = $1 and c.entity = $2 and c.entity_id = i.entity_id and c.part = 1
+                                 limit 1) own on true
                              left join lateral (
                                  select after from history.changes c
                                  where c.entity = $2 and c.entity_id = i.entity_id and c.number < $1
@@ -98,11 +102,16 @@ impl Touched {
              order by entity, entity_id"
         );
         query(AssertSqlSafe(sql)).execute(conn).await?;
-        Ok(Self { waiting: Vec::new() })
+        Ok(Self {
+            waiting: Vec::new(),
+        })
     }
 
     /// The next entity and ids; closes the cursor behind the last.
-    pub(super) async fn next(&mut self, conn: &mut PgConnection) -> sqlx::Result<Option<(String, Vec<String>)>> {
+    pub(super) async fn next(
+        &mut self,
+        conn: &mut PgConnection,
+    ) -> sqlx::Result<Option<(String, Vec<String>)>> {
         if self.waiting.is_empty() {
             let sql = format!("fetch {BATCH} from touched_rows");
             self.waiting = query_as(AssertSqlSafe(sql)).fetch_all(&mut *conn).await?;
@@ -111,7 +120,11 @@ impl Touched {
             query("close touched_rows").execute(conn).await?;
             return Ok(None);
         };
-        let rest = self.waiting.iter().position(|(other, _)| *other != entity).unwrap_or(self.waiting.len());
+        let rest = self
+            .waiting
+            .iter()
+            .position(|(other, _)| *other != entity)
+            .unwrap_or(self.waiting.len());
         let ids = self.waiting.drain(..rest).map(|(_, id)| id).collect();
         Ok(Some((entity, ids)))
     }

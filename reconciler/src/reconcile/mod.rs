@@ -82,6 +82,7 @@ pub async fn reconcile(conn: &mut PgConnection, of: &Reconciling<'_>) -> Result<
     let definition =
         of.definitions.get(of.module).ok_or_else(|| ReconcileError::UnknownModule(of.module.to_owned()))?;
     query("set local timezone = 'UTC'").execute(&mut *conn).await?;
+    plan_for_batches(conn).await?;
     let now: serde_json::Value = query_scalar("select to_jsonb(now())").fetch_one(&mut *conn).await?;
     claim::take_up_again(conn, definition).await?;
     let mut work = Work {
@@ -105,6 +106,18 @@ pub async fn reconcile(conn: &mut PgConnection, of: &Reconciling<'_>) -> Result<
     };
     let exceeded = exceeded(&definition.spec.guard, &work.extent);
     Ok(Reconciled { tally: work.tally, extent: work.extent, exceeded, promotion })
+}
+
+/// Every statement here looks up a batch in indexed tables that this very transaction fills, of which the
+/// planner's statistics know nothing yet: joins in the order written, through indexes, are right at any size.
+async fn plan_for_batches(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::raw_sql(
+        "set local join_collapse_limit = 1; set local from_collapse_limit = 1; set local enable_hashjoin = off;
+         set local enable_mergejoin = off; set local enable_seqscan = off; set local jit = off",
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 async fn live_rows(conn: &mut PgConnection, entity: &str) -> sqlx::Result<i64> {

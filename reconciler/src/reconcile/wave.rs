@@ -32,7 +32,6 @@ pub(super) struct Arrival {
 /// What the database knows about the records of a wave.
 struct Known {
     identities: HashMap<String, Identity>,
-    parents: Parents,
     candidates: HashMap<Key, Vec<Candidate>>,
     strangers: HashMap<String, bool>,
 }
@@ -178,7 +177,7 @@ async fn look_up(
     let candidates = matching::candidates(conn, definition, &keys.iter().collect::<Vec<_>>()).await?;
     let new_ids: Vec<&str> = unknown.iter().map(|(claim, _)| claim.source_id.as_str()).collect();
     let strangers = standing_rows(conn, definition.entity(), &new_ids).await?;
-    Ok(Known { identities, parents, candidates, strangers })
+    Ok(Known { identities, candidates, strangers })
 }
 
 /// Whether the record of this id refers to itself.

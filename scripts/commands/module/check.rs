@@ -53,7 +53,7 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     lines.extend(checked.notes.iter().map(|note| format!("note: {note}")));
     lines.push(match checked.faults.len() {
         0 => format!(
-            "{} is sound; its query was compared with {}.",
+            "{} is sound; its query was {}.",
             checked.module, checked.schema
         ),
         1 => "1 fault.".to_owned(),
@@ -128,7 +128,7 @@ fn unloadable(name: &str, target: &Target, error: ModuleError) -> Checked {
     Checked {
         module: name.to_owned(),
         ok: false,
-        schema: "no schema".to_owned(),
+        schema: "compared with no schema".to_owned(),
         faults,
         notes: vec![note],
     }

@@ -15,7 +15,7 @@ use crate::process::explain;
 pub struct Schema {
     /// The schema in SDL; `None` where there is none to be had.
     pub sdl: Option<String>,
-    /// Where it came from.
+    /// What was done with it, as the end of a sentence.
     pub from: String,
     /// Why it is not the source's own.
     pub note: Option<String>,
@@ -36,7 +36,7 @@ pub async fn schema_of(
         })?;
         return Ok(Schema {
             sdl: Some(sdl),
-            from: file.display().to_string(),
+            from: format!("compared with {}", file.display()),
             note: None,
         });
     }
@@ -45,7 +45,7 @@ pub async fn schema_of(
             Ok(sdl) => {
                 return Ok(Schema {
                     sdl: Some(sdl),
-                    from: format!("the source `{}`", module.source),
+                    from: format!("compared with the source `{}`", module.source),
                     note: None,
                 });
             }
@@ -62,8 +62,14 @@ pub async fn schema_of(
         )
     };
     let (sdl, from) = match &module.schema {
-        Some(sdl) => (Some(sdl.to_string()), "schema.graphql".to_owned()),
-        None => (None, "no schema".to_owned()),
+        Some(sdl) => (
+            Some(sdl.to_string()),
+            "compared with schema.graphql".to_owned(),
+        ),
+        None => (
+            None,
+            "compared with no schema, for there is none here".to_owned(),
+        ),
     };
     Ok(Schema {
         sdl,

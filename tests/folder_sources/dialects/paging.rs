@@ -51,7 +51,7 @@ async fn numbered_pages_that_are_smaller_than_asked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ids_that_are_numbers_and_ids_of_two_parts() {
     const BEYOND: u64 = 9_007_199_254_740_993;
-    let accounts: Vec<Value> = (0..12).map(|n| json!({ "accountNumber": BEYOND + n, "balance": n })).collect();
+    let accounts: Vec<Value> = (0..12).map(|n| json!({ "accountNumber": BEYOND + n, "balance": n as f64 })).collect();
     let lines: Vec<Value> = (0..90).map(|n| json!({
         "invoice": { "number": BEYOND + n / 3 }, "position": n % 3, "text": format!("Ligne {n}"),
         "cents": n * 100, "account": (n % 2 > 0).then_some(BEYOND + n % 12),

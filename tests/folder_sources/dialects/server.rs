@@ -3,7 +3,6 @@
 
 use std::future::IntoFuture;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use apollo_compiler::request::coerce_variable_values;
 use apollo_compiler::resolvers::{Execution, FieldError, ObjectValue, ResolveInfo, ResolvedValue};
@@ -53,7 +52,7 @@ impl Field<'_> {
     }
 }
 
-/// An element of a list that fails: an error at its place, and null.
+/// A field that fails, or an object all of whose fields fail: an error at its place, and null.
 pub fn broken(message: &str) -> Value {
     json!({ "$broken": message })
 }
@@ -66,7 +65,6 @@ pub type Gate = dyn Fn() -> Result<Map<String, Value>, Value> + Send + Sync;
 /// A running server; it ends with this value.
 pub struct Server {
     pub endpoint: String,
-    pub asked: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -87,10 +85,7 @@ impl Server {
         let sdl = std::fs::read_to_string(&file).unwrap();
         let schema = Schema::parse_and_validate(sdl, file).unwrap();
         let served = Arc::new(Served { schema, resolve: Box::new(resolve), gate: Box::new(gate) });
-        let asked = Arc::new(AtomicUsize::new(0));
-        let count = asked.clone();
         let handler = move |Json(request): Json<Value>| {
-            count.fetch_add(1, Ordering::Relaxed);
             let answer = served.answer(&request);
             async move { answer }
         };
@@ -100,7 +95,7 @@ impl Server {
         let task = tokio::spawn(async move {
             let _ = axum::serve(listener, router).into_future().await;
         });
-        Server { endpoint, asked, task }
+        Server { endpoint, task }
     }
 }
 
@@ -168,10 +163,12 @@ impl ObjectValue for Object<'_> {
     }
 
     fn resolve_field<'a>(&'a self, info: &'a ResolveInfo<'a>) -> Result<ResolvedValue<'a>, FieldError> {
+        whole(&self.value)?;
         let arguments = serde_json::to_value(info.arguments()).unwrap_or_default();
         let field = Field { name: info.field_name(), of: &self.value, arguments };
         let own = || self.value[field.name].clone();
         let value = (self.resolve)(&field).unwrap_or_else(own);
+        whole(&value)?;
         let of = &info.field_definition().ty;
         if let (Value::Array(items), true, Some(ExtendedType::Scalar(_) | ExtendedType::Enum(_))) =
             (&value, of.is_list(), info.schema().types.get(of.inner_named_type()))
@@ -185,11 +182,16 @@ impl ObjectValue for Object<'_> {
     }
 }
 
+/// Refuses what `broken` made.
+fn whole(value: &Value) -> Result<(), FieldError> {
+    match value["$broken"].as_str() {
+        Some(message) => Err(FieldError { message: message.to_owned() }),
+        None => Ok(()),
+    }
+}
+
 /// `kind` is the object type expected; scalars and lists of them have none.
 fn resolved<'a>(value: Value, kind: Option<String>, resolve: &'a Resolve) -> Result<ResolvedValue<'a>, FieldError> {
-    if let Some(message) = value["$broken"].as_str() {
-        return Err(FieldError { message: message.to_owned() });
-    }
     match (value, kind) {
         (Value::Array(items), Some(kind)) => {
             let items = items.into_iter().map(move |item| resolved(item, Some(kind.clone()), resolve));

@@ -11,7 +11,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use sqlx::PgConnection;
 
 use super::{
-    Operation, Promotion, PromotionKind, RollbackOutcome, RowWrite, Sealed, apply_images, open, rollback, seal,
+    Operation, Promotion, PromotionKind, RollbackOutcome, RowWrite, Sealed, apply_images, open,
+    rollback, seal,
 };
 
 /// Two tables that refer to each other, as contracts would make them.
@@ -20,27 +21,40 @@ async fn create_tables(conn: &mut PgConnection) {
          synced_at timestamptz, deleted_at timestamptz, version bigint not null default 1,
          is_placeholder boolean not null default false";
     for table in [
-        format!("create table prod.clients (id text primary key, name text, email text, tags text[], balance numeric(10,2), extra jsonb, {audit})"),
-        format!("create table prod.pianos (id text primary key, client_id text
-                     references prod.clients deferrable initially deferred, make text, {audit})"),
+        format!(
+            "create table prod.clients (id text primary key, name text, email text, tags text[], balance numeric(10,2), extra jsonb, {audit})"
+        ),
+        format!(
+            "create table prod.pianos (id text primary key, client_id text
+                     references prod.clients deferrable initially deferred, make text, {audit})"
+        ),
     ] {
         run(conn, &table).await;
     }
 }
 
 async fn run(conn: &mut PgConnection, sql: &str) {
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(conn).await.expect(sql);
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))
+        .execute(conn)
+        .await
+        .expect(sql);
 }
 
 async fn text(conn: &mut PgConnection, sql: &str) -> String {
-    let text: Option<String> =
-        sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(conn).await.expect(sql);
+    let text: Option<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned()))
+        .fetch_one(conn)
+        .await
+        .expect(sql);
     text.unwrap_or_default()
 }
 
 /// A whole table as text.
 async fn dump(conn: &mut PgConnection, table: &str) -> String {
-    text(conn, &format!("select string_agg(t::text, chr(10) order by t.id) from prod.{table} t")).await
+    text(
+        conn,
+        &format!("select string_agg(t::text, chr(10) order by t.id) from prod.{table} t"),
+    )
+    .await
 }
 
 fn raw(value: &Value) -> Box<RawValue> {
@@ -61,7 +75,10 @@ fn client(id: &str, columns: Value) -> Value {
 
 fn write(operation: Operation, image: &Value) -> RowWrite {
     RowWrite {
-        entity_id: image["id"].as_str().expect("an image has its id").to_owned(),
+        entity_id: image["id"]
+            .as_str()
+            .expect("an image has its id")
+            .to_owned(),
         image: Some(raw(image)),
         operation,
         evidence: None,
@@ -69,7 +86,12 @@ fn write(operation: Operation, image: &Value) -> RowWrite {
 }
 
 fn removal(id: &str) -> RowWrite {
-    RowWrite { entity_id: id.to_owned(), image: None, operation: Operation::Delete, evidence: None }
+    RowWrite {
+        entity_id: id.to_owned(),
+        image: None,
+        operation: Operation::Delete,
+        evidence: None,
+    }
 }
 
 fn sync() -> Promotion {
@@ -86,13 +108,20 @@ fn sync() -> Promotion {
 /// One promotion of clients.
 async fn promote(conn: &mut PgConnection, rows: &[RowWrite]) -> Sealed {
     let head = open(conn).await.expect("the head is there");
-    apply_images(conn, head.number, "clients", rows).await.expect("rows apply");
-    seal(conn, head.number, &sync()).await.expect("the promotion seals")
+    apply_images(conn, head.number, "clients", rows)
+        .await
+        .expect("rows apply");
+    seal(conn, head.number, &sync())
+        .await
+        .expect("the promotion seals")
 }
 
 /// A rollback that does something.
 async fn back(conn: &mut PgConnection, n: i64, discard_local: bool) -> Sealed {
-    match rollback(conn, n, "tester", "because", discard_local).await.expect("the rollback works") {
+    match rollback(conn, n, "tester", "because", discard_local)
+        .await
+        .expect("the rollback works")
+    {
         RollbackOutcome::Done { sealed, .. } => sealed,
         RollbackOutcome::AlreadyThere => panic!("production was at {n} already"),
     }

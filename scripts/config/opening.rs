@@ -1,0 +1,53 @@
+//! From the configuration to the things it names.
+
+use anyhow::Context;
+use fetcher::{AuthKind, Module, Source, SourceConfig, TokenStore};
+
+use super::problem::ConfigError;
+use super::settings::Config;
+
+impl Config {
+    /// The source's section.
+    pub fn source(&self, name: &str) -> Result<&SourceConfig, ConfigError> {
+        self.sources
+            .get(name)
+            .ok_or_else(|| ConfigError::UnknownSource {
+                name: name.to_owned(),
+                known: self.sources.keys().cloned().collect(),
+                place: self.place(),
+            })
+    }
+
+    /// The compiled-in modules and those of the configured folders.
+    pub fn load_modules(&self) -> Result<Vec<Module>, fetcher::ModuleError> {
+        fetcher::load_modules(&self.modules)
+    }
+
+    /// One module by name.
+    pub fn load_module(&self, name: &str) -> anyhow::Result<Module> {
+        let modules = self.load_modules()?;
+        let known: Vec<String> = modules.iter().map(|module| module.name.clone()).collect();
+        let found = modules.into_iter().find(|module| module.name == name);
+        Ok(found.ok_or_else(|| ConfigError::UnknownModule {
+            name: name.to_owned(),
+            known,
+        })?)
+    }
+
+    /// The encrypted store of OAuth2 tokens, in the data directory.
+    pub fn token_store(&self) -> anyhow::Result<TokenStore> {
+        let folder = self.database.data_dir.join("tokens");
+        TokenStore::open(&folder)
+            .with_context(|| format!("Opening the token store in {}.", folder.display()))
+    }
+}
+
+/// Opens a source: reads its secrets and, where it logs in by OAuth2, its token store. Sends nothing.
+pub fn open_source(config: &Config, name: &str) -> anyhow::Result<Source> {
+    let source = config.source(name)?;
+    let store = match source.auth.kind {
+        AuthKind::Oauth2Refresh | AuthKind::Oauth2ClientCredentials => Some(config.token_store()?),
+        AuthKind::None | AuthKind::Header | AuthKind::Bearer => None,
+    };
+    Ok(Source::open(name, source, store.as_ref())?)
+}
