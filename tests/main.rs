@@ -1,3 +1,6 @@
 //! Whole-system tests, through the programs.
 
+mod world;
+
+mod first_run;
 mod module_tools;
