@@ -1,4 +1,6 @@
 //! Whole-system tests, through the programs.
 
+mod world;
+
 mod folder_sources;
 mod module_tools;

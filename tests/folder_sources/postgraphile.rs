@@ -2,12 +2,15 @@
 
 use std::fmt::Write;
 
-use super::database::OwnDatabase;
+use super::rows::{lines, text};
 use super::programs::{Workplace, assert_nothing_written, told};
 use super::workshop::{Workshop, read};
+use crate::world::TestDatabase;
 
 /// Values of every kind change, rows go and come, a list grows and others empty, a stranger becomes known.
 const CHANGES: &str = "
+insert into workshop.staff values
+    (41, 'Neuve Recrue', 'recrue@atelier.example', '{fr,en}', true, 50, '2026-01-01', '{\"tuning\": 1}');
 update workshop.customers
 set name = name || ' (déménagé)', tags = tags || '{nouveau}', balance = balance + 0.05,
     address = address || '{\"floors\": 9}', preferred_staff_id = 41, is_active = not is_active
@@ -16,8 +19,6 @@ update workshop.customers set email = null
 where id in (select id from workshop.customers order by id offset 60 limit 5);
 update workshop.assets set customer_id = null, built_in = 1999, appraised_value = 0.10
 where id in (select id from workshop.assets where customer_id is null order by id limit 30);
-insert into workshop.staff values
-    (41, 'Neuve Recrue', 'recrue@atelier.example', '{fr,en}', true, 50, '2026-01-01', '{\"tuning\": 1}');
 update workshop.visits
 set staff_id = 41, price = 1.50, humidity = 70, duration = '3 hours 15 minutes', summary = E'Deux\\nlignes'
 where id in (select id from workshop.visits order by id limit 40);
@@ -32,9 +33,9 @@ async fn production_equals_what_postgraphile_serves() {
     let workshop = Workshop::open(&read("seed.sql")).await;
     let place = Workplace::open("workshop", &workshop.endpoint, &["tests/postgraphile/modules"]).await;
 
-    let (code, lines) = place.sync().await;
+    let (code, ran) = place.sync().await;
     assert_eq!(
-        (code, told(&lines)),
+        (code, told(&ran)),
         (0, [
             "staff: OK 40 new, 40 inserted, 0 updated, 0 deleted",
             "customers: OK 12000 new, 12000 inserted, 0 updated, 0 deleted",
@@ -46,27 +47,26 @@ async fn production_equals_what_postgraphile_serves() {
     // Three people left and their visits stay: each is a flagged stand-in, and a task for the operator.
     let strangers = "select name, id from prod.staff where is_placeholder order by id";
     let expected = ["Inconnu (41)|41", "Inconnu (42)|42", "Inconnu (43)|43"];
-    assert_eq!(place.production.lines(strangers).await, expected);
+    assert_eq!(lines(&place.production, strangers).await, expected);
     let tasks = "select count(*)::text from ops.problems where code = 'unknown_parent' and state = 'open'";
-    assert_eq!(place.production.text(tasks).await, "3");
+    assert_eq!(text(&place.production, tasks).await, "3");
 
-    workshop.rows.execute(CHANGES).await;
-    let (code, lines) = place.sync().await;
-    assert_eq!(code, 0, "{lines:#?}");
+    workshop.rows.sql(CHANGES).await;
+    let (code, ran) = place.sync().await;
+    assert_eq!(code, 0, "{ran:#?}");
     assert_same(&workshop.rows, &place.production, 60_040 + 1 - 120 + 37).await;
-    assert_eq!(place.production.lines(strangers).await, expected[1..], "the first is no stranger any more");
+    assert_eq!(lines(&place.production, strangers).await, expected[1..], "the first is no stranger any more");
     let gone = "select count(*)::text from prod.visits where deleted_at is not null";
-    assert_eq!(place.production.text(gone).await, "120");
+    assert_eq!(text(&place.production, gone).await, "120");
 
     assert_nothing_written(&place.sync().await);
     workshop.close().await;
-    place.production.drop_database().await;
 }
 
 /// The canonical exports of both sides, as text.
-async fn assert_same(source: &OwnDatabase, production: &OwnDatabase, rows: usize) {
-    let theirs = source.lines(&read("canonical_export_source.sql")).await;
-    let ours = production.lines(&read("canonical_export_production.sql")).await;
+async fn assert_same(source: &TestDatabase, production: &TestDatabase, rows: usize) {
+    let theirs = lines(source, &read("canonical_export_source.sql")).await;
+    let ours = lines(production, &read("canonical_export_production.sql")).await;
     if theirs != ours {
         let mut shown = String::new();
         for line in theirs.iter().filter(|line| ours.binary_search(line).is_err()).take(5) {

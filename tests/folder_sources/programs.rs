@@ -7,28 +7,20 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::database::OwnDatabase;
+use crate::world::{Answer, TestDatabase};
+
 
 /// A folder with a `concord.toml` for one source.
 pub struct Workplace {
     pub folder: TempDir,
-    pub production: OwnDatabase,
-}
-
-/// How a program ended.
-#[derive(Debug)]
-pub struct Ran {
-    pub code: i32,
-    pub out: String,
-    #[expect(dead_code, reason = "shown when an assertion fails")]
-    pub err: String,
+    pub production: TestDatabase,
 }
 
 impl Workplace {
     /// `modules` are folders, relative to the repository or absolute.
     pub async fn open(source: &str, endpoint: &str, modules: &[&str]) -> Workplace {
         let folder = tempfile::tempdir().unwrap();
-        let production = OwnDatabase::create(source).await;
+        let production = TestDatabase::create().await;
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
         let modules: Vec<_> = modules.iter().map(|folder| repository.join(folder)).collect();
         let text = format!(
@@ -42,7 +34,7 @@ impl Workplace {
         Workplace { folder, production }
     }
 
-    pub async fn concord(&self, arguments: &[&str]) -> Ran {
+    pub async fn concord(&self, arguments: &[&str]) -> Answer {
         self.run(env!("CARGO_BIN_EXE_concord"), arguments).await
     }
 
@@ -54,13 +46,12 @@ impl Workplace {
     pub async fn sync_with(&self, arguments: &[&str]) -> (i32, Vec<Value>) {
         let arguments = [arguments, &["--json"]].concat();
         let ran = self.run(env!("CARGO_BIN_EXE_run_sync"), &arguments).await;
-        let lines: Result<Vec<Value>, _> = ran.out.lines().map(serde_json::from_str).collect();
-        let lines = lines.unwrap_or_default();
+        let lines = ran.lines();
         assert!(!lines.is_empty(), "run_sync printed no result: {ran:#?}");
         (ran.code, lines)
     }
 
-    async fn run(&self, program: &str, arguments: &[&str]) -> Ran {
+    async fn run(&self, program: &str, arguments: &[&str]) -> Answer {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
@@ -76,10 +67,10 @@ impl Workplace {
             .output()
             .await
             .unwrap();
-        Ran {
+        Answer {
             code: ran.status.code().unwrap_or(-1),
-            out: String::from_utf8_lossy(&ran.stdout).into_owned(),
-            err: String::from_utf8_lossy(&ran.stderr).into_owned(),
+            stdout: String::from_utf8_lossy(&ran.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&ran.stderr).into_owned(),
         }
     }
 }

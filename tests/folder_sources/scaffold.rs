@@ -1,5 +1,6 @@
 //! `concord module new` against PostGraphile: sound at once, and every row lands.
 
+use super::rows::lines;
 use super::programs::{Workplace, assert_nothing_written, told};
 use super::workshop::{Workshop, read};
 
@@ -26,14 +27,14 @@ async fn scaffolded_modules_are_sound_at_once_and_land_every_row() {
     for module in ["customers", "staff", "assets", "visits"] {
         let made = place.concord(&["module", "new", module, "--source", "workshop"]).await;
         assert_eq!(made.code, 0, "{made:#?}");
-        assert!(made.out.contains(&format!("{module} is sound")), "{made:#?}");
+        assert!(made.stdout.contains(&format!("{module} is sound")), "{made:#?}");
         let checked = place.concord(&["module", "check", &format!("modules/{module}")]).await;
         assert_eq!(checked.code, 0, "{checked:#?}");
     }
     let all = ["--all", "--modules", "modules"];
-    let (code, mut lines) = place.sync_with(&all).await;
-    lines.sort_by_key(|line| line["module"].as_str().map(str::to_owned));
-    assert_eq!((code, told(&lines)), (0, [
+    let (code, mut ran) = place.sync_with(&all).await;
+    ran.sort_by_key(|line| line["module"].as_str().map(str::to_owned));
+    assert_eq!((code, told(&ran)), (0, [
         "assets: OK 50 new, 50 inserted, 0 updated, 0 deleted",
         "customers: OK 12000 new, 12000 inserted, 0 updated, 0 deleted",
         "staff: OK 40 new, 40 inserted, 0 updated, 0 deleted",
@@ -44,11 +45,10 @@ async fn scaffolded_modules_are_sound_at_once_and_land_every_row() {
         from workshop.customers order by id::text collate \"C\"";
     let ours = "select id, trim_scale(balance)::text || ' ' || coalesce(preferred_staff_id, '-') || ' ' || name
         from prod.customers order by id collate \"C\"";
-    assert_eq!(place.production.lines(ours).await, workshop.rows.lines(theirs).await);
+    assert_eq!(lines(&place.production, ours).await, lines(&workshop.rows, theirs).await);
     let theirs = "select id::text, invoice_number || ' ' || trim_scale(price) || ' ' || asset_id from workshop.visits order by id";
     let ours = "select id, invoice_number || ' ' || trim_scale(price) || ' ' || asset_id from prod.visits order by id";
-    assert_eq!(place.production.lines(ours).await, workshop.rows.lines(theirs).await);
+    assert_eq!(lines(&place.production, ours).await, lines(&workshop.rows, theirs).await);
     assert_nothing_written(&place.sync_with(&all).await);
     workshop.close().await;
-    place.production.drop_database().await;
 }

@@ -7,12 +7,13 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use super::database::OwnDatabase;
+use crate::world::TestDatabase;
+
 
 /// A running PostGraphile; it ends with this value.
 pub struct Workshop {
     pub endpoint: String,
-    pub rows: OwnDatabase,
+    pub rows: TestDatabase,
     server: Child,
 }
 
@@ -24,9 +25,9 @@ impl Workshop {
             installed.is_file(),
             "PostGraphile is not installed in tests/postgraphile. Run scripts/test.sh, which installs it."
         );
-        let rows = OwnDatabase::create("workshop_rows").await;
-        rows.execute(&read("schema.sql")).await;
-        rows.execute(fill).await;
+        let rows = TestDatabase::create().await;
+        rows.sql(&read("schema.sql")).await;
+        rows.sql(fill).await;
         let mut server = Command::new("node")
             .arg("server.mjs")
             .current_dir(file(""))
@@ -45,7 +46,6 @@ impl Workshop {
 
     pub async fn close(mut self) {
         self.server.kill().await.unwrap();
-        self.rows.drop_database().await;
     }
 }
 

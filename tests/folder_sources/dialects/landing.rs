@@ -14,10 +14,10 @@ pub async fn lands(dialect: &str, server: &Server, modules: &[(&str, usize)]) ->
         let checked = place.concord(&["module", "check", module]).await;
         assert_eq!(checked.code, 0, "{checked:#?}");
         let compared = format!("compared with the source `{dialect}`");
-        assert!(checked.out.contains(&compared), "{checked:#?}");
+        assert!(checked.stdout.contains(&compared), "{checked:#?}");
         let previewed = place.concord(&["module", "preview", module, "--json"]).await;
         assert_eq!(previewed.code, 0, "{previewed:#?}");
-        let records: Vec<Value> = serde_json::from_str(&previewed.out).unwrap();
+        let records: Vec<Value> = serde_json::from_str(&previewed.stdout).unwrap();
         assert_eq!(records.len(), 10, "{module}");
         for record in &records {
             assert_eq!(record["rejection"], Value::Null, "{record:#}");

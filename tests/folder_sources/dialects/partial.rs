@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::landing::lands;
 use super::server::{Server, broken, open};
 use crate::folder_sources::programs::told;
+use crate::folder_sources::rows::text;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_with_holes_deletes_nothing() {
@@ -31,17 +32,16 @@ async fn a_read_with_holes_deletes_nothing() {
 
     failing.store(true, Ordering::SeqCst);
     shrunk.store(true, Ordering::SeqCst);
-    let (code, lines) = place.sync().await;
-    assert_eq!((code, told(&lines)), (3, vec!["members: PARTIAL 0 new, 0 inserted, 0 updated, 0 deleted".to_owned()]));
-    let cause = lines[0]["cause"].as_str().unwrap();
-    assert!(cause.contains("cannot be read"), "{cause}");
+    let (code, ran) = place.sync().await;
+    assert_eq!((code, told(&ran)), (3, vec!["members: PARTIAL 0 new, 0 inserted, 0 updated, 0 deleted".to_owned()]));
+    let cause = ran[0]["cause"].as_str().unwrap();
+    assert!(cause.contains("could not be read"), "{cause}");
     let whole = "select count(*) || ' ' || count(note) from prod.members where deleted_at is null";
-    assert_eq!(place.production.text(whole).await, "35 35");
+    assert_eq!(text(&place.production, whole).await, "35 35");
 
     // The source is well again, and now its silence about the last member is proof.
     failing.store(false, Ordering::SeqCst);
-    let (code, lines) = place.sync().await;
-    assert_eq!((code, told(&lines)), (0, vec!["members: OK 0 new, 0 inserted, 0 updated, 1 deleted".to_owned()]));
-    assert_eq!(place.production.text(whole).await, "34 34");
-    place.production.drop_database().await;
+    let (code, ran) = place.sync().await;
+    assert_eq!((code, told(&ran)), (0, vec!["members: OK 0 new, 0 inserted, 0 updated, 1 deleted".to_owned()]));
+    assert_eq!(text(&place.production, whole).await, "34 34");
 }
