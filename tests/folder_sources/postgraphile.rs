@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::rows::{lines, text};
 use super::programs::{Workplace, assert_nothing_written, told};
+use super::rows::{lines, text};
 use super::workshop::{Workshop, read};
 use crate::world::TestDatabase;
 
@@ -31,31 +31,46 @@ from generate_series(1, 37) as n, (select min(id) as asset from workshop.assets)
 #[tokio::test(flavor = "multi_thread")]
 async fn production_equals_what_postgraphile_serves() {
     let workshop = Workshop::open(&read("seed.sql")).await;
-    let place = Workplace::open("workshop", &workshop.endpoint, &["tests/postgraphile/modules"]).await;
+    let place = Workplace::open(
+        "workshop",
+        &workshop.endpoint,
+        &["tests/postgraphile/modules"],
+    )
+    .await;
 
     let (code, ran) = place.sync().await;
     assert_eq!(
         (code, told(&ran)),
-        (0, [
-            "staff: OK 40 new, 40 inserted, 0 updated, 0 deleted",
-            "customers: OK 12000 new, 12000 inserted, 0 updated, 0 deleted",
-            "assets: OK 18000 new, 18000 inserted, 0 updated, 0 deleted",
-            "visits: OK 30000 new, 30000 inserted, 0 updated, 0 deleted",
-        ].map(str::to_owned).to_vec())
+        (
+            0,
+            [
+                "staff: OK 40 new, 40 inserted, 0 updated, 0 deleted",
+                "customers: OK 12000 new, 12000 inserted, 0 updated, 0 deleted",
+                "assets: OK 18000 new, 18000 inserted, 0 updated, 0 deleted",
+                "visits: OK 30000 new, 30000 inserted, 0 updated, 0 deleted",
+            ]
+            .map(str::to_owned)
+            .to_vec()
+        )
     );
     assert_same(&workshop.rows, &place.production, 60_040).await;
     // Three people left and their visits stay: each is a flagged stand-in, and a task for the operator.
     let strangers = "select name, id from prod.staff where is_placeholder order by id";
     let expected = ["Inconnu (41)|41", "Inconnu (42)|42", "Inconnu (43)|43"];
     assert_eq!(lines(&place.production, strangers).await, expected);
-    let tasks = "select count(*)::text from ops.problems where code = 'unknown_parent' and state = 'open'";
+    let tasks =
+        "select count(*)::text from ops.problems where code = 'unknown_parent' and state = 'open'";
     assert_eq!(text(&place.production, tasks).await, "3");
 
     workshop.rows.sql(CHANGES).await;
     let (code, ran) = place.sync().await;
     assert_eq!(code, 0, "{ran:#?}");
     assert_same(&workshop.rows, &place.production, 60_040 + 1 - 120 + 37).await;
-    assert_eq!(lines(&place.production, strangers).await, expected[1..], "the first is no stranger any more");
+    assert_eq!(
+        lines(&place.production, strangers).await,
+        expected[1..],
+        "the first is no stranger any more"
+    );
     let gone = "select count(*)::text from prod.visits where deleted_at is not null";
     assert_eq!(text(&place.production, gone).await, "120");
 
@@ -69,13 +84,25 @@ async fn assert_same(source: &TestDatabase, production: &TestDatabase, rows: usi
     let ours = lines(production, &read("canonical_export_production.sql")).await;
     if theirs != ours {
         let mut shown = String::new();
-        for line in theirs.iter().filter(|line| ours.binary_search(line).is_err()).take(5) {
+        for line in theirs
+            .iter()
+            .filter(|line| ours.binary_search(line).is_err())
+            .take(5)
+        {
             let _ = writeln!(shown, "only in the source:     {line}");
         }
-        for line in ours.iter().filter(|line| theirs.binary_search(line).is_err()).take(5) {
+        for line in ours
+            .iter()
+            .filter(|line| theirs.binary_search(line).is_err())
+            .take(5)
+        {
             let _ = writeln!(shown, "only in production: {line}");
         }
-        panic!("{} rows at the source, {} in production\n{shown}", theirs.len(), ours.len());
+        panic!(
+            "{} rows at the source, {} in production\n{shown}",
+            theirs.len(),
+            ours.len()
+        );
     }
     assert_eq!(theirs.len(), rows);
 }

@@ -9,7 +9,6 @@ use tokio::process::Command;
 
 use crate::world::{Answer, TestDatabase};
 
-
 /// A folder with a `concord.toml` for one source.
 pub struct Workplace {
     pub folder: TempDir,
@@ -22,7 +21,10 @@ impl Workplace {
         let folder = tempfile::tempdir().unwrap();
         let production = TestDatabase::create().await;
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let modules: Vec<_> = modules.iter().map(|folder| repository.join(folder)).collect();
+        let modules: Vec<_> = modules
+            .iter()
+            .map(|folder| repository.join(folder))
+            .collect();
         let text = format!(
             "zone = \"America/Montreal\"\nmodules = {modules:?}\n\
              [database]\nurl = {url:?}\ndata_dir = \"data\"\n\
@@ -77,14 +79,21 @@ impl Workplace {
 
 /// `module: state new inserted updated tombstoned`, for comparison with what is expected.
 pub fn told(lines: &[Value]) -> Vec<String> {
-    lines.iter().map(|line| {
-        let (staged, claims) = (&line["staged"], &line["claims"]);
-        format!(
-            "{}: {} {} new, {} inserted, {} updated, {} deleted",
-            line["module"].as_str().unwrap_or_default(), line["state"].as_str().unwrap_or_default(),
-            staged["new"], claims["inserted"], claims["updated"], claims["tombstoned"],
-        )
-    }).collect()
+    lines
+        .iter()
+        .map(|line| {
+            let (staged, claims) = (&line["staged"], &line["claims"]);
+            format!(
+                "{}: {} {} new, {} inserted, {} updated, {} deleted",
+                line["module"].as_str().unwrap_or_default(),
+                line["state"].as_str().unwrap_or_default(),
+                staged["new"],
+                claims["inserted"],
+                claims["updated"],
+                claims["tombstoned"],
+            )
+        })
+        .collect()
 }
 
 /// The run left production as it was.

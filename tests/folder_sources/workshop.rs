@@ -9,7 +9,6 @@ use tokio::process::{Child, Command};
 
 use crate::world::TestDatabase;
 
-
 /// A running PostGraphile; it ends with this value.
 pub struct Workshop {
     pub endpoint: String,
@@ -38,10 +37,18 @@ impl Workshop {
             .spawn()
             .expect("Node.js is not there. Run scripts/test.sh, which installs it.");
         let mut said = BufReader::new(server.stdout.take().unwrap()).lines();
-        let first = said.next_line().await.unwrap().expect("PostGraphile ended before it accepted requests");
+        let first = said
+            .next_line()
+            .await
+            .unwrap()
+            .expect("PostGraphile ended before it accepted requests");
         let first: Value = serde_json::from_str(&first).unwrap();
         let endpoint = first["graphql"].as_str().unwrap().to_owned();
-        Workshop { endpoint, rows, server }
+        Workshop {
+            endpoint,
+            rows,
+            server,
+        }
     }
 
     pub async fn close(mut self) {
@@ -55,5 +62,7 @@ pub fn read(name: &str) -> String {
 }
 
 fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgraphile").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/postgraphile")
+        .join(name)
 }

@@ -15,7 +15,9 @@ pub async fn lands(dialect: &str, server: &Server, modules: &[(&str, usize)]) ->
         assert_eq!(checked.code, 0, "{checked:#?}");
         let compared = format!("compared with the source `{dialect}`");
         assert!(checked.stdout.contains(&compared), "{checked:#?}");
-        let previewed = place.concord(&["module", "preview", module, "--json"]).await;
+        let previewed = place
+            .concord(&["module", "preview", module, "--json"])
+            .await;
         assert_eq!(previewed.code, 0, "{previewed:#?}");
         let records: Vec<Value> = serde_json::from_str(&previewed.stdout).unwrap();
         assert_eq!(records.len(), 10, "{module}");
@@ -25,8 +27,12 @@ pub async fn lands(dialect: &str, server: &Server, modules: &[(&str, usize)]) ->
         }
     }
     let (code, lines) = place.sync().await;
-    let expected: Vec<String> = modules.iter()
-        .map(|(module, rows)| format!("{module}: OK {rows} new, {rows} inserted, 0 updated, 0 deleted")).collect();
+    let expected: Vec<String> = modules
+        .iter()
+        .map(|(module, rows)| {
+            format!("{module}: OK {rows} new, {rows} inserted, 0 updated, 0 deleted")
+        })
+        .collect();
     assert_eq!((code, told(&lines)), (0, expected), "{lines:#?}");
     assert_nothing_written(&place.sync().await);
     place

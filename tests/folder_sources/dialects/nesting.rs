@@ -24,7 +24,8 @@ struct Bucket {
 impl Bucket {
     fn pay(&mut self) -> Result<Map<String, Value>, Value> {
         let now = Instant::now();
-        self.points = (self.points + now.duration_since(self.at).as_secs_f64() * RESTORED).min(MOST);
+        self.points =
+            (self.points + now.duration_since(self.at).as_secs_f64() * RESTORED).min(MOST);
         self.at = now;
         let pays = self.points >= COST;
         let cost = json!({
@@ -33,7 +34,10 @@ impl Bucket {
         });
         if pays {
             self.points -= COST;
-            return Ok(Map::from_iter([("extensions".to_owned(), json!({ "cost": cost }))]));
+            return Ok(Map::from_iter([(
+                "extensions".to_owned(),
+                json!({ "cost": cost }),
+            )]));
         }
         self.refused += 1;
         Err(json!({
@@ -61,24 +65,38 @@ fn variants(product: usize) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn edges_by_cost_with_variants_inside() {
-    let bucket = Arc::new(Mutex::new(Bucket { points: MOST, at: Instant::now(), refused: 0 }));
+    let bucket = Arc::new(Mutex::new(Bucket {
+        points: MOST,
+        at: Instant::now(),
+        refused: 0,
+    }));
     let till = bucket.clone();
     let products: Vec<Value> = (1..=50).map(product).collect();
-    let server = Server::start("shop", move || till.lock().unwrap().pay(), move |field: &Field<'_>| match field.name {
-        "products" => Some(field.connection(&products)),
-        "product" => {
-            let id = field.arguments["id"].as_str()?;
-            let number: usize = id.rsplit('/').next()?.parse().ok()?;
-            products.get(number - 1).cloned()
-        }
-        "variants" => Some(field.connection(&variants(usize::try_from(field.of["number"].as_u64()?).ok()?))),
-        _ => None,
-    }).await;
+    let server = Server::start(
+        "shop",
+        move || till.lock().unwrap().pay(),
+        move |field: &Field<'_>| match field.name {
+            "products" => Some(field.connection(&products)),
+            "product" => {
+                let id = field.arguments["id"].as_str()?;
+                let number: usize = id.rsplit('/').next()?.parse().ok()?;
+                products.get(number - 1).cloned()
+            }
+            "variants" => Some(field.connection(&variants(
+                usize::try_from(field.of["number"].as_u64()?).ok()?,
+            ))),
+            _ => None,
+        },
+    )
+    .await;
     let place = lands("shop", &server, &[("products", 50)]).await;
     let sums = "select sum(cardinality(skus)) || ' ' || sum(jsonb_array_length(variants)) || ' ' || min(lowest_price)
         from prod.products";
     let every = 16 * 14 + 34 * 2;
-    assert_eq!(text(&place.production, sums).await, format!("{every} {every} 100.50"));
+    assert_eq!(
+        text(&place.production, sums).await,
+        format!("{every} {every} 100.50")
+    );
     // Two seconds until the next answer. All six attempts are over in less than one, so only who waits for as
     // long as the points take to come back gets to the end.
     let refused = {
@@ -88,7 +106,10 @@ async fn edges_by_cost_with_variants_inside() {
         bucket.refused
     };
     assert_nothing_written(&place.sync().await);
-    assert!(bucket.lock().unwrap().refused > refused, "the source was asked within its points");
+    assert!(
+        bucket.lock().unwrap().refused > refused,
+        "the source was asked within its points"
+    );
 }
 
 fn repository(n: usize) -> Value {
@@ -113,28 +134,40 @@ async fn everything_below_the_viewer_with_connections_in_connections() {
         let number = |key: &str| field.of[key].as_u64().and_then(|n| usize::try_from(n).ok());
         let id = || field.arguments["id"].as_str();
         match field.name {
-            "rateLimit" => Some(json!({ "cost": 1, "remaining": 4_999, "resetAt": "2026-02-03T04:05:06Z" })),
+            "rateLimit" => {
+                Some(json!({ "cost": 1, "remaining": 4_999, "resetAt": "2026-02-03T04:05:06Z" }))
+            }
             "viewer" => Some(json!({ "login": "moi" })),
             "organization" => Some(json!({ "login": field.arguments["login"] })),
             "repositories" => Some(field.connection(&repositories)),
-            "repository" => repositories.get(id()?.strip_prefix("R_")?.parse::<usize>().ok()?).cloned(),
+            "repository" => repositories
+                .get(id()?.strip_prefix("R_")?.parse::<usize>().ok()?)
+                .cloned(),
             "issue" => {
                 let (repository, issue) = id()?.strip_prefix("I_")?.split_once('_')?;
-                issues(repository.parse().ok()?).get(issue.parse::<usize>().ok()? - 1).cloned()
+                issues(repository.parse().ok()?)
+                    .get(issue.parse::<usize>().ok()? - 1)
+                    .cloned()
             }
             "issues" => Some(field.connection(&issues(number("number")?))),
             "labels" => {
-                let labels: Vec<Value> = (0..number("labelled")?).map(|n| json!({ "name": format!("l{n:02}") })).collect();
+                let labels: Vec<Value> = (0..number("labelled")?)
+                    .map(|n| json!({ "name": format!("l{n:02}") }))
+                    .collect();
                 Some(field.connection(&labels))
             }
             _ => None,
         }
-    }).await;
+    })
+    .await;
     let place = lands("forge", &server, &[("repositories", 43)]).await;
     let sums = "select sum(cardinality(issue_numbers)) || ' ' || sum(open_issues) || ' ' || sum(cardinality(label_names))
         from prod.repositories";
     let every: usize = (0..43).map(|n| n % 20).sum();
     let open: usize = (0..43).map(|n| n % 20 - (n % 20) / 3).sum();
     // The issue with the highest number bears the most labels, and so names all there are.
-    assert_eq!(text(&place.production, sums).await, format!("{every} {open} {every}"));
+    assert_eq!(
+        text(&place.production, sums).await,
+        format!("{every} {open} {every}")
+    );
 }

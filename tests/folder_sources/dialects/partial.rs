@@ -12,7 +12,10 @@ use crate::folder_sources::rows::text;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_with_holes_deletes_nothing() {
-    let (failing, shrunk) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (failing, shrunk) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicBool::new(false)),
+    );
     let (fails, shrinks) = (failing.clone(), shrunk.clone());
     let server = Server::start("faulty", open, move |field| {
         let fails = fails.load(Ordering::SeqCst);
@@ -33,7 +36,13 @@ async fn a_read_with_holes_deletes_nothing() {
     failing.store(true, Ordering::SeqCst);
     shrunk.store(true, Ordering::SeqCst);
     let (code, ran) = place.sync().await;
-    assert_eq!((code, told(&ran)), (3, vec!["members: PARTIAL 0 new, 0 inserted, 0 updated, 0 deleted".to_owned()]));
+    assert_eq!(
+        (code, told(&ran)),
+        (
+            3,
+            vec!["members: PARTIAL 0 new, 0 inserted, 0 updated, 0 deleted".to_owned()]
+        )
+    );
     let cause = ran[0]["cause"].as_str().unwrap();
     assert!(cause.contains("could not be read"), "{cause}");
     let whole = "select count(*) || ' ' || count(note) from prod.members where deleted_at is null";
@@ -42,6 +51,12 @@ async fn a_read_with_holes_deletes_nothing() {
     // The source is well again, and now its silence about the last member is proof.
     failing.store(false, Ordering::SeqCst);
     let (code, ran) = place.sync().await;
-    assert_eq!((code, told(&ran)), (0, vec!["members: OK 0 new, 0 inserted, 0 updated, 1 deleted".to_owned()]));
+    assert_eq!(
+        (code, told(&ran)),
+        (
+            0,
+            vec!["members: OK 0 new, 0 inserted, 0 updated, 1 deleted".to_owned()]
+        )
+    );
     assert_eq!(text(&place.production, whole).await, "34 34");
 }

@@ -28,7 +28,9 @@ impl Field<'_> {
     /// An integer argument, or `otherwise`.
     pub fn number(&self, argument: &str, otherwise: usize) -> usize {
         let given = self.arguments[argument].as_u64();
-        given.and_then(|number| usize::try_from(number).ok()).unwrap_or(otherwise)
+        given
+            .and_then(|number| usize::try_from(number).ok())
+            .unwrap_or(otherwise)
     }
 
     /// Elements of `all` as an offset and a limit cut them.
@@ -39,12 +41,18 @@ impl Field<'_> {
     /// A Relay connection over `all`, cut by `first` and `after`, with both `edges` and `nodes`.
     pub fn connection(&self, all: &[Value]) -> Value {
         let start = self.arguments["after"].as_str().map_or(0, |after| {
-            after.strip_prefix("cursor ").and_then(|at| at.parse().ok()).expect("a cursor of this server")
+            after
+                .strip_prefix("cursor ")
+                .and_then(|at| at.parse().ok())
+                .expect("a cursor of this server")
         });
         let nodes = self.window(all, start, self.number("first", 10));
         let end = start + nodes.len();
-        let edges: Vec<Value> = nodes.iter().zip(start + 1..)
-            .map(|(node, at)| json!({ "cursor": format!("cursor {at}"), "node": node })).collect();
+        let edges: Vec<Value> = nodes
+            .iter()
+            .zip(start + 1..)
+            .map(|(node, at)| json!({ "cursor": format!("cursor {at}"), "node": node }))
+            .collect();
         json!({
             "totalCount": all.len(), "nodes": nodes, "edges": edges,
             "pageInfo": { "hasNextPage": end < all.len(), "endCursor": format!("cursor {end}") },
@@ -81,10 +89,17 @@ impl Server {
         gate: impl Fn() -> Result<Map<String, Value>, Value> + Send + Sync + 'static,
         resolve: impl Fn(&Field<'_>) -> Option<Value> + Send + Sync + 'static,
     ) -> Server {
-        let file = format!("{}/tests/fixtures/dialects/{dialect}/schema.graphql", env!("CARGO_MANIFEST_DIR"));
+        let file = format!(
+            "{}/tests/fixtures/dialects/{dialect}/schema.graphql",
+            env!("CARGO_MANIFEST_DIR")
+        );
         let sdl = std::fs::read_to_string(&file).unwrap();
         let schema = Schema::parse_and_validate(sdl, file).unwrap();
-        let served = Arc::new(Served { schema, resolve: Box::new(resolve), gate: Box::new(gate) });
+        let served = Arc::new(Served {
+            schema,
+            resolve: Box::new(resolve),
+            gate: Box::new(gate),
+        });
         let handler = move |Json(request): Json<Value>| {
             let answer = served.answer(&request);
             async move { answer }
@@ -129,7 +144,8 @@ impl Served {
             Ok(document) => document,
             Err(invalid) => return refused(invalid.errors.to_string()),
         };
-        let given: JsonMap = serde_json::from_value(request["variables"].clone()).unwrap_or_default();
+        let given: JsonMap =
+            serde_json::from_value(request["variables"].clone()).unwrap_or_default();
         let operation = document.operations.get(None).unwrap();
         let variables = match coerce_variable_values(&self.schema, operation, &given) {
             Ok(variables) => variables,
@@ -162,22 +178,36 @@ impl ObjectValue for Object<'_> {
         &self.kind
     }
 
-    fn resolve_field<'a>(&'a self, info: &'a ResolveInfo<'a>) -> Result<ResolvedValue<'a>, FieldError> {
+    fn resolve_field<'a>(
+        &'a self,
+        info: &'a ResolveInfo<'a>,
+    ) -> Result<ResolvedValue<'a>, FieldError> {
         whole(&self.value)?;
         let arguments = serde_json::to_value(info.arguments()).unwrap_or_default();
-        let field = Field { name: info.field_name(), of: &self.value, arguments };
+        let field = Field {
+            name: info.field_name(),
+            of: &self.value,
+            arguments,
+        };
         let own = || self.value[field.name].clone();
         let value = (self.resolve)(&field).unwrap_or_else(own);
         whole(&value)?;
         let of = &info.field_definition().ty;
-        if let (Value::Array(items), true, Some(ExtendedType::Scalar(_) | ExtendedType::Enum(_))) =
-            (&value, of.is_list(), info.schema().types.get(of.inner_named_type()))
-        {
+        if let (Value::Array(items), true, Some(ExtendedType::Scalar(_) | ExtendedType::Enum(_))) = (
+            &value,
+            of.is_list(),
+            info.schema().types.get(of.inner_named_type()),
+        ) {
             let items: Vec<_> = items.clone();
-            let items = items.into_iter().map(|item| resolved(item, None, self.resolve));
+            let items = items
+                .into_iter()
+                .map(|item| resolved(item, None, self.resolve));
             return Ok(ResolvedValue::List(Box::new(items)));
         }
-        let kind = info.schema().get_object(of.inner_named_type()).map(|object| object.name.to_string());
+        let kind = info
+            .schema()
+            .get_object(of.inner_named_type())
+            .map(|object| object.name.to_string());
         resolved(value, kind, self.resolve)
     }
 }
@@ -185,19 +215,33 @@ impl ObjectValue for Object<'_> {
 /// Refuses what `broken` made.
 fn whole(value: &Value) -> Result<(), FieldError> {
     match value["$broken"].as_str() {
-        Some(message) => Err(FieldError { message: message.to_owned() }),
+        Some(message) => Err(FieldError {
+            message: message.to_owned(),
+        }),
         None => Ok(()),
     }
 }
 
 /// `kind` is the object type expected; scalars and lists of them have none.
-fn resolved<'a>(value: Value, kind: Option<String>, resolve: &'a Resolve) -> Result<ResolvedValue<'a>, FieldError> {
+fn resolved<'a>(
+    value: Value,
+    kind: Option<String>,
+    resolve: &'a Resolve,
+) -> Result<ResolvedValue<'a>, FieldError> {
     match (value, kind) {
         (Value::Array(items), Some(kind)) => {
-            let items = items.into_iter().map(move |item| resolved(item, Some(kind.clone()), resolve));
+            let items = items
+                .into_iter()
+                .map(move |item| resolved(item, Some(kind.clone()), resolve));
             Ok(ResolvedValue::List(Box::new(items)))
         }
-        (value @ Value::Object(_), Some(kind)) => Ok(ResolvedValue::object(Object { kind, value, resolve })),
-        (value, _) => Ok(ResolvedValue::Leaf(serde_json::from_value(value).unwrap_or_default())),
+        (value @ Value::Object(_), Some(kind)) => Ok(ResolvedValue::object(Object {
+            kind,
+            value,
+            resolve,
+        })),
+        (value, _) => Ok(ResolvedValue::Leaf(
+            serde_json::from_value(value).unwrap_or_default(),
+        )),
     }
 }
