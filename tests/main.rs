@@ -3,4 +3,10 @@
 mod world;
 
 mod first_run;
+mod ten_runs;
+
+mod absence;
+mod hand_edits;
+mod killed;
 mod module_tools;
+mod rollback;
