@@ -33,7 +33,7 @@ async fn the_first_run_lands_everything_and_accounts_for_it() {
         assert_eq!(line["staged"]["new"], there, "{module} is staged whole");
         assert_eq!(known(&world, module).await + waiting(&world, module).await, there, "{module} is accounted for");
     }
-    let mails: BTreeSet<&Value> = users.iter().map(|user| &user["email"]).filter(|mail| !mail.is_null()).collect();
+    let mails: BTreeSet<&str> = users.iter().filter_map(|user| user["email"].as_str()).collect();
     let without = users.iter().filter(|user| user["email"].is_null()).count();
     assert!(mails.len() + without < users.len(), "somebody has two ids");
     let people = world.count("select count(*) from prod.users where not is_placeholder").await;
@@ -85,7 +85,7 @@ async fn twins_are_folded_into_one_entry() {
     assert_eq!(folded, landed as i64, "each pair is one row with two identities");
     let rows = world.count("select count(*) from prod.timeline_entries").await;
     assert_eq!(rows, entries.len() as i64 - parked.len() as i64 - folded);
-    for ids in twins.iter().filter(|ids| ids.iter().all(|id| !parked.contains(*id))) {
+    for ids in twins.iter().filter(|ids| ids.iter().all(|id| !parked.contains(id))) {
         let own = ids.iter().find(|id| id.starts_with("tme_")).expect("the native id");
         let row = format!("select count(*) from prod.timeline_entries where id = '{own}'");
         assert_eq!(world.count(&row).await, 1, "{own} of {ids:?} names the row");

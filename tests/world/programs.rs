@@ -154,6 +154,12 @@ impl World {
         folder
     }
 
+    /// Changes a file of the test's folder.
+    pub fn edit_file(&self, file: &Path, change: impl FnOnce(String) -> String) {
+        let text = std::fs::read_to_string(file).expect("a file to edit");
+        std::fs::write(file, change(text)).expect("an edited file");
+    }
+
     /// Every production row without the times at which it was written: what two worlds must agree on.
     pub async fn production(&self) -> String {
         let row = "(to_jsonb(t) - '{created_at,updated_at,synced_at}'::text[])
@@ -166,16 +172,24 @@ impl World {
         self.entities("to_jsonb(t)").await
     }
 
+    /// The production tables of entities.
+    pub async fn tables(&self) -> Vec<String> {
+        let tables = "select tablename from pg_tables where schemaname = 'prod'
+                      and tablename not in ('identities', 'match_keys') order by 1";
+        let rows = self.rows(tables).await;
+        rows.iter().map(|row| row["tablename"].as_str().expect("a name").to_owned()).collect()
+    }
+
+    /// Who is who, with every column, and the keys it is known by.
+    pub async fn identities(&self) -> String {
+        let identities = "select to_jsonb(t) as row from prod.identities t order by module, source_id, valid_from";
+        let keys = "select to_jsonb(t) as row from prod.match_keys t order by entity, label, value, entity_id";
+        self.lines(identities).await + &self.lines(keys).await
+    }
+
     async fn entities(&self, row: &str) -> String {
-        let tables = self
-            .rows(
-                "select tablename from pg_tables where schemaname = 'prod'
-                 and tablename not in ('identities', 'match_keys') order by 1",
-            )
-            .await;
         let mut text = String::new();
-        for table in &tables {
-            let table = table["tablename"].as_str().expect("a name");
+        for table in self.tables().await {
             text.push_str(&format!("# {table}\n"));
             let rows = format!("select {row} as row from prod.\"{table}\" t order by t.id");
             text.push_str(&self.lines(&rows).await);
