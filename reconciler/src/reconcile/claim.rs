@@ -98,9 +98,14 @@ pub(super) async fn next_claims(
 pub(super) async fn settle(conn: &mut PgConnection, module: &str, claims: &[&Claim]) -> sqlx::Result<()> {
     let ids: Vec<&str> = claims.iter().map(|c| c.source_id.as_str()).collect();
     let origins: Vec<&str> = claims.iter().map(|c| c.origin.as_str()).collect();
+    // Joined by name, the planner may walk the whole module for every record, where statistics from before it
+    // was staged say that it has none. The lateral lookup leaves it no other order.
     query(
-        "delete from staging.pending p using unnest($2::text[], $3::text[]) as i(source_id, origin)
-         where p.module = $1 and p.source_id = i.source_id and p.origin = i.origin",
+        "delete from staging.pending where ctid = any(array(
+             select p.ctid from unnest($2::text[], $3::text[]) as i(source_id, origin)
+             cross join lateral (
+                 select p.ctid from staging.pending p
+                 where p.module = $1 and p.source_id = i.source_id and p.origin = i.origin offset 0) p))",
     )
     .bind(module)
     .bind(&ids)
