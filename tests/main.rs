@@ -6,7 +6,11 @@ mod first_run;
 mod ten_runs;
 
 mod absence;
+mod accounts;
+mod embedded;
 mod hand_edits;
 mod killed;
+mod lossless;
 mod module_tools;
 mod rollback;
+mod secrets;
