@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, ValueEnum};
+use clap::{ArgGroup, Parser, ValueEnum};
 use concord::config::{Config, open_source};
 use concord::process::{EXIT_WAITING, LogFormat, UsageError, exit_code, explain, prepare};
 use concord::progress::Progress;
@@ -20,10 +20,10 @@ use staging::database::Database;
 /// Exits 0 when every module is OK or OK_Q, 2 for usage or configuration, 3 PARTIAL, 4 BLOCKED, 5 FAILED,
 /// 75 (try again later) for WAITING or a module that another process runs.
 #[derive(Parser)]
-#[command(name = "run_sync", version)]
+#[command(name = "run_sync", version, group(ArgGroup::new("which").required(true).args(["module", "all"])))]
 struct Arguments {
     /// A module to run; may be given several times
-    #[arg(long, value_name = "NAME", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(long, value_name = "NAME")]
     module: Vec<String>,
     /// Run every module whose source is configured
     #[arg(long)]
@@ -174,6 +174,8 @@ async fn run_one(
         return Ok(None);
     }
     let line = match sync_module(&job).await? {
+        // Nobody asked for a module that was only woken, and its holder takes up what is pending.
+        Ended::Held(_) if source.is_none() => return Ok(None),
         Ended::Held(holder) => Line::held(definition.name(), &holder),
         Ended::Ran { run_id, resumed, outcome } => Line::ran(definition.name(), run_id, resumed, &outcome),
     };

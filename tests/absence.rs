@@ -4,21 +4,20 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-async fn loaded() -> World {
+/// A loaded account with this many clients more, to whom nothing else refers.
+async fn loaded(count: usize) -> (World, Vec<String>) {
     let world = World::small().await;
+    let ids: Vec<String> = (0..count).map(|number| format!("cli_extra{number:02}")).collect();
+    let added: Value = ids.iter().map(|id| addition(id)).collect();
+    world.edit(added).await;
     world.run_sync(&["--all"]).await.expect(0);
-    world
+    (world, ids)
 }
 
-/// Clients nobody refers to, so that deleting them at the source touches nothing else.
-async fn childless(world: &World, count: usize) -> Vec<String> {
-    let sql = "select c.id from prod.clients c
-               where not exists (select from prod.pianos p where p.client_id = c.id)
-                 and not exists (select from prod.timeline_entries e where e.client_id = c.id)
-                 and not exists (select from prod.appointments a where a.client_id = c.id) order by c.id";
-    let rows = world.rows(sql).await;
-    assert!(rows.len() >= count, "the account has {} clients nobody refers to", rows.len());
-    rows.iter().take(count).map(|row| row["id"].as_str().expect("an id").to_owned()).collect()
+fn addition(id: &str) -> Value {
+    json!({ "op": "upsert", "kind": "client", "id": id, "value": {
+        "id": id, "companyName": format!("Maison {id}"), "status": "ACTIVE", "tags": [],
+        "createdAt": "2026-05-01T00:00:00Z", "updatedAt": "2026-05-01T00:00:00Z" } })
 }
 
 fn deletions(ids: &[String]) -> Value {
@@ -29,8 +28,7 @@ const DELETED: &str = "select count(*) from prod.clients where deleted_at is not
 
 #[tokio::test]
 async fn a_read_that_is_not_whole_deletes_nothing() {
-    let world = loaded().await;
-    let gone = childless(&world, 2).await;
+    let (world, gone) = loaded(2).await;
     world.edit(deletions(&gone)).await;
     let cases = [
         ("a total that disagrees", json!({ "name": "total_count", "operation": "allClients" }), 3),
@@ -63,11 +61,9 @@ async fn a_read_that_is_not_whole_deletes_nothing() {
 
 #[tokio::test]
 async fn a_true_deletion_leaves_a_tombstone_with_evidence_and_may_come_back() {
-    let world = loaded().await;
-    let id = childless(&world, 1).await.remove(0);
-    let record = world.source.every("allClients", "id companyName personalNotes status tags createdAt updatedAt").await;
-    let record = record.iter().find(|client| client["id"] == id.as_str()).expect("the client").clone();
-    world.edit(deletions(std::slice::from_ref(&id))).await;
+    let (world, ids) = loaded(1).await;
+    let id = &ids[0];
+    world.edit(deletions(&ids)).await;
     let answer = world.run_sync(&["--module", "clients"]).await.expect(0);
     assert_eq!(answer.module("clients")["claims"]["tombstoned"], 1);
     let row = format!("select deleted_at is not null as deleted, company_name, version from prod.clients where id = '{id}'");
@@ -85,7 +81,7 @@ async fn a_true_deletion_leaves_a_tombstone_with_evidence_and_may_come_back() {
     world.run_sync(&["--module", "clients"]).await.expect(0);
     assert_eq!(world.exact().await, steady, "it is deleted once");
 
-    world.edit(json!({ "op": "upsert", "kind": "client", "id": id, "value": record })).await;
+    world.edit(addition(id)).await;
     world.run_sync(&["--module", "clients"]).await.expect(0);
     let back = world.rows(&row).await.remove(0);
     assert_eq!(back["deleted"], false, "it lives again");
@@ -97,8 +93,7 @@ async fn a_true_deletion_leaves_a_tombstone_with_evidence_and_may_come_back() {
 
 #[tokio::test]
 async fn a_mass_deletion_waits_for_approval() {
-    let world = loaded().await;
-    let gone = childless(&world, 12).await;
+    let (world, gone) = loaded(12).await;
     world.edit(deletions(&gone)).await;
     let before = world.exact().await;
     for _ in 0..2 {
@@ -124,7 +119,7 @@ async fn a_mass_deletion_waits_for_approval() {
 
 #[tokio::test]
 async fn an_unbelievable_but_whole_read_of_nothing_is_blocked() {
-    let world = loaded().await;
+    let (world, _) = loaded(0).await;
     let all = world.rows("select id from prod.clients").await;
     let ids: Vec<String> = all.iter().map(|row| row["id"].as_str().expect("an id").to_owned()).collect();
     world.edit(deletions(&ids)).await;
@@ -134,8 +129,7 @@ async fn an_unbelievable_but_whole_read_of_nothing_is_blocked() {
 
 #[tokio::test]
 async fn what_people_deleted_stays_deleted() {
-    let world = loaded().await;
-    let ids = childless(&world, 2).await;
+    let (world, ids) = loaded(2).await;
     world.sql(&format!("update prod.clients set deleted_at = now() where id = '{}'", ids[0])).await;
     world.sql(&format!("delete from prod.clients where id = '{}'", ids[1])).await;
     let edits: Value = ids
@@ -146,4 +140,6 @@ async fn what_people_deleted_stays_deleted() {
     world.run_sync(&["--all"]).await.expect(0);
     let marked = format!("select deleted_at is not null from prod.clients where id = '{}'", ids[0]);
     assert_eq!(world.value(&marked).await, true, "a change at the source does not bring it back");
+    let removed = format!("select count(*) from prod.clients where id = '{}' and deleted_at is null", ids[1]);
+    assert_eq!(world.count(&removed).await, 0, "not even the row that is no more");
 }

@@ -1,6 +1,9 @@
 //! What a program answered.
 
+use std::process::Stdio;
+
 use serde_json::Value;
+use tokio::process::Command;
 
 /// The end of one process.
 #[derive(Debug)]
@@ -14,6 +17,17 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Runs a program to its end.
+    pub async fn of(command: &mut Command) -> Answer {
+        let output = command.stdin(Stdio::null()).output().await.expect("the program starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Answer {
+            code: output.status.code().unwrap_or(-1),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
+    }
+
     /// Fails the test unless the program ended so.
     #[track_caller]
     pub fn expect(self, code: i32) -> Answer {

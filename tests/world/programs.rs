@@ -57,12 +57,12 @@ impl World {
     /// `run_sync`, to its end, with its results as JSON.
     pub async fn run_sync(&self, arguments: &[&str]) -> Answer {
         let mut command = self.command(env!("CARGO_BIN_EXE_run_sync"));
-        finished(command.arg("--json").args(arguments)).await
+        Answer::of(command.arg("--json").args(arguments)).await
     }
 
     /// `concord`, to its end.
     pub async fn concord(&self, arguments: &[&str]) -> Answer {
-        finished(self.command(env!("CARGO_BIN_EXE_concord")).args(arguments)).await
+        Answer::of(self.command(env!("CARGO_BIN_EXE_concord")).args(arguments)).await
     }
 
     /// A program in this world: its folder, its database, the key, and nothing else of our environment.
@@ -104,6 +104,23 @@ impl World {
             said = said + &line + "\n";
         }
         panic!("run_sync never came to {point}:\n{said}");
+    }
+
+    /// `concord serve` on a free port.
+    pub async fn serve(&self) -> Served {
+        let mut command = self.command(env!("CARGO_BIN_EXE_concord"));
+        let mut child = command
+            .args(["serve", "--port", "0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("concord starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let line = lines.next_line().await.expect("a line").expect("its address");
+        let address = line.split_whitespace().find(|word| word.starts_with("http://"));
+        Served {
+            address: address.expect("an address").trim_end_matches("/.").to_owned(),
+            _child: child,
+        }
     }
 
     /// Runs statements in the database.
@@ -212,23 +229,37 @@ impl World {
         text
     }
 
+    /// Every row of every table of ours.
+    pub async fn everything(&self) -> String {
+        let tables = "select format('%I.%I', schemaname, tablename) as name from pg_tables
+                      where schemaname in ('ops', 'staging', 'prod', 'history') order by 1";
+        let mut text = String::new();
+        for table in self.rows(tables).await {
+            let name = table["name"].as_str().expect("a name");
+            text.push_str(&format!("# {name}\n"));
+            let rows = format!("select to_jsonb(t) as row from {name} t order by to_jsonb(t)::text");
+            text.push_str(&self.lines(&rows).await);
+        }
+        text
+    }
+
     async fn lines(&self, rows: &str) -> String {
         let rows = self.rows(rows).await;
         rows.iter().map(|row| format!("{}\n", row["row"])).collect()
     }
 }
 
-async fn finished(command: &mut Command) -> Answer {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .expect("the program starts");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Answer {
-        code: output.status.code().unwrap_or(-1),
-        stdout: text(&output.stdout),
-        stderr: text(&output.stderr),
+/// A running `concord serve`, killed when it is dropped.
+pub struct Served {
+    address: String,
+    _child: tokio::process::Child,
+}
+
+impl Served {
+    /// The status and the body of a page.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        let answer = reqwest::get(format!("{}{path}", self.address)).await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("a body"))
     }
 }
 
