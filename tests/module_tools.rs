@@ -110,99 +110,100 @@ async fn a_module_begun_by_the_program_is_sound_at_once() {
     );
 }
 
+/// Label, the file that is edited, from what, to what.
+const FAULTS: [(&str, &str, &str, &str); 15] = [
+    (
+        "unknown key of fetch",
+        "module.yaml",
+        "  read: full",
+        "  raed: full",
+    ),
+    (
+        "unknown key of reconcile",
+        "module.yaml",
+        "  transform: map",
+        "  transform: map\n  transfrom: map",
+    ),
+    (
+        "wrong type",
+        "module.yaml",
+        "  map:\n",
+        "  rules: 7\n  map:\n",
+    ),
+    (
+        "bad jq",
+        "module.yaml",
+        "status: .status",
+        "status: '.status |'",
+    ),
+    (
+        "unselected field",
+        "module.yaml",
+        "notes: .notes",
+        "notes: .notse",
+    ),
+    ("query error", "query.graphql", "netDays", "netDayz"),
+    (
+        "query that cannot be read",
+        "query.graphql",
+        "pageInfo {",
+        "pageInfo {{",
+    ),
+    (
+        "column not in the contract",
+        "module.yaml",
+        "    status: .status",
+        "    state: .status",
+    ),
+    (
+        "required column without a mapping",
+        "contract.yaml",
+        "- name: number\n",
+        "- name: series\n        logicalType: string\n        physicalType: text\n        required: true\n      - name: number\n",
+    ),
+    (
+        "reference column not in the contract",
+        "module.yaml",
+        "reconcile:",
+        "reconcile:\n  references: { client_id: { to: clients, missing: park } }",
+    ),
+    (
+        "reference to a module that is not there",
+        "module.yaml",
+        "reconcile:",
+        "reconcile:\n  references: { notes: { to: cleints, missing: park } }",
+    ),
+    (
+        "ownership of a column not in the contract",
+        "module.yaml",
+        "reconcile:",
+        "reconcile:\n  ownership: { note: local }",
+    ),
+    (
+        "key over a column not in the contract",
+        "module.yaml",
+        "reconcile:",
+        "reconcile:\n  match: { keys: [ { label: number, on: [nummer] } ] }",
+    ),
+    (
+        "bad rule",
+        "module.yaml",
+        "reconcile:",
+        "reconcile:\n  rules: [ { code: odd, when: '.total ~ 1', severity: warn, why: Odd. } ]",
+    ),
+    (
+        "type of the contract",
+        "contract.yaml",
+        "physicalType: bigint",
+        "physicalType: bigit",
+    ),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_is_named_with_its_line_and_remedy() {
-    // What is edited, from what, to what.
-    let cases = [
-        (
-            "unknown key of fetch",
-            "module.yaml",
-            "  read: full",
-            "  raed: full",
-        ),
-        (
-            "unknown key of reconcile",
-            "module.yaml",
-            "  transform: map",
-            "  transform: map\n  transfrom: map",
-        ),
-        (
-            "wrong type",
-            "module.yaml",
-            "  map:\n",
-            "  rules: 7\n  map:\n",
-        ),
-        (
-            "bad jq",
-            "module.yaml",
-            "status: .status",
-            "status: '.status |'",
-        ),
-        (
-            "unselected field",
-            "module.yaml",
-            "notes: .notes",
-            "notes: .notse",
-        ),
-        ("query error", "query.graphql", "netDays", "netDayz"),
-        (
-            "query that cannot be read",
-            "query.graphql",
-            "pageInfo {",
-            "pageInfo {{",
-        ),
-        (
-            "column not in the contract",
-            "module.yaml",
-            "    status: .status",
-            "    state: .status",
-        ),
-        (
-            "required column without a mapping",
-            "contract.yaml",
-            "- name: number\n",
-            "- name: series\n        logicalType: string\n        physicalType: text\n        required: true\n      - name: number\n",
-        ),
-        (
-            "reference column not in the contract",
-            "module.yaml",
-            "reconcile:",
-            "reconcile:\n  references: { client_id: { to: clients, missing: park } }",
-        ),
-        (
-            "reference to a module that is not there",
-            "module.yaml",
-            "reconcile:",
-            "reconcile:\n  references: { notes: { to: cleints, missing: park } }",
-        ),
-        (
-            "ownership of a column not in the contract",
-            "module.yaml",
-            "reconcile:",
-            "reconcile:\n  ownership: { note: local }",
-        ),
-        (
-            "key over a column not in the contract",
-            "module.yaml",
-            "reconcile:",
-            "reconcile:\n  match: { keys: [ { label: number, on: [nummer] } ] }",
-        ),
-        (
-            "bad rule",
-            "module.yaml",
-            "reconcile:",
-            "reconcile:\n  rules: [ { code: odd, when: '.total ~ 1', severity: warn, why: Odd. } ]",
-        ),
-        (
-            "type of the contract",
-            "contract.yaml",
-            "physicalType: bigint",
-            "physicalType: bigit",
-        ),
-    ];
     let workshop = Workshop::open().await;
     let mut table = String::new();
-    for (label, file, from, to) in cases {
+    for (label, file, from, to) in FAULTS {
         // Files that are not there any more are written anew.
         let _ = std::fs::remove_dir_all(workshop.folder.path().join("modules"));
         workshop.begin_invoices();

@@ -135,6 +135,14 @@ fn faults() -> Vec<(&'static str, String, &'static str)> {
             "module: Clients!\nsource: demo\nfetch:\n  connection: allClients\n".to_owned(),
             RELAY,
         ),
+    ]
+}
+
+/// The same, of faults that only the query shows.
+#[rustfmt::skip]
+fn faults_beside_the_query() -> Vec<(&'static str, String, &'static str)> {
+    let start = "module: clients\nsource: demo\nfetch:\n";
+    vec![
         (
             "connection not selected",
             format!("{start}  connection: allClient\n"),
@@ -207,7 +215,8 @@ fn faults() -> Vec<(&'static str, String, &'static str)> {
 
 #[test]
 fn faults_name_the_line_and_the_remedy() {
-    let cases = faults();
+    let mut cases = faults();
+    cases.extend(faults_beside_the_query());
     let told: Vec<String> = cases
         .iter()
         .map(|(label, yaml, query)| format!("{label}\n  {}", fault(yaml, query)))

@@ -203,6 +203,29 @@ fn said(shown: &Shown, raw: bool) -> String {
         _ => text.push_str("  not in production now\n"),
     }
     text.push_str("\nWho it is at its sources\n");
+    text.push_str(&said_of_identities(shown));
+    text.push_str("\nRecords as staged (staging.records)\n");
+    text.push_str(&said_of_records(shown, raw));
+    if !shown.problems.is_empty() {
+        text.push_str("\nProblems\n");
+    }
+    for problem in &shown.problems {
+        text.push_str(&format!(
+            "  {} {} {} ({}, {}): {}\n",
+            problem.problem_id,
+            problem.kind,
+            problem.code,
+            problem.state,
+            problem.last_seen,
+            problem.why
+        ));
+    }
+    text.push_str("\nHistory, oldest first\n");
+    text.push_str(&said_of_history(shown));
+    text
+}
+
+fn said_of_identities(shown: &Shown) -> String {
     let mut table = Table::new(&[
         "source", "module", "record", "known by", "author", "since", "until",
     ]);
@@ -227,8 +250,11 @@ fn said(shown: &Shown, raw: bool) -> String {
             }),
         ]);
     }
-    text.push_str(&indented(&table.to_string()));
-    text.push_str("\nRecords as staged (staging.records)\n");
+    indented(&table.to_string())
+}
+
+fn said_of_records(shown: &Shown, raw: bool) -> String {
+    let mut text = String::new();
     for record in &shown.staged {
         let defect = record
             .defect
@@ -248,21 +274,11 @@ fn said(shown: &Shown, raw: bool) -> String {
             text.push_str(&indented(&indented(&format!("{payload:#}\n"))));
         }
     }
-    if !shown.problems.is_empty() {
-        text.push_str("\nProblems\n");
-    }
-    for problem in &shown.problems {
-        text.push_str(&format!(
-            "  {} {} {} ({}, {}): {}\n",
-            problem.problem_id,
-            problem.kind,
-            problem.code,
-            problem.state,
-            problem.last_seen,
-            problem.why
-        ));
-    }
-    text.push_str("\nHistory, oldest first\n");
+    text
+}
+
+fn said_of_history(shown: &Shown) -> String {
+    let mut text = String::new();
     for change in &shown.history {
         let from = match (
             &change.module,

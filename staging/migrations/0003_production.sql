@@ -21,7 +21,8 @@ create table prod.identities (
     primary key (source, module, source_id, valid_from)
 );
 create unique index identities_current on prod.identities (source, module, source_id) where valid_to is null;
-create index identities_of_entity on prod.identities (entity, entity_id) where valid_to is null;
+-- The most selective column leads every index here: statistics lag behind the transaction that fills a table.
+create index identities_of_entity on prod.identities (entity_id, entity) where valid_to is null;
 
 -- Exact strong keys of entities, as digests of their normal form, so that a batch of fifty records
 -- against a million entities touches only its candidates.
@@ -30,6 +31,6 @@ create table prod.match_keys (
     label     text not null,
     value     bytea not null,
     entity_id text not null,
-    primary key (entity, label, value, entity_id)
+    primary key (value, label, entity, entity_id)
 );
-create index match_keys_of_entity on prod.match_keys (entity, entity_id);
+create index match_keys_of_entity on prod.match_keys (entity_id, entity);

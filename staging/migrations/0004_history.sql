@@ -54,7 +54,7 @@ create table history.changes (
     constraint changes_operation_known check (operation in
         ('insert', 'update', 'tombstone', 'delete', 'local'))
 );
-create index changes_of_entity on history.changes (entity, entity_id, number desc, part desc);
+create index changes_of_entity on history.changes (entity_id, entity, number desc, part desc);
 
 -- The digest of a row image as it enters the set hashes below.
 create function history.element(entity text, object bytea) returns bytea

@@ -96,14 +96,20 @@ pub(super) async fn marks(
         .collect())
 }
 
-/// The open problems of each module; a module without any is absent.
+/// What waits in each module; a module without anything is absent. A record counts once, however many parents
+/// it waits for, and not at all where it landed without one.
 pub(super) async fn waiting(
     conn: &mut PgConnection,
     modules: &[String],
 ) -> sqlx::Result<HashMap<String, Waiting>> {
     let counts: Vec<(String, String, i64, Instant)> = query_as(
-        "select module, kind, count(*), floor(extract(epoch from min(first_seen)))::bigint
-         from ops.problems where state = 'open' and module = any($1) group by module, kind",
+        "select module, kind,
+                count(distinct case when kind in ('quarantine', 'parking', 'review') then source_id
+                                    else problem_id::text end),
+                floor(extract(epoch from min(first_seen)))::bigint
+         from ops.problems
+         where state = 'open' and module = any($1) and not coalesce((detail ->> 'landed')::boolean, false)
+         group by module, kind",
     )
     .bind(modules)
     .fetch_all(conn)

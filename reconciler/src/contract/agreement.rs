@@ -5,6 +5,7 @@ use super::column::PhysicalType;
 use super::difference::Difference;
 use super::document::Contract;
 use sqlx::{AssertSqlSafe, PgConnection};
+use staging::database::query_scalar;
 
 /// The columns the engine adds, their types and the rest of their definition.
 pub(super) const AUDIT: [(&str, PhysicalType, &str); 6] = [
@@ -199,5 +200,5 @@ pub(super) async fn data_differences(
 }
 
 async fn count(tx: &mut PgConnection, sql: String) -> sqlx::Result<i64> {
-    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(tx).await
+    query_scalar(AssertSqlSafe(sql)).fetch_one(tx).await
 }

@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
+use staging::database::{query_as, query_scalar};
 
 /// A production table as it stands.
 pub(super) struct Table {
@@ -32,7 +33,7 @@ impl Table {
         schema: &str,
         table: &str,
     ) -> sqlx::Result<Option<Self>> {
-        let relation: Option<Relation> = sqlx::query_as(
+        let relation: Option<Relation> = query_as(
             "select c.oid, obj_description(c.oid, 'pg_class') as comment from pg_class c join pg_namespace n on n.oid = c.relnamespace \
              where n.nspname = $1 and c.relname = $2 and c.relkind in ('r', 'p')",
         )
@@ -43,20 +44,20 @@ impl Table {
         let Some(relation) = relation else {
             return Ok(None);
         };
-        let columns = sqlx::query_as(
+        let columns = query_as(
             "select attname::text as name, format_type(atttypid, atttypmod) as kind, col_description(attrelid, attnum) as comment \
              from pg_attribute where attrelid = $1 and attnum > 0 and not attisdropped order by attnum",
         )
         .bind(relation.oid)
         .fetch_all(&mut *db)
         .await?;
-        let constraints = sqlx::query_scalar(
+        let constraints = query_scalar(
             "select conname::text from pg_constraint where conrelid = $1 and contype = 'c'",
         )
         .bind(relation.oid)
         .fetch_all(&mut *db)
         .await?;
-        let indexes = sqlx::query_scalar("select c.relname::text from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = $1")
+        let indexes = query_scalar("select c.relname::text from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = $1")
             .bind(relation.oid)
             .fetch_all(db)
             .await?;

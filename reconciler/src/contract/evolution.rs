@@ -6,6 +6,7 @@ use super::column::{Column, PhysicalType};
 use super::difference::{Change, EvolveError};
 use super::document::{Contract, is_identifier};
 use sqlx::{AssertSqlSafe, PgConnection};
+use staging::database::{query, query_scalar};
 
 /// What a retired column's comment begins with.
 const RETIRED: &str = "No longer in the contract; kept with its values. ";
@@ -24,7 +25,7 @@ pub async fn evolve(
         return Err(EvolveError::SchemaName(schema.to_owned()));
     }
     // Two runs may find the same contract new; the second waits and then finds nothing to do.
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 0))")
+    query("select pg_advisory_xact_lock(hashtextextended($1, 0))")
         .bind(format!("concord:evolve:{schema}.{}", contract.entity))
         .execute(&mut *tx)
         .await?;
@@ -54,13 +55,13 @@ pub async fn evolve(
 }
 
 async fn run(tx: &mut PgConnection, sql: String) -> sqlx::Result<()> {
-    sqlx::query(AssertSqlSafe(sql)).execute(tx).await.map(drop)
+    query(AssertSqlSafe(sql)).execute(tx).await.map(drop)
 }
 
 /// Creates the table with nothing but its key and the audit columns; the rest is added as to any table.
 async fn create(tx: &mut PgConnection, schema: &str, contract: &Contract) -> sqlx::Result<Table> {
     let known: bool =
-        sqlx::query_scalar("select exists (select from pg_namespace where nspname = $1)")
+        query_scalar("select exists (select from pg_namespace where nspname = $1)")
             .bind(schema)
             .fetch_one(&mut *tx)
             .await?;
@@ -271,7 +272,7 @@ async fn describe(
     column: Option<&str>,
     text: Option<&str>,
 ) -> sqlx::Result<()> {
-    let literal: String = sqlx::query_scalar("select quote_nullable($1::text)")
+    let literal: String = query_scalar("select quote_nullable($1::text)")
         .bind(text)
         .fetch_one(&mut *tx)
         .await?;

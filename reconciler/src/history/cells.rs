@@ -59,7 +59,11 @@ pub struct Cell {
 
 /// The cells that differ, by column.
 pub(super) fn cells(before: Option<&Image>, after: Option<&Image>) -> Vec<Cell> {
-    let columns: BTreeSet<&String> = before.into_iter().chain(after).flat_map(Map::keys).collect();
+    let columns: BTreeSet<&String> = before
+        .into_iter()
+        .chain(after)
+        .flat_map(Map::keys)
+        .collect();
     columns
         .into_iter()
         .map(|column| Cell {
@@ -93,9 +97,14 @@ mod tests {
             for (is, after) in &images {
                 let found = cells(before.as_object(), after.as_object());
                 assert_eq!(found.is_empty(), was == is);
-                let Some(cell) = found.iter().find(|cell| cell.column == "name") else { continue };
+                let Some(cell) = found.iter().find(|cell| cell.column == "name") else {
+                    continue;
+                };
                 let json = serde_json::to_string(cell).expect("a cell is JSON");
-                table += &format!("{was} -> {is}: {} -> {}   {json}\n", cell.before, cell.after);
+                table += &format!(
+                    "{was} -> {is}: {} -> {}   {json}\n",
+                    cell.before, cell.after
+                );
             }
         }
         insta::assert_snapshot!(table);

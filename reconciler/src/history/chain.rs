@@ -19,7 +19,9 @@ pub enum PromotionKind {
 impl PromotionKind {
     /// The kind by its name in the database.
     pub(super) fn parse(name: &str) -> Option<Self> {
-        [Self::Sync, Self::Rollback, Self::Evolve].into_iter().find(|kind| kind.as_str() == name)
+        [Self::Sync, Self::Rollback, Self::Evolve]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
     }
 
     /// The name in the database.
@@ -78,11 +80,16 @@ pub struct Sealed {
 /// The session speaks UTC for the rest of the transaction.
 pub async fn open(conn: &mut PgConnection) -> sqlx::Result<Head> {
     settle(conn).await?;
-    let (number, prev_hash, state_hash) =
-        query_as::<(i64, Vec<u8>, Vec<u8>)>("select number, hash, state_hash from history.head for update")
-            .fetch_one(conn)
-            .await?;
-    Ok(Head { number: number + 1, prev_hash, state_hash })
+    let (number, prev_hash, state_hash) = query_as::<(i64, Vec<u8>, Vec<u8>)>(
+        "select number, hash, state_hash from history.head for update",
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(Head {
+        number: number + 1,
+        prev_hash,
+        state_hash,
+    })
 }
 
 /// For the rest of the transaction the session speaks UTC, so that an image has one spelling, and compiles
@@ -97,12 +104,17 @@ pub(super) async fn settle(conn: &mut PgConnection) -> sqlx::Result<()> {
 /// Hashes what promotion `number` changed, writes it into the chain and moves the head.
 ///
 /// Fails with [`sqlx::Error::RowNotFound`] when `number` is not the one that [`open`] gave.
-pub async fn seal(conn: &mut PgConnection, number: i64, promotion: &Promotion) -> sqlx::Result<Sealed> {
-    let (prev_hash, prev_state) =
-        query_as::<(Vec<u8>, Vec<u8>)>("select hash, state_hash from history.head where number = $1 - 1")
-            .bind(number)
-            .fetch_one(&mut *conn)
-            .await?;
+pub async fn seal(
+    conn: &mut PgConnection,
+    number: i64,
+    promotion: &Promotion,
+) -> sqlx::Result<Sealed> {
+    let (prev_hash, prev_state) = query_as::<(Vec<u8>, Vec<u8>)>(
+        "select hash, state_hash from history.head where number = $1 - 1",
+    )
+    .bind(number)
+    .fetch_one(&mut *conn)
+    .await?;
     let sums = Sums::of(conn, number).await?;
     let changes_hash = sums.changes.to_bytes();
     let state_hash = Lanes::from_bytes(&prev_state).plus(sums.state).to_bytes();
@@ -132,7 +144,12 @@ pub async fn seal(conn: &mut PgConnection, number: i64, promotion: &Promotion) -
         .bind(&state_hash)
         .execute(conn)
         .await?;
-    Ok(Sealed { number, changes: sums.rows, hash, state_hash })
+    Ok(Sealed {
+        number,
+        changes: sums.rows,
+        hash,
+        state_hash,
+    })
 }
 
 /// The hash that ties a promotion to the one before.
@@ -147,7 +164,10 @@ pub(super) fn link(
         "{number}\n{}\n{}\n{}\n{}\n{}",
         promotion.kind.as_str(),
         promotion.module.as_deref().unwrap_or_default(),
-        promotion.target.map(|target| target.to_string()).unwrap_or_default(),
+        promotion
+            .target
+            .map(|target| target.to_string())
+            .unwrap_or_default(),
         promotion.actor,
         promotion.reason,
     );
@@ -169,7 +189,9 @@ impl Lanes {
     pub(super) fn from_sums(sums: &[String]) -> sqlx::Result<Self> {
         let mut lanes = [0; 4];
         for (lane, sum) in lanes.iter_mut().zip(sums) {
-            let sum: i128 = sum.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+            let sum: i128 = sum
+                .parse()
+                .map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
             *lane = sum as u64; // Two's complement: the sum modulo 2^64.
         }
         Ok(Self(lanes))
@@ -178,13 +200,17 @@ impl Lanes {
     pub(super) fn from_bytes(bytes: &[u8]) -> Self {
         let mut lanes = [0; 4];
         for (lane, chunk) in lanes.iter_mut().zip(bytes.chunks(8)) {
-            *lane = chunk.iter().fold(0, |lane, byte| lane << 8 | u64::from(*byte));
+            *lane = chunk
+                .iter()
+                .fold(0, |lane, byte| lane << 8 | u64::from(*byte));
         }
         Self(lanes)
     }
 
     pub(super) fn plus(self, other: Self) -> Self {
-        Self(std::array::from_fn(|lane| self.0[lane].wrapping_add(other.0[lane])))
+        Self(std::array::from_fn(|lane| {
+            self.0[lane].wrapping_add(other.0[lane])
+        }))
     }
 
     pub(super) fn to_bytes(self) -> Vec<u8> {
@@ -225,6 +251,10 @@ impl Sums {
         .bind(number)
         .fetch_one(conn)
         .await?;
-        Ok(Self { rows, state: Lanes::from_sums(&state)?, changes: Lanes::from_sums(&changes)? })
+        Ok(Self {
+            rows,
+            state: Lanes::from_sums(&state)?,
+            changes: Lanes::from_sums(&changes)?,
+        })
     }
 }

@@ -71,7 +71,9 @@ pub fn diff<'c>(
         .bind(after.map(|(entity, _)| entity.to_owned()))
         .bind(after.map(|(_, id)| id.to_owned()))
         .fetch(conn)
-        .map_ok(|(entity, entity_id, before, after)| row_diff(entity, entity_id, before.as_deref(), after.as_deref()))
+        .map_ok(|(entity, entity_id, before, after)| {
+            row_diff(entity, entity_id, before.as_deref(), after.as_deref())
+        })
 }
 
 /// How many rows [`diff`] would give, by entity and operation.
@@ -87,11 +89,20 @@ pub async fn diff_tally(conn: &mut PgConnection, a: i64, b: i64) -> sqlx::Result
                left join history.objects n on n.hash = d.after) d
          group by 1, 2 order by 1, 2"
     );
-    query_as(sqlx::AssertSqlSafe(sql)).bind(a).bind(b).fetch_all(conn).await
+    query_as(sqlx::AssertSqlSafe(sql))
+        .bind(a)
+        .bind(b)
+        .fetch_all(conn)
+        .await
 }
 
 /// The row as it stood after promotion `n`; nothing, where it did not exist.
-pub async fn state_at(conn: &mut PgConnection, n: i64, entity: &str, entity_id: &str) -> sqlx::Result<Option<Image>> {
+pub async fn state_at(
+    conn: &mut PgConnection,
+    n: i64,
+    entity: &str,
+    entity_id: &str,
+) -> sqlx::Result<Option<Image>> {
     let image: Option<Json<Image>> = query_scalar(
         "select o.image from (select after from history.changes
                               where entity = $2 and entity_id = $3 and number <= $1
@@ -107,13 +118,27 @@ pub async fn state_at(conn: &mut PgConnection, n: i64, entity: &str, entity_id: 
 }
 
 /// Two images as a difference.
-pub(super) fn row_diff(entity: String, entity_id: String, before: Option<&Image>, after: Option<&Image>) -> RowDiff {
-    let living = |image: &Image| image.get("deleted_at").is_none_or(serde_json::Value::is_null);
+pub(super) fn row_diff(
+    entity: String,
+    entity_id: String,
+    before: Option<&Image>,
+    after: Option<&Image>,
+) -> RowDiff {
+    let living = |image: &Image| {
+        image
+            .get("deleted_at")
+            .is_none_or(serde_json::Value::is_null)
+    };
     let operation = match (before, after) {
         (None, _) => Operation::Insert,
         (Some(_), None) => Operation::Delete,
         (Some(before), Some(after)) if living(before) && !living(after) => Operation::Tombstone,
         _ => Operation::Update,
     };
-    RowDiff { entity, entity_id, operation, cells: cells(before, after) }
+    RowDiff {
+        entity,
+        entity_id,
+        operation,
+        cells: cells(before, after),
+    }
 }

@@ -108,13 +108,21 @@ pub async fn entity_history(
 }
 
 /// For each column of a row that stands in production, the change that gave it its value.
-pub async fn blame(conn: &mut PgConnection, entity: &str, entity_id: &str) -> sqlx::Result<Vec<Blame>> {
+pub async fn blame(
+    conn: &mut PgConnection,
+    entity: &str,
+    entity_id: &str,
+) -> sqlx::Result<Vec<Blame>> {
     settle(conn).await?;
     let table = EntityTable::read(conn, entity).await?;
     let sql = format!("select to_jsonb(t) from {} t where id = $1", table.name);
-    let found: Option<Json<Image>> =
-        query_scalar(AssertSqlSafe(sql)).bind(entity_id).fetch_optional(&mut *conn).await?;
-    let Some(Json(found)) = found else { return Ok(Vec::new()) };
+    let found: Option<Json<Image>> = query_scalar(AssertSqlSafe(sql))
+        .bind(entity_id)
+        .fetch_optional(&mut *conn)
+        .await?;
+    let Some(Json(found)) = found else {
+        return Ok(Vec::new());
+    };
     let rows = changes_of(conn, entity, entity_id).await?;
     let mut authors: BTreeMap<String, &ChangeRow> = BTreeMap::new();
     for row in &rows {
@@ -143,7 +151,11 @@ pub async fn blame(conn: &mut PgConnection, entity: &str, entity_id: &str) -> sq
     Ok(blames.collect())
 }
 
-async fn changes_of(conn: &mut PgConnection, entity: &str, entity_id: &str) -> sqlx::Result<Vec<ChangeRow>> {
+async fn changes_of(
+    conn: &mut PgConnection,
+    entity: &str,
+    entity_id: &str,
+) -> sqlx::Result<Vec<ChangeRow>> {
     query_as(
         "select c.number, c.operation, p.kind, p.actor, p.reason, p.run_id, c.module, c.source_id,
                 to_char(p.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at,

@@ -85,14 +85,46 @@ pub async fn apply_images(
     let changed: i64 = query_scalar(AssertSqlSafe(sql))
         .bind(number)
         .bind(entity)
-        .bind(rows.iter().map(|r| r.entity_id.as_str()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.image.as_ref().map(Json)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.operation.as_str()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.evidence.as_ref().map(|e| e.module.as_str())).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.evidence.as_ref().map(|e| e.source_id.as_str())).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.evidence.as_ref().map(|e| e.record_hash.as_slice())).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.evidence.as_ref().map(|e| e.pass_id)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.evidence.as_ref().map(|e| e.page)).collect::<Vec<_>>())
+        .bind(
+            rows.iter()
+                .map(|r| r.entity_id.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|r| r.image.as_ref().map(Json))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|r| r.operation.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|r| r.evidence.as_ref().map(|e| e.module.as_str()))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|r| r.evidence.as_ref().map(|e| e.source_id.as_str()))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|r| r.evidence.as_ref().map(|e| e.record_hash.as_slice()))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|r| r.evidence.as_ref().map(|e| e.pass_id))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|r| r.evidence.as_ref().map(|e| e.page))
+                .collect::<Vec<_>>(),
+        )
         .fetch_one(conn)
         .await?;
     Ok(changed.unsigned_abs())
@@ -122,14 +154,20 @@ pub(super) fn statement(table: &EntityTable, given: &str, shape: Shape) -> Strin
     let name = &table.name;
     let columns = table.list("");
     let values = table.list("r.");
-    let excluded: Vec<String> = table.columns[1..].iter().map(|c| format!("{c} = excluded.{c}")).collect();
+    let excluded: Vec<String> = table.columns[1..]
+        .iter()
+        .map(|c| format!("{c} = excluded.{c}"))
+        .collect();
     let excluded = excluded.join(", ");
     let same_as_known = same_row("f.image", "k.image");
     let new_image = match shape {
         Shape::Table => "w.image".to_owned(),
         Shape::Given => {
-            format!("case when w.image is null or w.image = g.image then w.image
-                          when {} then g.image else w.image end", same_row("w.image", "g.image"))
+            format!(
+                "case when w.image is null or w.image = g.image then w.image
+                          when {} then g.image else w.image end",
+                same_row("w.image", "g.image")
+            )
         }
     };
     format!(

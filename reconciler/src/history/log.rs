@@ -35,7 +35,11 @@ pub struct LogEntry {
 }
 
 /// The latest promotions, newest first; those before number `before`, where one is given.
-pub async fn log(conn: &mut PgConnection, limit: i64, before: Option<i64>) -> sqlx::Result<Vec<LogEntry>> {
+pub async fn log(
+    conn: &mut PgConnection,
+    limit: i64,
+    before: Option<i64>,
+) -> sqlx::Result<Vec<LogEntry>> {
     query_as(
         "select number, kind, module, run_id, target, actor, reason,
                 (select coalesce(jsonb_object_agg(operation, rows), '{}')

@@ -51,9 +51,15 @@ pub struct KeptLocal {
 }
 
 /// Plans the return to the state after promotion `n`; writes nothing.
-pub async fn plan_rollback(conn: &mut PgConnection, n: i64, discard_local: bool) -> sqlx::Result<RollbackPlan> {
+pub async fn plan_rollback(
+    conn: &mut PgConnection,
+    n: i64,
+    discard_local: bool,
+) -> sqlx::Result<RollbackPlan> {
     settle(conn).await?;
-    let head: i64 = query_scalar("select number from history.head").fetch_one(&mut *conn).await?;
+    let head: i64 = query_scalar("select number from history.head")
+        .fetch_one(&mut *conn)
+        .await?;
     let mut plan = RollbackPlan {
         target: n,
         head,
@@ -82,7 +88,14 @@ pub async fn plan_rollback(conn: &mut PgConnection, n: i64, discard_local: bool)
     while let Some((entity, ids)) = touched.next(conn).await? {
         add_batch(conn, &mut plan, &mut rows, &entity, &ids, discard_local).await?;
     }
-    plan.rows = rows.into_iter().map(|((entity, operation), rows)| DiffTally { entity, operation, rows }).collect();
+    plan.rows = rows
+        .into_iter()
+        .map(|((entity, operation), rows)| DiffTally {
+            entity,
+            operation,
+            rows,
+        })
+        .collect();
     Ok(plan)
 }
 
@@ -91,7 +104,20 @@ pub(super) fn refusals(n: i64, head: i64) -> Vec<String> {
     if (0..=head).contains(&n) {
         return Vec::new();
     }
-    vec![format!("there is no promotion {n}; name one from 0 (before all of them) to {head}, as `concord log` lists them")]
+    vec![format!(
+        "there is no promotion {n}; name one from 0 (before all of them) to {head}, as `concord log` lists them"
+    )]
+}
+
+/// What becomes of one row; the images only of rows that are shown.
+#[derive(sqlx::FromRow)]
+struct Fate {
+    entity_id: String,
+    operation: String,
+    kept: Vec<Option<String>>,
+    differs: bool,
+    found: Option<Json<Image>>,
+    wish: Option<Json<Image>>,
 }
 
 async fn add_batch(
@@ -106,33 +132,49 @@ async fn add_batch(
     let sql = format!(
         "select entity_id, operation, kept,
                 found is distinct from wish as differs,
-                case when shown then found end, case when shown then wish end
+                case when shown then found end as found, case when shown then wish end as wish
          from (select t.*, found is distinct from wish
                            and row_number() over (partition by found is distinct from wish order by entity_id) <= $6 as shown
                from ({}) t) t
          order by entity_id",
         targets(&table)
     );
-    let fates: Vec<(String, String, Vec<Option<String>>, bool, Option<Json<Image>>, Option<Json<Image>>)> =
-        query_as(AssertSqlSafe(sql))
-            .bind(plan.head + 1)
-            .bind(entity)
-            .bind(ids)
-            .bind(plan.target)
-            .bind(discard_local)
-            .bind((SHOWN - plan.sample.len()) as i64)
-            .fetch_all(conn)
-            .await?;
-    for (entity_id, operation, kept, differs, found, wish) in fates {
+    let fates: Vec<Fate> = query_as(AssertSqlSafe(sql))
+        .bind(plan.head + 1)
+        .bind(entity)
+        .bind(ids)
+        .bind(plan.target)
+        .bind(discard_local)
+        .bind((SHOWN - plan.sample.len()) as i64)
+        .fetch_all(conn)
+        .await?;
+    for fate in fates {
+        let Fate {
+            entity_id,
+            operation,
+            kept,
+            differs,
+            found,
+            wish,
+        } = fate;
         plan.kept_local_count += kept.len() as i64;
         for column in kept.into_iter().take(NAMED - plan.kept_local.len()) {
-            plan.kept_local.push(KeptLocal { entity: entity.to_owned(), entity_id: entity_id.clone(), column });
+            plan.kept_local.push(KeptLocal {
+                entity: entity.to_owned(),
+                entity_id: entity_id.clone(),
+                column,
+            });
         }
         if differs {
             *rows.entry((entity.to_owned(), operation)).or_default() += 1;
         }
         if found.is_some() || wish.is_some() {
-            plan.sample.push(row_diff(entity.to_owned(), entity_id, found.as_deref(), wish.as_deref()));
+            plan.sample.push(row_diff(
+                entity.to_owned(),
+                entity_id,
+                found.as_deref(),
+                wish.as_deref(),
+            ));
         }
     }
     Ok(())

@@ -66,11 +66,14 @@ pub async fn rollback(
     if let Some(refusal) = refusals(n, number - 1).pop() {
         return Err(RollbackError::Refused(refusal));
     }
-    let entities = restore(conn, number, n, discard_local).await.map_err(|error| in_the_way(n, error))?;
-    let written: bool = query_scalar("select exists (select from history.changes where number = $1)")
-        .bind(number)
-        .fetch_one(&mut *conn)
-        .await?;
+    let entities = restore(conn, number, n, discard_local)
+        .await
+        .map_err(|error| in_the_way(n, error))?;
+    let written: bool =
+        query_scalar("select exists (select from history.changes where number = $1)")
+            .bind(number)
+            .fetch_one(&mut *conn)
+            .await?;
     if !written {
         return Ok(RollbackOutcome::AlreadyThere);
     }
@@ -86,14 +89,23 @@ pub async fn rollback(
     Ok(RollbackOutcome::Done { sealed, entities })
 }
 
-async fn restore(conn: &mut PgConnection, number: i64, n: i64, discard_local: bool) -> sqlx::Result<BTreeSet<String>> {
-    query("set constraints all deferred").execute(&mut *conn).await?;
+async fn restore(
+    conn: &mut PgConnection,
+    number: i64,
+    n: i64,
+    discard_local: bool,
+) -> sqlx::Result<BTreeSet<String>> {
+    query("set constraints all deferred")
+        .execute(&mut *conn)
+        .await?;
     let mut entities = BTreeSet::new();
     for step in [Step::MakeRoom, Step::Restore] {
         let mut touched = Touched::open(conn, n, number).await?;
         while let Some((entity, ids)) = touched.next(conn).await? {
             let table = EntityTable::read(conn, &entity).await?;
-            let Some(given) = step.given(&table) else { continue };
+            let Some(given) = step.given(&table) else {
+                continue;
+            };
             lock(conn, &table, &ids).await?;
             let changed: i64 = query_scalar(AssertSqlSafe(statement(&table, &given, Shape::Given)))
                 .bind(number)
@@ -128,7 +140,9 @@ impl Step {
             Self::Restore => ("wish", "true".to_owned()),
             Self::MakeRoom if table.unique.is_empty() || !table.tombstones => return None,
             Self::MakeRoom => {
-                let differs = |column: &String| format!("found -> {column} is distinct from wish -> {column}");
+                let differs = |column: &String| {
+                    format!("found -> {column} is distinct from wish -> {column}")
+                };
                 let differ: Vec<String> = table.unique.iter().map(differs).collect();
                 (
                     "case when wish is not null then found || jsonb_build_object('deleted_at', now()) end",
@@ -151,26 +165,45 @@ async fn lock(conn: &mut PgConnection, table: &EntityTable, ids: &[String]) -> s
         "select count(*) from (select from {} where id = any($1) order by id for update) locked",
         table.name
     );
-    query(AssertSqlSafe(sql)).bind(ids).execute(conn).await.map(drop)
+    query(AssertSqlSafe(sql))
+        .bind(ids)
+        .execute(conn)
+        .await
+        .map(drop)
 }
 
-async fn forget_keys(conn: &mut PgConnection, table: &EntityTable, ids: &[String]) -> sqlx::Result<()> {
+async fn forget_keys(
+    conn: &mut PgConnection,
+    table: &EntityTable,
+    ids: &[String],
+) -> sqlx::Result<()> {
     let sql = format!(
         "delete from prod.match_keys k where entity = $1 and entity_id = any($2)
          and not exists (select from {} t where t.id = k.entity_id)",
         table.name
     );
-    query(AssertSqlSafe(sql)).bind(&table.entity).bind(ids).execute(conn).await.map(drop)
+    query(AssertSqlSafe(sql))
+        .bind(&table.entity)
+        .bind(ids)
+        .execute(conn)
+        .await
+        .map(drop)
 }
 
 fn in_the_way(target: i64, error: sqlx::Error) -> RollbackError {
     let constraint = error
         .as_database_error()
-        .filter(|e| e.is_foreign_key_violation() || e.is_unique_violation() || e.is_check_violation())
+        .filter(|e| {
+            e.is_foreign_key_violation() || e.is_unique_violation() || e.is_check_violation()
+        })
         .and_then(|e| e.constraint())
         .map(str::to_owned);
     match constraint {
-        Some(constraint) => RollbackError::InTheWay { target, constraint, source: error },
+        Some(constraint) => RollbackError::InTheWay {
+            target,
+            constraint,
+            source: error,
+        },
         None => RollbackError::Database(error),
     }
 }

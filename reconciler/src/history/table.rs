@@ -64,7 +64,11 @@ impl EntityTable {
 
     /// The columns as a list, each after `prefix`.
     pub(super) fn list(&self, prefix: &str) -> String {
-        let columns: Vec<String> = self.columns.iter().map(|column| format!("{prefix}{column}")).collect();
+        let columns: Vec<String> = self
+            .columns
+            .iter()
+            .map(|column| format!("{prefix}{column}"))
+            .collect();
         columns.join(", ")
     }
 }

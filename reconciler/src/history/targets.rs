@@ -102,11 +102,16 @@ impl Touched {
              order by entity, entity_id"
         );
         query(AssertSqlSafe(sql)).execute(conn).await?;
-        Ok(Self { waiting: Vec::new() })
+        Ok(Self {
+            waiting: Vec::new(),
+        })
     }
 
     /// The next entity and ids; closes the cursor behind the last.
-    pub(super) async fn next(&mut self, conn: &mut PgConnection) -> sqlx::Result<Option<(String, Vec<String>)>> {
+    pub(super) async fn next(
+        &mut self,
+        conn: &mut PgConnection,
+    ) -> sqlx::Result<Option<(String, Vec<String>)>> {
         if self.waiting.is_empty() {
             let sql = format!("fetch {BATCH} from touched_rows");
             self.waiting = query_as(AssertSqlSafe(sql)).fetch_all(&mut *conn).await?;
@@ -115,7 +120,11 @@ impl Touched {
             query("close touched_rows").execute(conn).await?;
             return Ok(None);
         };
-        let rest = self.waiting.iter().position(|(other, _)| *other != entity).unwrap_or(self.waiting.len());
+        let rest = self
+            .waiting
+            .iter()
+            .position(|(other, _)| *other != entity)
+            .unwrap_or(self.waiting.len());
         let ids = self.waiting.drain(..rest).map(|(_, id)| id).collect();
         Ok(Some((entity, ids)))
     }

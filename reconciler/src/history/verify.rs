@@ -51,9 +51,14 @@ pub async fn verify(conn: &mut PgConnection) -> sqlx::Result<Verification> {
     let promotions = check_chain(conn, &mut broken).await?;
     check_objects(conn, &mut broken).await?;
     let (ledger, production, edited_by_hand) = compare_production(conn, &mut broken).await?;
-    let head: Vec<u8> = query_scalar("select state_hash from history.head").fetch_one(conn).await?;
+    let head: Vec<u8> = query_scalar("select state_hash from history.head")
+        .fetch_one(conn)
+        .await?;
     if head != ledger.to_bytes() {
-        broken.push(fault("head".to_owned(), "its state hash is not that of the last images in the ledger"));
+        broken.push(fault(
+            "head".to_owned(),
+            "its state hash is not that of the last images in the ledger",
+        ));
     }
     Ok(Verification {
         promotions,
@@ -65,7 +70,10 @@ pub async fn verify(conn: &mut PgConnection) -> sqlx::Result<Verification> {
 }
 
 fn fault(place: String, why: &str) -> Broken {
-    Broken { place, why: why.to_owned() }
+    Broken {
+        place,
+        why: why.to_owned(),
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -104,10 +112,16 @@ async fn check_chain(conn: &mut PgConnection, broken: &mut Vec<Broken>) -> sqlx:
                 broken.push(fault(format!("promotion {}", found.number), why));
             }
             // What follows is judged by what is written, so that one fault is named once.
-            (number, hash, state) = (found.number, found.hash, Lanes::from_bytes(&found.state_hash));
+            (number, hash, state) = (
+                found.number,
+                found.hash,
+                Lanes::from_bytes(&found.state_hash),
+            );
         }
     }
-    let head: (i64, Vec<u8>) = query_as("select number, hash from history.head").fetch_one(&mut *conn).await?;
+    let head: (i64, Vec<u8>) = query_as("select number, hash from history.head")
+        .fetch_one(&mut *conn)
+        .await?;
     if head != (number, hash) {
         broken.push(fault("head".to_owned(), "it is not the last promotion"));
     }
@@ -118,8 +132,14 @@ async fn check_chain(conn: &mut PgConnection, broken: &mut Vec<Broken>) -> sqlx:
     .bind(LISTED)
     .fetch_all(&mut *conn)
     .await?;
-    broken.extend(strays.iter().map(|n| fault(format!("promotion {n}"), "it has changes and is not there")));
-    query_scalar("select count(*) from history.promotions").fetch_one(conn).await
+    broken.extend(
+        strays
+            .iter()
+            .map(|n| fault(format!("promotion {n}"), "it has changes and is not there")),
+    );
+    query_scalar("select count(*) from history.promotions")
+        .fetch_one(conn)
+        .await
 }
 
 /// What is wrong with one link behind the promotion `last` with `hash`.
@@ -131,10 +151,22 @@ fn faults(found: &Link, last: i64, hash: &[u8], sums: &Sums, state: Lanes) -> Ve
         }
     };
     expect(found.number == last + 1, "a promotion before it is missing");
-    expect(found.prev_hash == hash, "it does not follow the promotion before it");
-    expect(found.changes == sums.rows, "its number of changes is not what it says");
-    expect(found.changes_hash == sums.changes.to_bytes(), "its changes are not those it was sealed with");
-    expect(found.state_hash == state.to_bytes(), "its state hash does not follow from its changes");
+    expect(
+        found.prev_hash == hash,
+        "it does not follow the promotion before it",
+    );
+    expect(
+        found.changes == sums.rows,
+        "its number of changes is not what it says",
+    );
+    expect(
+        found.changes_hash == sums.changes.to_bytes(),
+        "its changes are not those it was sealed with",
+    );
+    expect(
+        found.state_hash == state.to_bytes(),
+        "its state hash does not follow from its changes",
+    );
     let sealed = PromotionKind::parse(&found.kind).map(|kind| Promotion {
         kind,
         module: found.module.clone(),
@@ -143,8 +175,19 @@ fn faults(found: &Link, last: i64, hash: &[u8], sums: &Sums, state: Lanes) -> Ve
         actor: found.actor.clone(),
         reason: found.reason.clone(),
     });
-    let linked = sealed.map(|p| link(&found.prev_hash, found.number, &p, &found.changes_hash, &found.state_hash));
-    expect(linked.as_ref() == Some(&found.hash), "who, why or a hash was altered after it was sealed");
+    let linked = sealed.map(|p| {
+        link(
+            &found.prev_hash,
+            found.number,
+            &p,
+            &found.changes_hash,
+            &found.state_hash,
+        )
+    });
+    expect(
+        linked.as_ref() == Some(&found.hash),
+        "who, why or a hash was altered after it was sealed",
+    );
     faults
 }
 
@@ -156,7 +199,12 @@ async fn check_objects(conn: &mut PgConnection, broken: &mut Vec<Broken>) -> sql
     .bind(LISTED)
     .fetch_all(&mut *conn)
     .await?;
-    broken.extend(altered.iter().map(|hash| fault(format!("object {hash}"), "the image is not the one it is named for")));
+    broken.extend(altered.iter().map(|hash| {
+        fault(
+            format!("object {hash}"),
+            "the image is not the one it is named for",
+        )
+    }));
     let missing: Vec<String> = query_scalar(
         "select distinct encode(hash, 'hex')
          from (select before as hash from history.changes union select after from history.changes) named
@@ -166,7 +214,12 @@ async fn check_objects(conn: &mut PgConnection, broken: &mut Vec<Broken>) -> sql
     .bind(LISTED)
     .fetch_all(conn)
     .await?;
-    broken.extend(missing.iter().map(|hash| fault(format!("object {hash}"), "changes name it and it is not there")));
+    broken.extend(missing.iter().map(|hash| {
+        fault(
+            format!("object {hash}"),
+            "changes name it and it is not there",
+        )
+    }));
     Ok(())
 }
 
@@ -184,9 +237,16 @@ async fn compare_production(
     .await?;
     for (entity, stands) in entities {
         if !stands {
-            broken.push(fault(format!("entity {entity}"), "its production table is gone"));
+            broken.push(fault(
+                format!("entity {entity}"),
+                "its production table is gone",
+            ));
         }
-        let table = if stands { Some(EntityTable::read(conn, &entity).await?) } else { None };
+        let table = if stands {
+            Some(EntityTable::read(conn, &entity).await?)
+        } else {
+            None
+        };
         let (rows, known, found) = compare_entity(conn, &entity, table.as_ref()).await?;
         ledger = ledger.plus(known);
         production = production.plus(found);
@@ -203,7 +263,10 @@ async fn compare_entity(
     table: Option<&EntityTable>,
 ) -> sqlx::Result<(i64, Lanes, Lanes)> {
     let found = match table {
-        Some(table) => format!("select t.id, to_jsonb(t) as image from {} t offset 0", table.name),
+        Some(table) => format!(
+            "select t.id, to_jsonb(t) as image from {} t offset 0",
+            table.name
+        ),
         None => "select null::text as id, null::jsonb as image where false".to_owned(),
     };
     let sql = format!(

@@ -72,11 +72,17 @@ pub(super) async fn next_claims(
     query_as(
         "select p.source_id, p.origin, r.payload::text as payload, r.raw, r.gone_in is not null as gone,
                 r.hash, r.pass_id, r.page
-         from staging.pending p
-         join staging.records r on r.module = p.origin and r.source_id = p.source_id
-         where p.module = $1 and (p.source_id, p.origin) > ($2, $3)
-           and exists (select from unnest($4::text[]) m where starts_with(p.source_id, m)) = $5
-         order by p.source_id, p.origin limit $6",
+         from (
+             select source_id, origin from staging.pending
+             where module = $1 and (source_id, origin) > ($2, $3)
+               and exists (select from unnest($4::text[]) m where starts_with(source_id, m)) = $5
+             order by module, source_id, origin limit $6
+         ) p
+         cross join lateral (
+             -- One look-up per claim, whatever the planner believes of the tables' sizes.
+             select * from staging.records r where r.module = p.origin and r.source_id = p.source_id offset 0
+         ) r
+         order by p.source_id, p.origin",
     )
     .bind(definition.name())
     .bind(&after.0)

@@ -97,6 +97,8 @@ pub async fn reconcile(conn: &mut PgConnection, of: &Reconciling<'_>) -> Result<
         parked: BTreeSet::new(),
     };
     if has_pending(conn, of.module).await? {
+        // The planner must know how many wait, or it sorts all of them anew for every batch.
+        query("analyze staging.pending").execute(&mut *conn).await?;
         matching::index_strangers(conn, definition).await?;
         work.run(conn).await?;
     }

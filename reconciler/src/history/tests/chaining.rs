@@ -9,15 +9,39 @@ use sqlx::PgPool;
 async fn a_promotion_that_was_not_committed_leaves_no_gap(pool: PgPool) {
     let mut tx = pool.begin().await.unwrap();
     create_tables(&mut tx).await;
-    promote(&mut tx, &[write(Operation::Insert, &client("c1", json!({"name": "A"})))]).await;
+    promote(
+        &mut tx,
+        &[write(
+            Operation::Insert,
+            &client("c1", json!({"name": "A"})),
+        )],
+    )
+    .await;
     tx.commit().await.unwrap();
     let mut tx = pool.begin().await.unwrap();
-    let lost = promote(&mut tx, &[write(Operation::Update, &client("c1", json!({"name": "B"})))]).await;
+    let lost = promote(
+        &mut tx,
+        &[write(
+            Operation::Update,
+            &client("c1", json!({"name": "B"})),
+        )],
+    )
+    .await;
     tx.rollback().await.unwrap();
     let mut tx = pool.begin().await.unwrap();
-    let kept = promote(&mut tx, &[write(Operation::Update, &client("c1", json!({"name": "C"})))]).await;
+    let kept = promote(
+        &mut tx,
+        &[write(
+            Operation::Update,
+            &client("c1", json!({"name": "C"})),
+        )],
+    )
+    .await;
     assert_eq!((lost.number, kept.number), (2, 2));
-    assert!(matches!(seal(&mut tx, 5, &sync()).await, Err(sqlx::Error::RowNotFound)));
+    assert!(matches!(
+        seal(&mut tx, 5, &sync()).await,
+        Err(sqlx::Error::RowNotFound)
+    ));
 }
 
 #[sqlx::test(migrator = "staging::MIGRATOR")]
@@ -32,7 +56,11 @@ async fn promotions_at_once_happen_one_after_the_other(pool: PgPool) {
             for round in 0..5 {
                 let mut tx = pool.begin().await.unwrap();
                 let row = client(&format!("c{task}"), json!({"name": format!("{round}")}));
-                numbers.push(promote(&mut tx, &[write(Operation::Update, &row)]).await.number);
+                numbers.push(
+                    promote(&mut tx, &[write(Operation::Update, &row)])
+                        .await
+                        .number,
+                );
                 tx.commit().await.unwrap();
             }
             numbers
@@ -53,10 +81,22 @@ async fn promotions_at_once_happen_one_after_the_other(pool: PgPool) {
 async fn the_log_counts_by_operation(pool: PgPool) {
     let mut tx = pool.begin().await.unwrap();
     create_tables(&mut tx).await;
-    let rows = ["c1", "c2", "c3"].map(|id| write(Operation::Insert, &client(id, json!({"name": id}))));
+    let rows =
+        ["c1", "c2", "c3"].map(|id| write(Operation::Insert, &client(id, json!({"name": id}))));
     promote(&mut tx, &rows).await;
-    run(&mut tx, "update prod.clients set email = 'hand@example.org' where id = 'c1'").await;
-    promote(&mut tx, &[removal("c1"), write(Operation::Update, &client("c2", json!({"name": "two"})))]).await;
+    run(
+        &mut tx,
+        "update prod.clients set email = 'hand@example.org' where id = 'c1'",
+    )
+    .await;
+    promote(
+        &mut tx,
+        &[
+            removal("c1"),
+            write(Operation::Update, &client("c2", json!({"name": "two"}))),
+        ],
+    )
+    .await;
     back(&mut tx, 1, true).await;
     let entries = log(&mut tx, 10, None).await.unwrap();
     insta::assert_json_snapshot!(entries, { "[].created_at" => "[time]" });

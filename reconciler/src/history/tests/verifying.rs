@@ -10,8 +10,13 @@ async fn tampering_is_named(pool: PgPool) {
     let mut tx = pool.begin().await.unwrap();
     create_tables(&mut tx).await;
     for n in 1..=3 {
-        let rows = [write(Operation::Update, &client("a", json!({"name": n.to_string()}))),
-                    write(Operation::Insert, &client(&format!("b{n}"), json!({})))];
+        let rows = [
+            write(
+                Operation::Update,
+                &client("a", json!({"name": n.to_string()})),
+            ),
+            write(Operation::Insert, &client(&format!("b{n}"), json!({}))),
+        ];
         promote(&mut tx, &rows).await;
     }
     tx.commit().await.unwrap();
@@ -38,14 +43,24 @@ async fn tampering_is_named(pool: PgPool) {
         let found = verify(&mut tx).await.unwrap();
         report += &format!("{tampering}\n");
         for broken in &found.broken {
-            let place = if broken.place.starts_with("object") { "object" } else { broken.place.as_str() };
+            let place = if broken.place.starts_with("object") {
+                "object"
+            } else {
+                broken.place.as_str()
+            };
             report += &format!("    {place}: {}\n", broken.why);
         }
         for edited in &found.edited_by_hand {
-            report += &format!("    {} rows of {} edited by hand\n", edited.rows, edited.entity);
+            report += &format!(
+                "    {} rows of {} edited by hand\n",
+                edited.rows, edited.entity
+            );
         }
         let same = found.state_hash_of_ledger == found.state_hash_of_production;
-        assert!(!found.broken.is_empty() || same == found.edited_by_hand.is_empty(), "{tampering}");
+        assert!(
+            !found.broken.is_empty() || same == found.edited_by_hand.is_empty(),
+            "{tampering}"
+        );
     }
     insta::assert_snapshot!(report);
 }
