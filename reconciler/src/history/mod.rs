@@ -15,6 +15,7 @@ mod diff;
 mod explain;
 
 mod plan;
+mod returned;
 mod rollback;
 mod targets;
 
@@ -30,5 +31,6 @@ pub use explain::{Blame, EntityChange, blame, entity_history};
 pub use images::{Evidence, Operation, RowWrite, apply_images};
 pub use log::{LogEntry, log};
 pub use plan::{KeptLocal, RollbackPlan, plan_rollback};
+pub(crate) use returned::returned;
 pub use rollback::{RollbackError, RollbackOutcome, rollback};
 pub use verify::{Broken, EditedByHand, Verification, verify};

@@ -14,7 +14,7 @@ use crate::Row;
 use crate::history::{self, Evidence, Operation, RowWrite, apply_images};
 use crate::identities::{self, IdentityWrite};
 use crate::matching::{self, keys_of};
-use crate::merge::{Conflict, Merged, is_empty, merge};
+use crate::merge::{Conflict, Merged, Owner, is_empty, merge};
 
 /// An image as the ledger takes it.
 pub(crate) fn image_text(image: &Map<String, Value>) -> Box<RawValue> {
@@ -33,6 +33,7 @@ pub(super) async fn merge_all(
     let ids: Vec<&str> = arrivals.iter().map(|a| a.entity_id.as_str()).collect();
     let mut standing = rows_now(conn, entity, &ids).await?;
     let others = joined(conn, entity, &arrivals).await?;
+    let returned = history::returned(conn, entity, &ids).await?;
     for arrival in arrivals {
         let derived = arrival.claim.origin != work.definition.name();
         let other = others.get(&arrival.entity_id);
@@ -40,16 +41,47 @@ pub(super) async fn merge_all(
             Some(identity) => identity.leads || identity.gone && !derived,
             None => !derived && !other.is_some_and(|other| other.led),
         };
-        let base = match &arrival.identity {
+        let mut base = match &arrival.identity {
             Some(identity) => identity.base.clone(),
             None => other.map(|other| other.said.clone()).unwrap_or_default(),
         };
         match standing.remove(&arrival.entity_id) {
-            Some(ours) => meet(work, arrival, &base, ours, leads, outcome),
+            Some(ours) => {
+                if let Some(returned) = returned.get(&arrival.entity_id) {
+                    yield_returned(work, &mut base, &arrival.row, &ours, returned);
+                }
+                meet(work, arrival, &base, ours, leads, outcome);
+            }
+            None if is_repeated(&arrival) => outcome.same(&arrival.claim.source_id),
             None => insert(work, arrival, leads, outcome),
         }
     }
     Ok(())
+}
+
+/// Whether a known record says nothing new. Its row was taken out of production by a person or a rollback
+/// then, and stays out until the source changes the record.
+fn is_repeated(arrival: &Arrival) -> bool {
+    let Some(identity) = arrival.identity.as_ref().filter(|identity| !identity.gone) else { return false };
+    let said = arrival.row.0.iter().filter(|(column, value)| *column != "id" && !is_empty(value));
+    said.into_iter().all(|(column, value)| identity.base.get(column) == Some(value))
+}
+
+/// A cell that stands as a rollback left it gives way once the source changes its value: nobody wrote it
+/// by hand, so there is no conflict.
+fn yield_returned(
+    work: &Work<'_>,
+    base: &mut Map<String, Value>,
+    theirs: &Row,
+    ours: &Map<String, Value>,
+    returned: &Map<String, Value>,
+) {
+    for (column, value) in theirs.0.iter().filter(|(_, value)| !is_empty(value)) {
+        let Some(stands) = ours.get(column).filter(|stands| returned.get(column) == Some(stands)) else { continue };
+        if base.get(column) != Some(value) && work.definition.ownership(column).own == Owner::Merge {
+            base.insert(column.clone(), stands.clone());
+        }
+    }
 }
 
 fn insert(work: &Work<'_>, arrival: Arrival, leads: bool, outcome: &mut Outcome) {
