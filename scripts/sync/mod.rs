@@ -17,6 +17,10 @@ use staging::{ClaimTally, Holder, Lease, Outcome, PageTally, RunState};
 pub use dry::{DryRun, dry_run};
 pub(crate) use halt::halt_at;
 
+/// The two steps of a run, by their names in `ops.run_steps`.
+const READ: &str = "fetch and stage";
+const PROMOTE: &str = "reconcile and promote";
+
 /// What a run is asked to do.
 #[derive(Clone, Copy)]
 pub struct Job<'a> {
@@ -122,12 +126,16 @@ async fn keep_lease(pool: PgPool, lease: Lease) {
 }
 
 async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Outcome> {
+    step(job, run_id, READ, "RUNNING").await?;
     let read = match job.source {
         Some(source) => stage::read(job, source, lease, run_id).await.context("Staging stopped.")?,
         None => ReadEnd { complete: true, ..ReadEnd::default() },
     };
+    step(job, run_id, READ, "OK").await?;
     halt_at("read");
+    step(job, run_id, PROMOTE, "RUNNING").await?;
     let promoted = promote::promote(job, lease, run_id).await.context("Promoting stopped.")?;
+    step(job, run_id, PROMOTE, "OK").await?;
     halt_at("promoted");
     let stop = promoted.stop.or(read.stop);
     let claims = promoted.claims;
@@ -143,6 +151,13 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Outcom
         claims,
         promotion: promoted.number,
     })
+}
+
+/// Says which step the run is in, so that "where did it stop" and "what took so long" have an answer.
+async fn step(job: &Job<'_>, run_id: i64, step: &str, state: &str) -> sqlx::Result<()> {
+    let mut tx = job.pool.begin().await?;
+    staging::mark_step(&mut tx, run_id, step, state, None).await?;
+    tx.commit().await
 }
 
 /// The cause of a state that no single event explains.

@@ -174,9 +174,9 @@ pub async fn mark_gone(conn: &mut PgConnection, module: &str, pass_id: i64) -> s
     let gone = query(
         "with gone as (
              update staging.records r set gone_in = $2
-             where r.module = $1 and r.gone_in is null and r.pass_id <> $2 and not exists (
-                 select from (select unnest(source_ids) as id from staging.pages where pass_id = $2) seen
-                 where seen.id = r.source_id)
+             where r.module = $1 and r.gone_in is null and r.pass_id <> $2
+               -- Hashed once: a join may be planned as one loop per record while the tables are young.
+               and r.source_id not in (select unnest(source_ids) from staging.pages where pass_id = $2)
              returning r.source_id
          )
          insert into staging.pending (module, source_id, origin) select $1, source_id, $1 from gone

@@ -36,10 +36,13 @@ pub(crate) async fn candidates(
                 coalesce(array_agg(i.evidence -> 'distinct' ->> k.label)
                     filter (where i.evidence -> 'distinct' ->> k.label is not null), '{{}}') as taken
          from unnest($2::text[], $3::bytea[]) as q(label, value)
-         join prod.match_keys k on k.entity = $1 and k.label = q.label and k.value = q.value
-         join prod.\"{entity}\" t on t.id = k.entity_id and t.deleted_at is null
-         left join prod.identities i on i.entity = $1 and i.entity_id = k.entity_id
-             and i.valid_to is null and not i.gone
+         -- One look-up each, whatever the planner believes of the tables' sizes.
+         cross join lateral (select * from prod.match_keys k
+             where k.value = q.value and k.label = q.label and k.entity = $1 offset 0) k
+         cross join lateral (select from prod.\"{entity}\" t
+             where t.id = k.entity_id and t.deleted_at is null offset 0) t
+         left join lateral (select * from prod.identities i where i.entity_id = k.entity_id and i.entity = $1
+             and i.valid_to is null and not i.gone offset 0) i on true
          group by k.label, k.value, k.entity_id"
     )))
     .bind(entity)

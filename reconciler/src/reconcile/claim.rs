@@ -72,11 +72,17 @@ pub(super) async fn next_claims(
     query_as(
         "select p.source_id, p.origin, r.payload::text as payload, r.raw, r.gone_in is not null as gone,
                 r.hash, r.pass_id, r.page
-         from staging.pending p
-         join staging.records r on r.module = p.origin and r.source_id = p.source_id
-         where p.module = $1 and (p.source_id, p.origin) > ($2, $3)
-           and exists (select from unnest($4::text[]) m where starts_with(p.source_id, m)) = $5
-         order by p.source_id, p.origin limit $6",
+         from (
+             select source_id, origin from staging.pending
+             where module = $1 and (source_id, origin) > ($2, $3)
+               and exists (select from unnest($4::text[]) m where starts_with(source_id, m)) = $5
+             order by module, source_id, origin limit $6
+         ) p
+         cross join lateral (
+             -- One look-up per claim, whatever the planner believes of the tables' sizes.
+             select * from staging.records r where r.module = p.origin and r.source_id = p.source_id offset 0
+         ) r
+         order by p.source_id, p.origin",
     )
     .bind(definition.name())
     .bind(&after.0)
@@ -92,9 +98,14 @@ pub(super) async fn next_claims(
 pub(super) async fn settle(conn: &mut PgConnection, module: &str, claims: &[&Claim]) -> sqlx::Result<()> {
     let ids: Vec<&str> = claims.iter().map(|c| c.source_id.as_str()).collect();
     let origins: Vec<&str> = claims.iter().map(|c| c.origin.as_str()).collect();
+    // Joined by name, the planner may walk the whole module for every record, where statistics from before it
+    // was staged say that it has none. The lateral lookup leaves it no other order.
     query(
-        "delete from staging.pending p using unnest($2::text[], $3::text[]) as i(source_id, origin)
-         where p.module = $1 and p.source_id = i.source_id and p.origin = i.origin",
+        "delete from staging.pending where ctid = any(array(
+             select p.ctid from unnest($2::text[], $3::text[]) as i(source_id, origin)
+             cross join lateral (
+                 select p.ctid from staging.pending p
+                 where p.module = $1 and p.source_id = i.source_id and p.origin = i.origin offset 0) p))",
     )
     .bind(module)
     .bind(&ids)

@@ -72,6 +72,8 @@ struct Work<'a> {
     extent: Extent,
     /// Records that land without the parent they wait for, to break a circle.
     unlinked: BTreeSet<String>,
+    /// Whether records of this module became pending while it ran, since a parent among them arrived.
+    woken: bool,
     /// Parked records this run has counted and may yet take up again.
     parked: BTreeSet<String>,
 }
@@ -94,6 +96,7 @@ pub async fn reconcile(conn: &mut PgConnection, of: &Reconciling<'_>) -> Result<
         tally: ClaimTally::default(),
         extent: Extent { live: live_rows(conn, definition.entity()).await?, ..Extent::default() },
         unlinked: BTreeSet::new(),
+        woken: false,
         parked: BTreeSet::new(),
     };
     if has_pending(conn, of.module).await? {
@@ -113,7 +116,8 @@ pub async fn reconcile(conn: &mut PgConnection, of: &Reconciling<'_>) -> Result<
 async fn plan_for_batches(conn: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::raw_sql(
         "set local join_collapse_limit = 1; set local from_collapse_limit = 1; set local enable_hashjoin = off;
-         set local enable_mergejoin = off; set local enable_seqscan = off; set local jit = off",
+         set local enable_mergejoin = off; set local enable_seqscan = off; set local enable_sort = off;
+         set local jit = off",
     )
     .execute(conn)
     .await?;
@@ -134,33 +138,30 @@ impl Work<'_> {
     /// Rounds until nothing is pending any more and no circle of waiting records is left.
     async fn run(&mut self, conn: &mut PgConnection) -> sqlx::Result<()> {
         loop {
-            let mut claimed = 0;
+            self.woken = false;
             for minted in [false, true] {
-                if minted && self.definition.spec.matching.minted.is_empty() {
-                    continue;
+                if !minted || !self.definition.spec.matching.minted.is_empty() {
+                    self.round(conn, minted).await?;
                 }
-                claimed += self.round(conn, minted).await?;
             }
-            if claimed == 0 {
-                match references::circle(conn, self.definition.name()).await? {
-                    Some(source_id) if self.unlinked.insert(source_id.clone()) => {
-                        let id = [source_id.as_str()];
-                        staging::enqueue(conn, self.definition.name(), &id, &[]).await?;
-                    }
-                    _ => return Ok(()),
+            if self.woken {
+                continue;
+            }
+            match references::circle(conn, self.definition.name()).await? {
+                Some(source_id) if self.unlinked.insert(source_id.clone()) => {
+                    staging::enqueue(conn, self.definition.name(), &[&source_id], &[]).await?;
                 }
+                _ => return Ok(()),
             }
         }
     }
 
-    async fn round(&mut self, conn: &mut PgConnection, minted: bool) -> sqlx::Result<usize> {
+    async fn round(&mut self, conn: &mut PgConnection, minted: bool) -> sqlx::Result<()> {
         let mut after = (String::new(), String::new());
-        let mut total = 0;
         loop {
             let claims = claim::next_claims(conn, self.definition, &after, minted, BATCH).await?;
-            let Some(last) = claims.last() else { return Ok(total) };
+            let Some(last) = claims.last() else { return Ok(()) };
             after = (last.source_id.clone(), last.origin.clone());
-            total += claims.len();
             for claim in &claims {
                 // Taken up again within this run: its first outcome is superseded by the one to come.
                 if self.parked.remove(&claim.source_id) {

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
-use staging::database::query;
+use staging::database::query_scalar;
 use staging::{ProblemKind, Report};
 
 use super::Work;
@@ -252,25 +252,28 @@ pub(super) async fn apply(work: &mut Work<'_>, conn: &mut PgConnection, outcome:
     let unmasked: Vec<&str> = outcome.unmasked.iter().map(String::as_str).collect();
     staging::resolve_problems(conn, module, &unmasked, &[ProblemKind::Task], "concord").await?;
     staging::report_problems(conn, work.run_id, &outcome.reports).await?;
-    wake_children(conn, module, &outcome.arrived).await
+    work.woken |= wake_children(conn, module, &outcome.arrived).await?;
+    Ok(())
 }
 
-/// Makes pending again what waited for these records.
-async fn wake_children(conn: &mut PgConnection, module: &str, arrived: &[String]) -> sqlx::Result<()> {
+/// Makes pending again what waited for these records; says whether records of this module are among it.
+async fn wake_children(conn: &mut PgConnection, module: &str, arrived: &[String]) -> sqlx::Result<bool> {
     if arrived.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
-    query(
-        "insert into staging.pending (module, source_id, origin)
-         select distinct p.module, p.source_id, coalesce(p.detail ->> 'origin', p.module) from ops.problems p
-         where p.state = 'open' and p.kind = 'parking' and p.waits_module = $1 and p.waits_id = any($2)
-         on conflict do nothing",
+    query_scalar(
+        "with woken as (
+             insert into staging.pending (module, source_id, origin)
+             select distinct p.module, p.source_id, coalesce(p.detail ->> 'origin', p.module) from ops.problems p
+             where p.state = 'open' and p.kind = 'parking' and p.waits_module = $1 and p.waits_id = any($2)
+             on conflict do nothing returning module
+         )
+         select exists (select from woken where module = $1)",
     )
     .bind(module)
     .bind(arrived)
-    .execute(conn)
-    .await?;
-    Ok(())
+    .fetch_one(conn)
+    .await
 }
 
 /// The number of a promotion whose opening may have been rolled back with an attempt: the same head is

@@ -1,0 +1,102 @@
+//! The database of a test: created on the server of `DATABASE_URL`, dropped at the end.
+
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use reqwest::Url;
+use serde_json::Value;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgPool};
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// A database of its own.
+pub struct TestDatabase {
+    /// Its address.
+    pub url: String,
+    /// Connections to it.
+    pub pool: PgPool,
+    server: String,
+    name: String,
+}
+
+impl TestDatabase {
+    /// Creates an empty one.
+    pub async fn create() -> TestDatabase {
+        let server = std::env::var("DATABASE_URL")
+            .expect("DATABASE_URL names a server on which databases may be created; scripts/test.sh starts one");
+        let name = format!(
+            "concord_test_{}_{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        on_server(&server, &format!("drop database if exists {name} with (force)")).await;
+        on_server(&server, &format!("create database {name} template template0")).await;
+        let mut url = Url::parse(&server).expect("DATABASE_URL is a URL");
+        url.set_path(&name);
+        let url = url.to_string();
+        let options = PgConnectOptions::from_str(&url)
+            .expect("a URL of PostgreSQL")
+            .options([("timezone", "UTC")]);
+        let pool = PgPoolOptions::new()
+            .max_connections(2)
+            .connect_lazy_with(options);
+        TestDatabase {
+            url,
+            pool,
+            server,
+            name,
+        }
+    }
+
+    /// Runs statements.
+    #[track_caller]
+    pub fn sql(&self, sql: &str) -> impl Future<Output = ()> + use<> {
+        let (pool, sql) = (self.pool.clone(), sql.to_owned());
+        let place = std::panic::Location::caller();
+        async move {
+            if let Err(error) = sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&pool).await {
+                panic!("{place}: {error}\n{sql}");
+            }
+        }
+    }
+
+    /// The rows of a query, as JSON objects.
+    #[track_caller]
+    pub fn rows(&self, sql: &str) -> impl Future<Output = Vec<Value>> + use<> {
+        let (pool, sql) = (self.pool.clone(), format!("select to_jsonb(t)::text from ({sql}) t"));
+        let place = std::panic::Location::caller();
+        async move {
+            let rows: Result<Vec<(String,)>, _> =
+                sqlx::query_as(AssertSqlSafe(sql.clone())).fetch_all(&pool).await;
+            let rows = rows.unwrap_or_else(|error| panic!("{place}: {error}\n{sql}"));
+            let read = |(text,): (String,)| serde_json::from_str(&text).expect("JSON of the server");
+            rows.into_iter().map(read).collect()
+        }
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let (server, name) = (self.server.clone(), self.name.clone());
+        // A test's runtime may be ending, and dropping cannot wait in it.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let drop = async move {
+                on_server(&server, &format!("drop database if exists {name} with (force)")).await;
+            };
+            runtime.expect("a runtime").block_on(drop);
+        });
+        if dropped.join().is_err() {
+            eprintln!("the database {} was left behind", self.name);
+        }
+    }
+}
+
+async fn on_server(server: &str, sql: &str) {
+    let options = PgConnectOptions::from_str(server).expect("a URL of PostgreSQL");
+    let mut connection = options.connect().await.expect("the server of DATABASE_URL answers");
+    let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await;
+    done.unwrap_or_else(|error| panic!("{error}\n{sql}"));
+    connection.close().await.expect("the connection closes");
+}

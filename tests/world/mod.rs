@@ -1,0 +1,12 @@
+//! A world of its own for each test: a fresh database, a stand-in source, a folder with a configuration, and the
+//! real programs run as processes in it.
+
+mod answer;
+mod database;
+mod folder;
+mod programs;
+mod source;
+
+pub use answer::Answer;
+pub use database::TestDatabase;
+pub use programs::World;
