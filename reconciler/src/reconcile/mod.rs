@@ -80,12 +80,21 @@ struct Work<'a> {
 
 /// Decides every pending record of a module and promotes the outcome. Any number of calls over the same
 /// records gives the same production; a call that finds nothing to do writes nothing to it.
-pub async fn reconcile(conn: &mut PgConnection, of: &Reconciling<'_>) -> Result<Reconciled, ReconcileError> {
-    let definition =
-        of.definitions.get(of.module).ok_or_else(|| ReconcileError::UnknownModule(of.module.to_owned()))?;
-    query("set local timezone = 'UTC'").execute(&mut *conn).await?;
+pub async fn reconcile(
+    conn: &mut PgConnection,
+    of: &Reconciling<'_>,
+) -> Result<Reconciled, ReconcileError> {
+    let definition = of
+        .definitions
+        .get(of.module)
+        .ok_or_else(|| ReconcileError::UnknownModule(of.module.to_owned()))?;
+    query("set local timezone = 'UTC'")
+        .execute(&mut *conn)
+        .await?;
     plan_for_batches(conn).await?;
-    let now: serde_json::Value = query_scalar("select to_jsonb(now())").fetch_one(&mut *conn).await?;
+    let now: serde_json::Value = query_scalar("select to_jsonb(now())")
+        .fetch_one(&mut *conn)
+        .await?;
     claim::take_up_again(conn, definition).await?;
     let mut work = Work {
         definitions: of.definitions,
@@ -94,7 +103,10 @@ pub async fn reconcile(conn: &mut PgConnection, of: &Reconciling<'_>) -> Result<
         now,
         promotion: None,
         tally: ClaimTally::default(),
-        extent: Extent { live: live_rows(conn, definition.entity()).await?, ..Extent::default() },
+        extent: Extent {
+            live: live_rows(conn, definition.entity()).await?,
+            ..Extent::default()
+        },
         unlinked: BTreeSet::new(),
         woken: false,
         parked: BTreeSet::new(),
@@ -108,7 +120,12 @@ pub async fn reconcile(conn: &mut PgConnection, of: &Reconciling<'_>) -> Result<
         None => None,
     };
     let exceeded = exceeded(&definition.spec.guard, &work.extent);
-    Ok(Reconciled { tally: work.tally, extent: work.extent, exceeded, promotion })
+    Ok(Reconciled {
+        tally: work.tally,
+        extent: work.extent,
+        exceeded,
+        promotion,
+    })
 }
 
 /// Every statement here looks up a batch in indexed tables that this very transaction fills, of which the
@@ -125,13 +142,18 @@ async fn plan_for_batches(conn: &mut PgConnection) -> sqlx::Result<()> {
 }
 
 async fn live_rows(conn: &mut PgConnection, entity: &str) -> sqlx::Result<i64> {
-    query_scalar(AssertSqlSafe(format!("select count(*) from prod.\"{entity}\" where deleted_at is null")))
-        .fetch_one(conn)
-        .await
+    query_scalar(AssertSqlSafe(format!(
+        "select count(*) from prod.\"{entity}\" where deleted_at is null"
+    )))
+    .fetch_one(conn)
+    .await
 }
 
 async fn has_pending(conn: &mut PgConnection, module: &str) -> sqlx::Result<bool> {
-    query_scalar("select exists (select from staging.pending where module = $1)").bind(module).fetch_one(conn).await
+    query_scalar("select exists (select from staging.pending where module = $1)")
+        .bind(module)
+        .fetch_one(conn)
+        .await
 }
 
 impl Work<'_> {
@@ -160,7 +182,9 @@ impl Work<'_> {
         let mut after = (String::new(), String::new());
         loop {
             let claims = claim::next_claims(conn, self.definition, &after, minted, BATCH).await?;
-            let Some(last) = claims.last() else { return Ok(()) };
+            let Some(last) = claims.last() else {
+                return Ok(());
+            };
             after = (last.source_id.clone(), last.origin.clone());
             for claim in &claims {
                 // Taken up again within this run: its first outcome is superseded by the one to come.
@@ -191,11 +215,22 @@ impl Work<'_> {
             run_id: Some(self.run_id),
             target: None,
             actor: actor.to_owned(),
-            reason: format!("{} from {}", self.definition.name(), self.definition.module.source),
+            reason: format!(
+                "{} from {}",
+                self.definition.name(),
+                self.definition.module.source
+            ),
         }
     }
 
-    fn report(&self, kind: ProblemKind, source_id: &str, origin: &str, code: &str, why: &str) -> Report {
+    fn report(
+        &self,
+        kind: ProblemKind,
+        source_id: &str,
+        origin: &str,
+        code: &str,
+        why: &str,
+    ) -> Report {
         Report {
             kind,
             module: self.definition.name().to_owned(),
