@@ -97,6 +97,14 @@ pub(super) async fn next_claims(
     .await
 }
 
+/// Joined by name, the planner may walk the whole module for every record, where statistics from before it was
+/// staged say that it has none. The lateral lookup leaves it no other order.
+const SETTLE: &str = "delete from staging.pending where ctid = any(array(
+     select p.ctid from unnest($2::text[], $3::text[]) as i(source_id, origin)
+     cross join lateral (
+         select p.ctid from staging.pending p
+         where p.module = $1 and p.source_id = i.source_id and p.origin = i.origin offset 0) p))";
+
 /// Takes decided records from the pending ones.
 pub(super) async fn settle(
     conn: &mut PgConnection,
@@ -105,15 +113,7 @@ pub(super) async fn settle(
 ) -> sqlx::Result<()> {
     let ids: Vec<&str> = claims.iter().map(|c| c.source_id.as_str()).collect();
     let origins: Vec<&str> = claims.iter().map(|c| c.origin.as_str()).collect();
-    // Joined by name, the planner may walk the whole module for every record, where statistics from before it
-    // was staged say that it has none. The lateral lookup leaves it no other order.
-    query(
-        "delete from staging.pending where ctid = any(array(
-             select p.ctid from unnest($2::text[], $3::text[]) as i(source_id, origin)
-             cross join lateral (
-                 select p.ctid from staging.pending p
-                 where p.module = $1 and p.source_id = i.source_id and p.origin = i.origin offset 0) p))",
-    )
+    query(SETTLE)
     .bind(module)
     .bind(&ids)
     .bind(&origins)
@@ -193,4 +193,39 @@ fn run_rules(definition: &Definition, row: &mut Row) -> Result<Vec<(String, Stri
         }
     }
     Ok(warnings)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::PgPool;
+
+    use super::*;
+
+    #[sqlx::test(migrator = "staging::MIGRATOR")]
+    async fn settling_looks_up_each_record_though_statistics_know_of_another_module_only(
+        pool: PgPool,
+    ) -> sqlx::Result<()> {
+        let mut tx = pool.begin().await?;
+        sqlx::raw_sql(
+            "insert into staging.pending select 'before', n, 'before' from generate_series(1, 3000) n;
+             analyze staging.pending;
+             delete from staging.pending;
+             insert into staging.pending select 'now', n, 'now' from generate_series(1, 3000) n;
+             set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_seqscan = off",
+        )
+        .execute(&mut *tx)
+        .await?;
+        let ids: Vec<String> = (1..=1000).map(|n| n.to_string()).collect();
+        let plan: Vec<(String,)> = query_as(sqlx::AssertSqlSafe(format!("explain (analyze, timing off) {SETTLE}")))
+            .bind("now")
+            .bind(&ids)
+            .bind(vec!["now"; 1000])
+            .fetch_all(&mut *tx)
+            .await?;
+        let plan: Vec<String> = plan.into_iter().map(|(line,)| line).collect();
+        assert!(!plan.iter().any(|line| line.contains("Rows Removed")), "{plan:#?}");
+        let left: (i64,) = query_as("select count(*) from staging.pending").fetch_one(&mut *tx).await?;
+        assert_eq!(left.0, 2000);
+        Ok(())
+    }
 }
