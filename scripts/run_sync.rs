@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{ArgGroup, Parser, ValueEnum};
+use clap::Parser;
+use concord::arguments::{Arguments, Mode};
 use concord::config::{Config, open_source};
 use concord::process::{EXIT_WAITING, UsageError, exit_code, explain, prepare};
 use concord::progress::Progress;

@@ -114,11 +114,11 @@ pub(super) async fn settle(
     let ids: Vec<&str> = claims.iter().map(|c| c.source_id.as_str()).collect();
     let origins: Vec<&str> = claims.iter().map(|c| c.origin.as_str()).collect();
     query(SETTLE)
-    .bind(module)
-    .bind(&ids)
-    .bind(&origins)
-    .execute(conn)
-    .await?;
+        .bind(module)
+        .bind(&ids)
+        .bind(&origins)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
@@ -216,15 +216,22 @@ mod tests {
         .execute(&mut *tx)
         .await?;
         let ids: Vec<String> = (1..=1000).map(|n| n.to_string()).collect();
-        let plan: Vec<(String,)> = query_as(sqlx::AssertSqlSafe(format!("explain (analyze, timing off) {SETTLE}")))
-            .bind("now")
-            .bind(&ids)
-            .bind(vec!["now"; 1000])
-            .fetch_all(&mut *tx)
-            .await?;
+        let plan: Vec<(String,)> = query_as(sqlx::AssertSqlSafe(format!(
+            "explain (analyze, timing off) {SETTLE}"
+        )))
+        .bind("now")
+        .bind(&ids)
+        .bind(vec!["now"; 1000])
+        .fetch_all(&mut *tx)
+        .await?;
         let plan: Vec<String> = plan.into_iter().map(|(line,)| line).collect();
-        assert!(!plan.iter().any(|line| line.contains("Rows Removed")), "{plan:#?}");
-        let left: (i64,) = query_as("select count(*) from staging.pending").fetch_one(&mut *tx).await?;
+        assert!(
+            !plan.iter().any(|line| line.contains("Rows Removed")),
+            "{plan:#?}"
+        );
+        let left: (i64,) = query_as("select count(*) from staging.pending")
+            .fetch_one(&mut *tx)
+            .await?;
         assert_eq!(left.0, 2000);
         Ok(())
     }
