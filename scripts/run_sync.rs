@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use concord::arguments::{Arguments, Mode};
-use concord::config::{Config, open_source};
+use concord::config::{Config, open_sources};
 use concord::process::{EXIT_WAITING, UsageError, exit_code, explain, prepare};
 use concord::progress::Progress;
 use concord::report::{Line, print_dry_run, print_lines};
@@ -33,7 +33,10 @@ async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     config.modules.extend(arguments.modules.iter().cloned());
     let definitions = Definitions::compile(&config.load_modules()?, &config.zone)?;
     let chosen = choose(arguments, &config, &definitions)?;
-    let sources = open_sources(&config, &chosen)?;
+    let sources = open_sources(
+        &config,
+        chosen.iter().map(|definition| &definition.module.source),
+    )?;
     let database = staging::database::open(&config.database).await?;
     let result = run_all(arguments, &definitions, &chosen, &sources, &database).await;
     database
@@ -71,20 +74,6 @@ fn choose<'a>(
     Ok(chosen)
 }
 
-fn open_sources(
-    config: &Config,
-    chosen: &[&Definition],
-) -> anyhow::Result<BTreeMap<String, Source>> {
-    let mut sources = BTreeMap::new();
-    for definition in chosen {
-        let name = &definition.module.source;
-        if !sources.contains_key(name) {
-            sources.insert(name.clone(), open_source(config, name)?);
-        }
-    }
-    Ok(sources)
-}
-
 async fn run_all(
     arguments: &Arguments,
     definitions: &Definitions,
@@ -103,9 +92,9 @@ async fn run_all(
     }
     // Parents that came have woken children of other modules, or of modules that ran before them.
     let mut before = Vec::new();
-    while !arguments.dry_run {
+    loop {
         let names = woken(pool).await?;
-        if names == before {
+        if arguments.dry_run || names == before {
             break;
         }
         for definition in names.iter().filter_map(|name| definitions.get(name)) {
