@@ -7,7 +7,9 @@ use crate::world::World;
 /// A loaded account with this many clients more, to whom nothing else refers.
 async fn loaded(count: usize) -> (World, Vec<String>) {
     let world = World::small().await;
-    let ids: Vec<String> = (0..count).map(|number| format!("cli_extra{number:02}")).collect();
+    let ids: Vec<String> = (0..count)
+        .map(|number| format!("cli_extra{number:02}"))
+        .collect();
     let added: Value = ids.iter().map(|id| addition(id)).collect();
     world.edit(added).await;
     world.run_sync(&["--all"]).await.expect(0);
@@ -21,7 +23,9 @@ fn addition(id: &str) -> Value {
 }
 
 fn deletions(ids: &[String]) -> Value {
-    ids.iter().map(|id| json!({ "op": "delete", "kind": "client", "id": id })).collect()
+    ids.iter()
+        .map(|id| json!({ "op": "delete", "kind": "client", "id": id }))
+        .collect()
 }
 
 const DELETED: &str = "select count(*) from prod.clients where deleted_at is not null";
@@ -31,26 +35,61 @@ async fn a_read_that_is_not_whole_deletes_nothing() {
     let (world, gone) = loaded(2).await;
     world.edit(deletions(&gone)).await;
     let cases = [
-        ("a total that disagrees", json!({ "name": "total_count", "operation": "allClients" }), 3),
-        ("rows skipped between pages", json!([{ "name": "page_cap", "value": 10, "operation": "allClients" },
-            { "name": "shift_rows", "operation": "allClients" }]), 3),
-        ("a page that fails for good", json!([{ "name": "page_cap", "value": 10, "operation": "allClients" },
-            { "name": "server_crash", "operation": "allClients", "after": 2 }]), 0),
-        ("errors beside the data", json!({ "name": "errors_with_data", "operation": "allClients" }), 0),
-        ("a node that is null", json!({ "name": "null_node", "operation": "allClients" }), 3),
-        ("a source out of order", json!({ "name": "server_error", "operation": "allClients" }), 0),
-        ("a cursor that stands still", json!([{ "name": "page_cap", "value": 10, "operation": "allClients" },
-            { "name": "same_cursor", "operation": "allClients" }]), 0),
+        (
+            "a total that disagrees",
+            json!({ "name": "total_count", "operation": "allClients" }),
+            3,
+        ),
+        (
+            "rows skipped between pages",
+            json!([{ "name": "page_cap", "value": 10, "operation": "allClients" },
+            { "name": "shift_rows", "operation": "allClients" }]),
+            3,
+        ),
+        (
+            "a page that fails for good",
+            json!([{ "name": "page_cap", "value": 10, "operation": "allClients" },
+            { "name": "server_crash", "operation": "allClients", "after": 2 }]),
+            0,
+        ),
+        (
+            "errors beside the data",
+            json!({ "name": "errors_with_data", "operation": "allClients" }),
+            0,
+        ),
+        (
+            "a node that is null",
+            json!({ "name": "null_node", "operation": "allClients" }),
+            3,
+        ),
+        (
+            "a source out of order",
+            json!({ "name": "server_error", "operation": "allClients" }),
+            0,
+        ),
+        (
+            "a cursor that stands still",
+            json!([{ "name": "page_cap", "value": 10, "operation": "allClients" },
+            { "name": "same_cursor", "operation": "allClients" }]),
+            0,
+        ),
     ];
     for (label, fault, exit) in cases {
         world.fault(fault).await;
         let answer = world.run_sync(&["--module", "clients"]).await;
         let line = answer.module("clients");
         // 0 in the table stands for any of the codes that say "not whole".
-        let fits = if exit == 0 { [3, 5, 75].contains(&answer.code) } else { answer.code == exit };
+        let fits = if exit == 0 {
+            [3, 5, 75].contains(&answer.code)
+        } else {
+            answer.code == exit
+        };
         assert!(fits, "{label}: exit {} {line}", answer.code);
         assert_eq!(line["complete"], false, "{label}: {line}");
-        assert!(line["cause"].as_str().is_some_and(|cause| cause.len() > 20), "{label}: {line}");
+        assert!(
+            line["cause"].as_str().is_some_and(|cause| cause.len() > 20),
+            "{label}: {line}"
+        );
         assert_eq!(world.count(DELETED).await, 0, "{label}");
         world.clear_faults().await;
     }
@@ -66,7 +105,9 @@ async fn a_true_deletion_leaves_a_tombstone_with_evidence_and_may_come_back() {
     world.edit(deletions(&ids)).await;
     let answer = world.run_sync(&["--module", "clients"]).await.expect(0);
     assert_eq!(answer.module("clients")["claims"]["tombstoned"], 1);
-    let row = format!("select deleted_at is not null as deleted, company_name, version from prod.clients where id = '{id}'");
+    let row = format!(
+        "select deleted_at is not null as deleted, company_name, version from prod.clients where id = '{id}'"
+    );
     let deleted = world.rows(&row).await.remove(0);
     assert_eq!(deleted["deleted"], true, "the row stays, marked");
     let evidence = format!(
@@ -85,10 +126,23 @@ async fn a_true_deletion_leaves_a_tombstone_with_evidence_and_may_come_back() {
     world.run_sync(&["--module", "clients"]).await.expect(0);
     let back = world.rows(&row).await.remove(0);
     assert_eq!(back["deleted"], false, "it lives again");
-    assert!(back["version"].as_i64() > deleted["version"].as_i64(), "as the next version of the same row");
-    let history = format!("select operation from history.changes where entity = 'clients' and entity_id = '{id}' order by number, part");
-    let operations: Vec<Value> = world.rows(&history).await.iter().map(|row| row["operation"].clone()).collect();
-    assert_eq!(operations, [json!("insert"), json!("tombstone"), json!("update")]);
+    assert!(
+        back["version"].as_i64() > deleted["version"].as_i64(),
+        "as the next version of the same row"
+    );
+    let history = format!(
+        "select operation from history.changes where entity = 'clients' and entity_id = '{id}' order by number, part"
+    );
+    let operations: Vec<Value> = world
+        .rows(&history)
+        .await
+        .iter()
+        .map(|row| row["operation"].clone())
+        .collect();
+    assert_eq!(
+        operations,
+        [json!("insert"), json!("tombstone"), json!("update")]
+    );
 }
 
 #[tokio::test]
@@ -100,28 +154,65 @@ async fn a_mass_deletion_waits_for_approval() {
         let answer = world.run_sync(&["--module", "clients"]).await.expect(4);
         let line = answer.module("clients");
         assert_eq!(line["state"], "BLOCKED");
-        assert!(line["cause"].as_str().is_some_and(|cause| cause.contains("concord approve")), "{line}");
+        assert!(
+            line["cause"]
+                .as_str()
+                .is_some_and(|cause| cause.contains("concord approve")),
+            "{line}"
+        );
         assert_eq!(world.exact().await, before, "nothing was changed");
     }
     let asked = world.rows("select problem_id, why, detail from ops.problems where kind = 'approval' and state = 'open'").await;
-    assert_eq!(asked.len(), 1, "one question, however often it is met: {asked:?}");
-    assert_eq!(asked[0]["detail"]["sample"].as_array().map(Vec::len), Some(10), "{asked:?}");
+    assert_eq!(
+        asked.len(),
+        1,
+        "one question, however often it is met: {asked:?}"
+    );
+    assert_eq!(
+        asked[0]["detail"]["sample"].as_array().map(Vec::len),
+        Some(10),
+        "{asked:?}"
+    );
     let number = asked[0]["problem_id"].to_string();
-    world.concord(&["approve", &number, "--reason", "They moved away.", "--actor", "chef"]).await.expect(0);
-    assert_eq!(world.exact().await, before, "approving alone changes nothing");
+    world
+        .concord(&[
+            "approve",
+            &number,
+            "--reason",
+            "They moved away.",
+            "--actor",
+            "chef",
+        ])
+        .await
+        .expect(0);
+    assert_eq!(
+        world.exact().await,
+        before,
+        "approving alone changes nothing"
+    );
     let answer = world.run_sync(&["--module", "clients"]).await.expect(0);
     assert_eq!(answer.module("clients")["claims"]["tombstoned"], 12);
     assert_eq!(world.count(DELETED).await, 12);
     let spent = "select count(*) from ops.problems where kind = 'approval' and state in ('open', 'approved')";
-    assert_eq!(world.count(spent).await, 0, "an approval is for one change set");
-    world.concord(&["approve", &number, "--reason", "Again."]).await.expect(2);
+    assert_eq!(
+        world.count(spent).await,
+        0,
+        "an approval is for one change set"
+    );
+    world
+        .concord(&["approve", &number, "--reason", "Again."])
+        .await
+        .expect(2);
 }
 
 #[tokio::test]
 async fn an_unbelievable_but_whole_read_of_nothing_is_blocked() {
     let (world, _) = loaded(0).await;
     let all = world.rows("select id from prod.clients").await;
-    let ids: Vec<String> = all.iter().map(|row| row["id"].as_str().expect("an id").to_owned()).collect();
+    let ids: Vec<String> = all
+        .iter()
+        .map(|row| row["id"].as_str().expect("an id").to_owned())
+        .collect();
     world.edit(deletions(&ids)).await;
     world.run_sync(&["--module", "clients"]).await.expect(4);
     assert_eq!(world.count(DELETED).await, 0);
@@ -130,22 +221,55 @@ async fn an_unbelievable_but_whole_read_of_nothing_is_blocked() {
 #[tokio::test]
 async fn what_people_deleted_stays_deleted() {
     let (world, ids) = loaded(2).await;
-    world.sql(&format!("update prod.clients set deleted_at = now() where id = '{}'", ids[0])).await;
-    world.sql(&format!("delete from prod.clients where id = '{}'", ids[1])).await;
+    world
+        .sql(&format!(
+            "update prod.clients set deleted_at = now() where id = '{}'",
+            ids[0]
+        ))
+        .await;
+    world
+        .sql(&format!("delete from prod.clients where id = '{}'", ids[1]))
+        .await;
     let before = world.exact().await;
     world.run_sync(&["--all", "--mode", "full"]).await.expect(0);
     let folder = world.copy_module("clients");
-    world.edit_file(&folder.join("module.yaml"), |text| text + "\n# Read again.\n");
-    world.run_sync(&["--all", "--modules", "modules"]).await.expect(0);
-    assert_eq!(world.exact().await, before, "the source says nothing new of them");
+    world.edit_file(&folder.join("module.yaml"), |text| {
+        text + "\n# Read again.\n"
+    });
+    world
+        .run_sync(&["--all", "--modules", "modules"])
+        .await
+        .expect(0);
+    assert_eq!(
+        world.exact().await,
+        before,
+        "the source says nothing new of them"
+    );
     let edits: Value = ids
         .iter()
         .map(|id| json!({ "op": "patch", "kind": "client", "id": id, "value": { "companyName": "Autre" } }))
         .collect();
     world.edit(edits).await;
-    world.run_sync(&["--all", "--modules", "modules"]).await.expect(0);
-    let marked = format!("select deleted_at is not null from prod.clients where id = '{}'", ids[0]);
-    assert_eq!(world.value(&marked).await, true, "a mark stays whatever the source says");
-    let removed = format!("select company_name from prod.clients where id = '{}'", ids[1]);
-    assert_eq!(world.value(&removed).await, "Autre", "a row that was taken out returns with the source's next change");
+    world
+        .run_sync(&["--all", "--modules", "modules"])
+        .await
+        .expect(0);
+    let marked = format!(
+        "select deleted_at is not null from prod.clients where id = '{}'",
+        ids[0]
+    );
+    assert_eq!(
+        world.value(&marked).await,
+        true,
+        "a mark stays whatever the source says"
+    );
+    let removed = format!(
+        "select company_name from prod.clients where id = '{}'",
+        ids[1]
+    );
+    assert_eq!(
+        world.value(&removed).await,
+        "Autre",
+        "a row that was taken out returns with the source's next change"
+    );
 }

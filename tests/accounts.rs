@@ -38,7 +38,11 @@ async fn the_counts_of_every_run_add_up() {
     let lost = "select count(*) from staging.records r where r.module <> 'measurements' and not exists (
         select from prod.identities i where i.module = r.module and i.source_id = r.source_id and i.valid_to is null)
         and not exists (select from ops.problems p where p.module = r.module and p.source_id = r.source_id and p.state = 'open')";
-    assert_eq!(world.count(lost).await, 0, "every staged record is somewhere");
+    assert_eq!(
+        world.count(lost).await,
+        0,
+        "every staged record is somewhere"
+    );
 }
 
 #[tokio::test]
@@ -49,44 +53,94 @@ async fn a_module_that_another_process_runs_is_left_alone() {
     let second = world.run_sync(&["--module", "users"]).await.expect(75);
     let line = second.module("users");
     let cause = line["cause"].as_str().expect("a cause");
-    assert!(cause.contains(&format!(":{pid}; ")) && cause.contains("since"), "it says who: {cause}");
+    assert!(
+        cause.contains(&format!(":{pid}; ")) && cause.contains("since"),
+        "it says who: {cause}"
+    );
     assert_eq!(line["state"], "WAITING");
-    assert_eq!(world.count("select count(*) from ops.runs").await, 1, "it opened no run of its own");
+    assert_eq!(
+        world.count("select count(*) from ops.runs").await,
+        1,
+        "it opened no run of its own"
+    );
     world.run_sync(&["--module", "clients"]).await.expect(0);
     first.kill().await.expect("a process to kill");
     let third = world.run_sync(&["--module", "users"]).await.expect(0);
-    assert_eq!(third.module("users")["resumed"], true, "a holder that died holds nothing");
+    assert_eq!(
+        third.module("users")["resumed"],
+        true,
+        "a holder that died holds nothing"
+    );
 }
 
 #[tokio::test]
 async fn a_dry_run_shows_the_changes_and_writes_nothing() {
     let world = World::small().await;
     world.run_sync(&["--all"]).await.expect(0);
-    let id = world.rows("select id from prod.clients order by id limit 1").await[0]["id"].clone();
+    let id = world
+        .rows("select id from prod.clients order by id limit 1")
+        .await[0]["id"]
+        .clone();
     world.edit(json!({ "op": "patch", "kind": "client", "id": id, "value": { "companyName": "Maison sèche" } })).await;
     let before = world.everything().await;
     let dry = world.run_sync(&["--all", "--dry-run"]).await.expect(0);
-    assert_eq!(world.everything().await, before, "the whole database is as it was");
+    assert_eq!(
+        world.everything().await,
+        before,
+        "the whole database is as it was"
+    );
     let line = dry.module("clients");
-    assert_eq!((&line["dry_run"], &line["claims"]["updated"]), (&json!(true), &json!(1)), "{line}");
+    assert_eq!(
+        (&line["dry_run"], &line["claims"]["updated"]),
+        (&json!(true), &json!(1)),
+        "{line}"
+    );
     let row = &line["rows"][0];
-    assert_eq!((&row["entity"], &row["entity_id"]), (&json!("clients"), &id), "{row}");
+    assert_eq!(
+        (&row["entity"], &row["entity_id"]),
+        (&json!("clients"), &id),
+        "{row}"
+    );
     let cells = row["cells"].as_array().expect("cells");
-    let cell = cells.iter().find(|cell| cell["column"] == "company_name").expect("the changed cell");
+    let cell = cells
+        .iter()
+        .find(|cell| cell["column"] == "company_name")
+        .expect("the changed cell");
     assert_eq!(cell["after"], "Maison sèche", "{cell}");
     world.run_sync(&["--all"]).await.expect(0);
-    let name = format!("select company_name from prod.clients where id = '{}'", id.as_str().expect("an id"));
-    assert_eq!(world.value(&name).await, "Maison sèche", "the true run does it");
+    let name = format!(
+        "select company_name from prod.clients where id = '{}'",
+        id.as_str().expect("an id")
+    );
+    assert_eq!(
+        world.value(&name).await,
+        "Maison sèche",
+        "the true run does it"
+    );
 }
 
 #[tokio::test]
 async fn a_first_dry_run_shows_everything_and_leaves_nothing() {
     let world = World::small().await;
     world.concord(&["migrate"]).await.expect(0);
-    let dry = world.run_sync(&["--module", "users", "--dry-run"]).await.expect(0);
+    let dry = world
+        .run_sync(&["--module", "users", "--dry-run"])
+        .await
+        .expect(0);
     assert_eq!(dry.module("users")["claims"]["inserted"], 9);
-    for table in ["staging.records", "staging.passes", "ops.runs", "ops.problems", "history.changes", "prod.identities"] {
-        assert_eq!(world.count(&format!("select count(*) from {table}")).await, 0, "{table}");
+    for table in [
+        "staging.records",
+        "staging.passes",
+        "ops.runs",
+        "ops.problems",
+        "history.changes",
+        "prod.identities",
+    ] {
+        assert_eq!(
+            world.count(&format!("select count(*) from {table}")).await,
+            0,
+            "{table}"
+        );
     }
 }
 
@@ -94,23 +148,63 @@ async fn a_first_dry_run_shows_everything_and_leaves_nothing() {
 async fn the_exit_code_says_how_it_ended() {
     let world = World::small().await;
     let clients = ["--module", "clients"];
-    world.run_sync(&["--module", "users", "--module", "clients"]).await.expect(0);
+    world
+        .run_sync(&["--module", "users", "--module", "clients"])
+        .await
+        .expect(0);
     let cases = [
-        ("a total that disagrees", json!({ "name": "total_count" }), 3, "PARTIAL"),
-        ("a crash at the source", json!({ "name": "server_crash" }), 5, "FAILED"),
-        ("an outage", json!({ "name": "server_error" }), 75, "WAITING"),
-        ("too many requests", json!({ "name": "too_many_requests", "value": 100_000 }), 75, "WAITING"),
-        ("a query the source refuses", json!({ "name": "validation_french" }), 5, "FAILED"),
-        ("no credentials", json!({ "name": "unauthorized" }), 75, "WAITING"),
+        (
+            "a total that disagrees",
+            json!({ "name": "total_count" }),
+            3,
+            "PARTIAL",
+        ),
+        (
+            "a crash at the source",
+            json!({ "name": "server_crash" }),
+            5,
+            "FAILED",
+        ),
+        (
+            "an outage",
+            json!({ "name": "server_error" }),
+            75,
+            "WAITING",
+        ),
+        (
+            "too many requests",
+            json!({ "name": "too_many_requests", "value": 100_000 }),
+            75,
+            "WAITING",
+        ),
+        (
+            "a query the source refuses",
+            json!({ "name": "validation_french" }),
+            5,
+            "FAILED",
+        ),
+        (
+            "no credentials",
+            json!({ "name": "unauthorized" }),
+            75,
+            "WAITING",
+        ),
     ];
     for (label, fault, exit, state) in cases {
         world.fault(fault).await;
         let answer = world.run_sync(&clients).await;
         world.clear_faults().await;
         let line = answer.module("clients");
-        assert_eq!((answer.code, &line["state"]), (exit, &json!(state)), "{label}: {line}");
+        assert_eq!(
+            (answer.code, &line["state"]),
+            (exit, &json!(state)),
+            "{label}: {line}"
+        );
         let cause = line["cause"].as_str().unwrap_or_default();
-        assert!(cause.len() > 20 && cause.ends_with(['.', ')', '`']), "{label} reads as a sentence: {cause}");
+        assert!(
+            cause.len() > 20 && cause.ends_with(['.', ')', '`']),
+            "{label} reads as a sentence: {cause}"
+        );
         world.run_sync(&clients).await.expect(0);
     }
 }
@@ -126,11 +220,23 @@ async fn usage_and_configuration_end_with_2_and_a_remedy() {
     ];
     for (arguments, named) in cases {
         let answer = world.run_sync(arguments).await.expect(2);
-        assert!(answer.stderr.contains(named), "{arguments:?}: {}", answer.stderr);
+        assert!(
+            answer.stderr.contains(named),
+            "{arguments:?}: {}",
+            answer.stderr
+        );
     }
-    world.edit_file(&world.folder().join("concord.toml"), |text| text + "\n[sourcez]\n");
+    world.edit_file(&world.folder().join("concord.toml"), |text| {
+        text + "\n[sourcez]\n"
+    });
     let answer = world.run_sync(&["--all"]).await.expect(2);
-    assert!(answer.stderr.contains("concord.toml") && answer.stderr.contains("sourcez"), "{}", answer.stderr);
-    let tables: Value = world.value("select count(*) from pg_tables where schemaname = 'ops'").await;
+    assert!(
+        answer.stderr.contains("concord.toml") && answer.stderr.contains("sourcez"),
+        "{}",
+        answer.stderr
+    );
+    let tables: Value = world
+        .value("select count(*) from pg_tables where schemaname = 'ops'")
+        .await;
     assert_eq!(tables, 0, "the database was not even opened");
 }

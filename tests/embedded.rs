@@ -13,17 +13,36 @@ async fn alone(world: &World, program: &str, arguments: &[&str]) -> Answer {
 async fn with_no_database_configured_concord_brings_its_own() {
     let world = World::small().await;
     let run_sync = env!("CARGO_BIN_EXE_run_sync");
-    let first = alone(&world, run_sync, &["--all", "--json"]).await.expect(0);
+    let first = alone(&world, run_sync, &["--all", "--json"])
+        .await
+        .expect(0);
     assert_eq!(first.module("clients")["claims"]["inserted"], 40);
-    let second = alone(&world, run_sync, &["--all", "--json"]).await.expect(0);
+    let second = alone(&world, run_sync, &["--all", "--json"])
+        .await
+        .expect(0);
     let line = second.module("clients");
-    assert_eq!(line["staged"]["unchanged"], 40, "the second run finds what the first left: {line}");
+    assert_eq!(
+        line["staged"]["unchanged"], 40,
+        "the second run finds what the first left: {line}"
+    );
     assert!(line["promotion"].is_null(), "{line}");
-    let log = alone(&world, env!("CARGO_BIN_EXE_concord"), &["log", "--json"]).await.expect(0);
-    assert_eq!(log.json().as_array().map(Vec::len), Some(6), "and so does another program");
+    let log = alone(&world, env!("CARGO_BIN_EXE_concord"), &["log", "--json"])
+        .await
+        .expect(0);
+    assert_eq!(
+        log.json().as_array().map(Vec::len),
+        Some(6),
+        "and so does another program"
+    );
     let left = pid_files(&world.folder().join("concord-data"));
     assert!(left.is_empty(), "the server was stopped cleanly: {left:?}");
-    assert_eq!(world.count("select count(*) from pg_tables where schemaname = 'ops'").await, 0, "the other database was left alone");
+    assert_eq!(
+        world
+            .count("select count(*) from pg_tables where schemaname = 'ops'")
+            .await,
+        0,
+        "the other database was left alone"
+    );
 }
 
 /// Every `postmaster.pid` below a folder.
@@ -51,8 +70,14 @@ async fn fetching_into_a_file_needs_no_database() {
     let text = std::fs::read_to_string(world.folder().join("clients.jsonl")).expect("the file");
     let ids: std::collections::BTreeSet<String> = text
         .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a record a line")["id"].to_string())
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).expect("a record a line")["id"]
+                .to_string()
+        })
         .collect();
     assert_eq!((text.lines().count(), ids.len()), (40, 40));
-    assert!(!world.folder().join("concord-data").exists(), "no server was begun");
+    assert!(
+        !world.folder().join("concord-data").exists(),
+        "no server was begun"
+    );
 }

@@ -12,7 +12,10 @@ async fn the_first_run_lands_everything_and_accounts_for_it() {
     let answer = world.run_sync(&["--all"]).await.expect(0);
     let states: BTreeMap<String, String> = answer.states().into_iter().collect();
     assert_eq!(states.len(), 6, "{states:?}");
-    assert_eq!((states["users"].as_str(), states["clients"].as_str()), ("OK", "OK"));
+    assert_eq!(
+        (states["users"].as_str(), states["clients"].as_str()),
+        ("OK", "OK")
+    );
     assert_eq!(states["measurements"], "OK_Q");
 
     let counted = world
@@ -31,19 +34,37 @@ async fn the_first_run_lands_everything_and_accounts_for_it() {
     for (module, there) in expected {
         let line = answer.module(module);
         assert_eq!(line["staged"]["new"], there, "{module} is staged whole");
-        assert_eq!(known(&world, module).await + waiting(&world, module).await, there, "{module} is accounted for");
+        assert_eq!(
+            known(&world, module).await + waiting(&world, module).await,
+            there,
+            "{module} is accounted for"
+        );
     }
-    let mails: BTreeSet<&str> = users.iter().filter_map(|user| user["email"].as_str()).collect();
+    let mails: BTreeSet<&str> = users
+        .iter()
+        .filter_map(|user| user["email"].as_str())
+        .collect();
     let without = users.iter().filter(|user| user["email"].is_null()).count();
     assert!(mails.len() + without < users.len(), "somebody has two ids");
-    let people = world.count("select count(*) from prod.users where not is_placeholder").await;
-    assert_eq!(people, (mails.len() + without) as i64, "one person with two ids is one row");
-    assert_eq!(world.count("select count(*) from prod.clients").await, total("allClients"));
+    let people = world
+        .count("select count(*) from prod.users where not is_placeholder")
+        .await;
+    assert_eq!(
+        people,
+        (mails.len() + without) as i64,
+        "one person with two ids is one row"
+    );
+    assert_eq!(
+        world.count("select count(*) from prod.clients").await,
+        total("allClients")
+    );
 }
 
 /// Records of a module that some entity stands for.
 async fn known(world: &World, module: &str) -> i64 {
-    let sql = format!("select count(*) from prod.identities where module = '{module}' and method <> 'placeholder'");
+    let sql = format!(
+        "select count(*) from prod.identities where module = '{module}' and method <> 'placeholder'"
+    );
     world.count(&sql).await
 }
 
@@ -81,12 +102,26 @@ async fn twins_are_folded_into_one_entry() {
         .iter()
         .map(|row| row["source_id"].as_str().unwrap_or_default().to_owned())
         .collect();
-    let landed = twins.iter().filter(|ids| ids.iter().all(|id| !parked.contains(id))).count();
-    assert_eq!(folded, landed as i64, "each pair is one row with two identities");
-    let rows = world.count("select count(*) from prod.timeline_entries").await;
+    let landed = twins
+        .iter()
+        .filter(|ids| ids.iter().all(|id| !parked.contains(id)))
+        .count();
+    assert_eq!(
+        folded, landed as i64,
+        "each pair is one row with two identities"
+    );
+    let rows = world
+        .count("select count(*) from prod.timeline_entries")
+        .await;
     assert_eq!(rows, entries.len() as i64 - parked.len() as i64 - folded);
-    for ids in twins.iter().filter(|ids| ids.iter().all(|id| !parked.contains(id))) {
-        let own = ids.iter().find(|id| id.starts_with("tme_")).expect("the native id");
+    for ids in twins
+        .iter()
+        .filter(|ids| ids.iter().all(|id| !parked.contains(id)))
+    {
+        let own = ids
+            .iter()
+            .find(|id| id.starts_with("tme_"))
+            .expect("the native id");
         let row = format!("select count(*) from prod.timeline_entries where id = '{own}'");
         assert_eq!(world.count(&row).await, 1, "{own} of {ids:?} names the row");
     }
@@ -96,7 +131,9 @@ async fn twins_are_folded_into_one_entry() {
 async fn unknown_users_stand_as_placeholders_with_a_task() {
     let world = World::small().await;
     world.run_sync(&["--all"]).await.expect(0);
-    let made = world.rows("select id, name from prod.users where is_placeholder").await;
+    let made = world
+        .rows("select id, name from prod.users where is_placeholder")
+        .await;
     assert!(!made.is_empty(), "the account has users that no list holds");
     for user in &made {
         let id = user["id"].as_str().expect("an id");
@@ -111,7 +148,10 @@ async fn unknown_users_stand_as_placeholders_with_a_task() {
                   + (select count(*) from prod.appointments where user_id = '{id}')
                   + (select count(*) from prod.clients where technician_id = '{id}')"
         );
-        assert!(world.count(&children).await > 0, "{id} was made for a child that landed");
+        assert!(
+            world.count(&children).await > 0,
+            "{id} was made for a child that landed"
+        );
     }
 }
 
@@ -119,7 +159,13 @@ async fn unknown_users_stand_as_placeholders_with_a_task() {
 async fn orphans_wait_and_impossible_readings_are_set_aside() {
     let world = World::small().await;
     let answer = world.run_sync(&["--all"]).await.expect(0);
-    let pianos = world.source.every("allPianos", "id client { id } allPianoMeasurements { id humidity temperature }").await;
+    let pianos = world
+        .source
+        .every(
+            "allPianos",
+            "id client { id } allPianoMeasurements { id humidity temperature }",
+        )
+        .await;
     let clients: BTreeSet<String> = world
         .source
         .every("allClients", "id")
@@ -129,9 +175,14 @@ async fn orphans_wait_and_impossible_readings_are_set_aside() {
         .collect();
     let orphans: Vec<&Value> = pianos
         .iter()
-        .filter(|piano| !piano["client"].is_null() && !clients.contains(&piano["client"]["id"].to_string()))
+        .filter(|piano| {
+            !piano["client"].is_null() && !clients.contains(&piano["client"]["id"].to_string())
+        })
         .collect();
-    assert!(!orphans.is_empty(), "the account has pianos whose client is in no list");
+    assert!(
+        !orphans.is_empty(),
+        "the account has pianos whose client is in no list"
+    );
     assert_eq!(answer.module("pianos")["claims"]["parked"], orphans.len());
     for piano in &orphans {
         let parked = format!(
@@ -140,19 +191,29 @@ async fn orphans_wait_and_impossible_readings_are_set_aside() {
             piano["id"].as_str().expect("an id"),
             piano["client"]["id"].as_str().expect("an id")
         );
-        assert_eq!(world.count(&parked).await, 1, "{piano} waits for its client by the id as received");
+        assert_eq!(
+            world.count(&parked).await,
+            1,
+            "{piano} waits for its client by the id as received"
+        );
     }
     let number = |value: &Value| value.as_f64();
-    let impossible = pianos.iter().flat_map(|piano| piano["allPianoMeasurements"].as_array().expect("a list")).filter(
-        |measured| {
+    let impossible = pianos
+        .iter()
+        .flat_map(|piano| piano["allPianoMeasurements"].as_array().expect("a list"))
+        .filter(|measured| {
             number(&measured["humidity"]).is_some_and(|humidity| !(0.0..=100.0).contains(&humidity))
-                || number(&measured["temperature"]).is_some_and(|degrees| !(-40.0..=60.0).contains(&degrees))
-        },
-    );
-    let ids: Vec<String> = impossible.map(|measured| measured["id"].to_string().replace('"', "'")).collect();
+                || number(&measured["temperature"])
+                    .is_some_and(|degrees| !(-40.0..=60.0).contains(&degrees))
+        });
+    let ids: Vec<String> = impossible
+        .map(|measured| measured["id"].to_string().replace('"', "'"))
+        .collect();
     assert!(!ids.is_empty(), "the account has impossible readings");
     let list = ids.join(", ");
-    let set_aside = format!("select count(distinct source_id) from ops.problems where kind = 'quarantine' and state = 'open' and source_id in ({list})");
+    let set_aside = format!(
+        "select count(distinct source_id) from ops.problems where kind = 'quarantine' and state = 'open' and source_id in ({list})"
+    );
     assert_eq!(world.count(&set_aside).await, ids.len() as i64);
     let landed = format!("select count(*) from prod.measurements where id in ({list})");
     assert_eq!(world.count(&landed).await, 0);
@@ -163,19 +224,32 @@ async fn cancelled_visits_are_kept_and_notes_yield_readings() {
     let world = World::small().await;
     world.run_sync(&["--all"]).await.expect(0);
     let events = world.source.every("allEventsBatched", "id status").await;
-    let cancelled = events.iter().filter(|event| event["status"] == "CANCELED").count() as i64;
+    let cancelled = events
+        .iter()
+        .filter(|event| event["status"] == "CANCELED")
+        .count() as i64;
     assert!(cancelled > 0, "the account has cancelled visits");
     let parked = "select count(distinct p.source_id) from ops.problems p join staging.records r using (module, source_id)
         where p.module = 'appointments' and p.kind = 'parking' and r.payload ->> 'status' = 'CANCELED'";
-    let kept = "select count(*) from prod.appointments where status = 'CANCELED' and deleted_at is null";
-    assert_eq!(world.count(kept).await + world.count(parked).await, cancelled);
+    let kept =
+        "select count(*) from prod.appointments where status = 'CANCELED' and deleted_at is null";
+    assert_eq!(
+        world.count(kept).await + world.count(parked).await,
+        cancelled
+    );
 
     let derived = world
         .rows("select m.*, e.id as entry, e.occurred_at from prod.measurements m join prod.timeline_entries e on e.id = m.id where origin = 'note'")
         .await;
     assert!(!derived.is_empty(), "service notes hold readings");
-    let all = world.count("select count(*) from prod.measurements where origin = 'note'").await;
+    let all = world
+        .count("select count(*) from prod.measurements where origin = 'note'")
+        .await;
     assert_eq!(derived.len() as i64, all, "each is named after its entry");
     let twice = "select count(*) from (select 1 from prod.measurements where origin = 'note' group by piano_id, taken_on having count(*) > 1) t";
-    assert_eq!(world.count(twice).await, 0, "an instrument has one reading of its notes a day");
+    assert_eq!(
+        world.count(twice).await,
+        0,
+        "an instrument has one reading of its notes a day"
+    );
 }

@@ -9,7 +9,9 @@ async fn subjects(world: &World) -> (String, String) {
     let piano = world
         .rows("select id from prod.pianos where client_id is not null order by id limit 1")
         .await;
-    let client = world.rows("select id from prod.clients order by id limit 1").await;
+    let client = world
+        .rows("select id from prod.clients order by id limit 1")
+        .await;
     let id = |rows: &[Value]| rows[0]["id"].as_str().expect("an id").to_owned();
     (id(&client), id(&piano))
 }
@@ -52,11 +54,19 @@ async fn protected(world: &World, client: &str, piano: &str) -> Value {
 async fn lost_tags_cannot_happen_whatever_nothing_the_source_sends() {
     let (world, client, piano) = edited_world().await;
     let kept = protected(&world, &client, &piano).await;
-    assert_eq!(kept["tags"], json!(["école", "à la main"]), "the edit stands");
+    assert_eq!(
+        kept["tags"],
+        json!(["école", "à la main"]),
+        "the edit stands"
+    );
     let kinds = [
         ("empty", json!([]), json!("")),
         ("null", json!(null), json!(null)),
-        ("absent", json!({ "$absent": true }), json!({ "$absent": true })),
+        (
+            "absent",
+            json!({ "$absent": true }),
+            json!({ "$absent": true }),
+        ),
     ];
     for (kind, tags, notes) in kinds {
         // Another field changes too, so that the record is merged anew.
@@ -71,9 +81,15 @@ async fn lost_tags_cannot_happen_whatever_nothing_the_source_sends() {
         world.run_sync(&["--all"]).await.expect(0);
         assert_eq!(protected(&world, &client, &piano).await, kept, "{kind}");
         let arrived = format!("select company_name from prod.clients where id = '{client}'");
-        assert_eq!(world.value(&arrived).await, json!(name), "what did change arrives");
+        assert_eq!(
+            world.value(&arrived).await,
+            json!(name),
+            "what did change arrives"
+        );
     }
-    let conflicts = world.count("select count(*) from ops.problems where kind = 'conflict'").await;
+    let conflicts = world
+        .count("select count(*) from ops.problems where kind = 'conflict'")
+        .await;
     assert_eq!(conflicts, 0, "nothing is not a change");
 }
 
@@ -83,7 +99,10 @@ async fn a_narrower_query_takes_nothing_away() {
     let kept = protected(&world, &client, &piano).await;
     let folder = world.copy_module("clients");
     world.edit_file(&folder.join("query.graphql"), |query| {
-        let narrower = query.replace("      tags\n", "").replace("      personalNotes\n", "").replace("        wantsText\n", "");
+        let narrower = query
+            .replace("      tags\n", "")
+            .replace("      personalNotes\n", "")
+            .replace("        wantsText\n", "");
         assert!(!narrower.contains("tags") && narrower.len() < query.len());
         narrower
     });
@@ -92,13 +111,28 @@ async fn a_narrower_query_takes_nothing_away() {
     world
         .edit(json!({ "op": "patch", "kind": "client", "id": client, "value": { "companyName": "Maison B" } }))
         .await;
-    let answer = world.run_sync(&["--module", "clients", "--modules", "modules"]).await.expect(0);
-    assert_eq!(answer.module("clients")["staged"]["changed"], 40, "every record came narrower");
-    assert_eq!(answer.module("clients")["claims"]["updated"], 1, "one of them says something new");
+    let answer = world
+        .run_sync(&["--module", "clients", "--modules", "modules"])
+        .await
+        .expect(0);
+    assert_eq!(
+        answer.module("clients")["staged"]["changed"],
+        40,
+        "every record came narrower"
+    );
+    assert_eq!(
+        answer.module("clients")["claims"]["updated"],
+        1,
+        "one of them says something new"
+    );
     assert_eq!(protected(&world, &client, &piano).await, kept);
     assert_eq!(world.value(others).await, before, "nor of anyone else");
     world.run_sync(&["--module", "clients"]).await.expect(0);
-    assert_eq!(protected(&world, &client, &piano).await, kept, "the wide query again brings nothing back");
+    assert_eq!(
+        protected(&world, &client, &piano).await,
+        kept,
+        "the wide query again brings nothing back"
+    );
 }
 
 #[tokio::test]
@@ -112,10 +146,22 @@ async fn a_changed_source_value_arrives_and_two_changes_are_a_conflict() {
             "personalNotes": "La source change", "preferenceNotes": "Le matin", "tags": ["vip", "école", "nouveau"] } }))
         .await;
     world.run_sync(&["--all"]).await.expect(0);
-    assert_eq!(world.value(&preference).await, "Le matin", "what only the source changed arrives");
-    assert_eq!(world.value(&notes).await, "À la main", "what both changed keeps the local value");
+    assert_eq!(
+        world.value(&preference).await,
+        "Le matin",
+        "what only the source changed arrives"
+    );
+    assert_eq!(
+        world.value(&notes).await,
+        "À la main",
+        "what both changed keeps the local value"
+    );
     let expected = json!(["école", "à la main", "nouveau"]);
-    assert_eq!(world.value(&tags).await, expected, "a tag removed by hand stays away, a new one is added");
+    assert_eq!(
+        world.value(&tags).await,
+        expected,
+        "a tag removed by hand stays away, a new one is added"
+    );
     let conflicts = world
         .rows("select source_id, place, detail from ops.problems where kind = 'conflict' and state = 'open'")
         .await;
@@ -123,7 +169,14 @@ async fn a_changed_source_value_arrives_and_two_changes_are_a_conflict() {
     assert_eq!(conflicts[0]["source_id"], client.as_str());
     assert_eq!(conflicts[0]["place"], "personal_notes");
     let sides = ["base", "theirs", "ours"].map(|side| conflicts[0]["detail"][side].clone());
-    assert_eq!(sides, [json!("De la source"), json!("La source change"), json!("À la main")]);
+    assert_eq!(
+        sides,
+        [
+            json!("De la source"),
+            json!("La source change"),
+            json!("À la main")
+        ]
+    );
 
     let before = world.exact().await;
     world.run_sync(&["--all"]).await.expect(0);
@@ -137,8 +190,13 @@ async fn edits_by_hand_outlive_a_replay_of_everything() {
     let kept = protected(&world, &client, &piano).await;
     for module in ["clients", "pianos"] {
         let folder = world.copy_module(module);
-        world.edit_file(&folder.join("module.yaml"), |text| text + "\n# Read again.\n");
+        world.edit_file(&folder.join("module.yaml"), |text| {
+            text + "\n# Read again.\n"
+        });
     }
-    world.run_sync(&["--all", "--modules", "modules"]).await.expect(0);
+    world
+        .run_sync(&["--all", "--modules", "modules"])
+        .await
+        .expect(0);
     assert_eq!(protected(&world, &client, &piano).await, kept);
 }

@@ -23,8 +23,13 @@ async fn outlives(points: &[&str]) {
         world.kill_at(point, &["--all"]).await;
         let answer = world.run_sync(&["--all"]).await.expect(0);
         assert_eq!(world.production().await, expected, "killed at {point}");
-        let runs = world.rows("select module, state, resumed, cause from ops.runs order by run_id").await;
-        let killed = runs.iter().find(|run| run["state"] == "FAILED").unwrap_or_else(|| panic!("{point}: {runs:?}"));
+        let runs = world
+            .rows("select module, state, resumed, cause from ops.runs order by run_id")
+            .await;
+        let killed = runs
+            .iter()
+            .find(|run| run["state"] == "FAILED")
+            .unwrap_or_else(|| panic!("{point}: {runs:?}"));
         let cause = killed["cause"].as_str().expect("a cause");
         assert!(cause.contains("ended before"), "{point}: {cause}");
         let module = killed["module"].as_str().expect("a name");
@@ -34,7 +39,11 @@ async fn outlives(points: &[&str]) {
         assert_eq!((failed, running), (1, 0), "{point}: {runs:?}");
         let steady = (world.exact().await, world.history().await);
         world.run_sync(&["--all"]).await.expect(0);
-        assert_eq!((world.exact().await, world.history().await), steady, "killed at {point}, run twice");
+        assert_eq!(
+            (world.exact().await, world.history().await),
+            steady,
+            "killed at {point}, run twice"
+        );
     }
 }
 
@@ -61,11 +70,28 @@ async fn kill_9_in_a_later_module_loses_nothing() {
 #[tokio::test]
 async fn a_killed_run_leaves_its_pages_and_goes_on_behind_them() {
     let world = world().await;
-    world.kill_at("staged:2", &["--module", "users", "--module", "clients"]).await;
-    let staged = world.count("select count(*) from staging.records where module = 'clients'").await;
-    assert!(staged > 0 && staged < 40, "some pages were staged: {staged}");
-    let answer = world.run_sync(&["--module", "users", "--module", "clients"]).await.expect(0);
+    world
+        .kill_at("staged:2", &["--module", "users", "--module", "clients"])
+        .await;
+    let staged = world
+        .count("select count(*) from staging.records where module = 'clients'")
+        .await;
+    assert!(
+        staged > 0 && staged < 40,
+        "some pages were staged: {staged}"
+    );
+    let answer = world
+        .run_sync(&["--module", "users", "--module", "clients"])
+        .await
+        .expect(0);
     let line = answer.module("clients");
-    assert_eq!(line["staged"]["fetched"], 40 - staged, "what is staged is not asked for again: {line}");
-    assert_eq!(line["complete"], true, "and the pass is whole all the same: {line}");
+    assert_eq!(
+        line["staged"]["fetched"],
+        40 - staged,
+        "what is staged is not asked for again: {line}"
+    );
+    assert_eq!(
+        line["complete"], true,
+        "and the pass is whole all the same: {line}"
+    );
 }

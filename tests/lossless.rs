@@ -10,15 +10,50 @@ fn oddities() -> Vec<(&'static str, String, bool, bool)> {
     let deep = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
     vec![
         ("cli_plain", r#""referenceId":"x""#.into(), true, true),
-        ("cli_nul", r#""referenceId":"a\u0000b""#.into(), false, false),
-        ("cli_lone", r#""referenceId":"a\ud800b""#.into(), false, false),
-        ("cli_twice", r#""referenceId":"first","referenceId":"second""#.into(), false, true),
+        (
+            "cli_nul",
+            r#""referenceId":"a\u0000b""#.into(),
+            false,
+            false,
+        ),
+        (
+            "cli_lone",
+            r#""referenceId":"a\ud800b""#.into(),
+            false,
+            false,
+        ),
+        (
+            "cli_twice",
+            r#""referenceId":"first","referenceId":"second""#.into(),
+            false,
+            true,
+        ),
         ("cli_exponent", r#""referenceId":1e3"#.into(), false, false),
         ("cli_huge", r#""referenceId":1e400"#.into(), false, false),
-        ("cli_digits", r#""referenceId":12345678901234567890123456789.000001"#.into(), true, false),
-        ("cli_deep", format!(r#""referenceId":{}"#, deep(3_000)), false, false),
-        ("cli_emoji", r#""referenceId":"\ud83c\udfb9 é é""#.into(), true, true),
-        ("cli_slash", r#""referenceId":"a\/b\t\u00e9""#.into(), true, true),
+        (
+            "cli_digits",
+            r#""referenceId":12345678901234567890123456789.000001"#.into(),
+            true,
+            false,
+        ),
+        (
+            "cli_deep",
+            format!(r#""referenceId":{}"#, deep(3_000)),
+            false,
+            false,
+        ),
+        (
+            "cli_emoji",
+            r#""referenceId":"\ud83c\udfb9 é é""#.into(),
+            true,
+            true,
+        ),
+        (
+            "cli_slash",
+            r#""referenceId":"a\/b\t\u00e9""#.into(),
+            true,
+            true,
+        ),
     ]
 }
 
@@ -29,7 +64,9 @@ async fn with_oddities() -> World {
         .map(|(id, field, _, _)| {
             let value = match field.as_str() {
                 // The key twice cannot be said by a JSON value; one raw text can smuggle the second in.
-                r#""referenceId":"first","referenceId":"second""# => r#""first","referenceId":"second""#.to_owned(),
+                r#""referenceId":"first","referenceId":"second""# => {
+                    r#""first","referenceId":"second""#.to_owned()
+                }
                 other => other.trim_start_matches(r#""referenceId":"#).to_owned(),
             };
             json!({ "op": "upsert", "kind": "client", "id": id, "value": {
@@ -45,9 +82,15 @@ async fn with_oddities() -> World {
 #[tokio::test]
 async fn every_oddity_is_staged_as_received_and_accounted_for() {
     let world = with_oddities().await;
-    let answer = world.run_sync(&["--module", "users", "--module", "clients"]).await.expect(0);
+    let answer = world
+        .run_sync(&["--module", "users", "--module", "clients"])
+        .await
+        .expect(0);
     assert_eq!(answer.module("clients")["state"], "OK_Q");
-    assert_eq!(answer.module("clients")["staged"]["fetched"], 40 + oddities().len());
+    assert_eq!(
+        answer.module("clients")["staged"]["fetched"],
+        40 + oddities().len()
+    );
     for (id, field, in_jsonb, lands) in oddities() {
         let staged = world
             .rows(&format!(
@@ -59,24 +102,46 @@ async fn every_oddity_is_staged_as_received_and_accounted_for() {
         assert_eq!(staged.len(), 1, "{id} is staged");
         assert_eq!(staged[0]["held"], in_jsonb, "{id}: {}", staged[0]);
         if !in_jsonb {
-            assert_eq!(staged[0]["verbatim"], true, "{id} keeps its bytes: {}", staged[0]);
-            assert!(staged[0]["defect"].is_string(), "{id} says why: {}", staged[0]);
+            assert_eq!(
+                staged[0]["verbatim"], true,
+                "{id} keeps its bytes: {}",
+                staged[0]
+            );
+            assert!(
+                staged[0]["defect"].is_string(),
+                "{id} says why: {}",
+                staged[0]
+            );
         }
-        let row = world.count(&format!("select count(*) from prod.clients where id = '{id}'")).await;
+        let row = world
+            .count(&format!(
+                "select count(*) from prod.clients where id = '{id}'"
+            ))
+            .await;
         let aside = format!(
             "select count(*) from ops.problems where kind = 'quarantine' and state = 'open' and source_id = '{id}' and why <> ''"
         );
         let aside = world.count(&aside).await;
         assert_eq!((row, aside), if lands { (1, 0) } else { (0, 1) }, "{id}");
     }
-    let twice = world.run_sync(&["--module", "clients", "--mode", "full"]).await.expect(0);
-    assert_eq!(twice.module("clients")["staged"]["unchanged"], 40 + oddities().len(), "the same bytes are the same record");
+    let twice = world
+        .run_sync(&["--module", "clients", "--mode", "full"])
+        .await
+        .expect(0);
+    assert_eq!(
+        twice.module("clients")["staged"]["unchanged"],
+        40 + oddities().len(),
+        "the same bytes are the same record"
+    );
 }
 
 #[tokio::test]
 async fn an_oddity_that_is_corrected_lands() {
     let world = with_oddities().await;
-    world.run_sync(&["--module", "users", "--module", "clients"]).await.expect(0);
+    world
+        .run_sync(&["--module", "users", "--module", "clients"])
+        .await
+        .expect(0);
     let corrected: Value = oddities()
         .iter()
         .map(|(id, ..)| json!({ "op": "patch", "kind": "client", "id": id, "value": { "referenceId": "corrigé" } }))

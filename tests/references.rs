@@ -28,21 +28,49 @@ async fn children_that_come_before_their_parents_wait_and_are_linked() {
         let answer = reversed.run_sync(&["--module", module]).await.expect(0);
         let line = answer.module(module);
         assert_eq!(line["state"], "OK_Q", "{module}: {line}");
-        assert!(line["claims"]["parked"].as_i64() > Some(0), "{module}: {line}");
+        assert!(
+            line["claims"]["parked"].as_i64() > Some(0),
+            "{module}: {line}"
+        );
     }
     let waits = "select count(*) from ops.problems where kind = 'parking' and state = 'open' and waits_id is null";
-    assert_eq!(reversed.count(waits).await, 0, "each says for whom it waits, by the id as received");
+    assert_eq!(
+        reversed.count(waits).await,
+        0,
+        "each says for whom it waits, by the id as received"
+    );
     reversed.run_sync(&["--module", "clients"]).await.expect(0);
     assert_eq!(reversed.count(DANGLING).await, 0);
-    let rows = |table: &str| format!("select jsonb_agg(to_jsonb(t) - '{{created_at,updated_at,synced_at,version}}'::text[] order by id) from prod.{table} t");
-    for table in ["users", "clients", "pianos", "appointments", "timeline_entries"] {
-        assert_eq!(reversed.value(&rows(table)).await, upright.value(&rows(table)).await, "{table} in either order");
+    let rows = |table: &str| {
+        format!(
+            "select jsonb_agg(to_jsonb(t) - '{{created_at,updated_at,synced_at,version}}'::text[] order by id) from prod.{table} t"
+        )
+    };
+    for table in [
+        "users",
+        "clients",
+        "pianos",
+        "appointments",
+        "timeline_entries",
+    ] {
+        assert_eq!(
+            reversed.value(&rows(table)).await,
+            upright.value(&rows(table)).await,
+            "{table} in either order"
+        );
     }
     let readings = "select jsonb_agg(jsonb_build_array(piano_id, taken_on, humidity, temperature) order by piano_id, taken_on) from prod.measurements";
-    assert_eq!(reversed.value(readings).await, upright.value(readings).await);
+    assert_eq!(
+        reversed.value(readings).await,
+        upright.value(readings).await
+    );
     let open = "select jsonb_agg(jsonb_build_array(module, source_id, code) order by module, source_id, code)
         from ops.problems where kind in ('parking', 'quarantine') and state = 'open'";
-    assert_eq!(reversed.value(open).await, upright.value(open).await, "the same records still wait");
+    assert_eq!(
+        reversed.value(open).await,
+        upright.value(open).await,
+        "the same records still wait"
+    );
 }
 
 #[tokio::test]
@@ -52,14 +80,36 @@ async fn users_that_come_last_replace_their_placeholders() {
         world.run_sync(&["--module", module]).await.expect(0);
     }
     let listed = world.source.ask("{ allUsers { id } }").await;
-    let ids: Vec<&str> = listed["allUsers"].as_array().expect("users").iter().filter_map(|user| user["id"].as_str()).collect();
-    let made_up = format!("select count(*) from prod.users where is_placeholder and id in ('{}')", ids.join("', '"));
-    assert!(world.count(&made_up).await > 0, "they were made up for their children");
+    let ids: Vec<&str> = listed["allUsers"]
+        .as_array()
+        .expect("users")
+        .iter()
+        .filter_map(|user| user["id"].as_str())
+        .collect();
+    let made_up = format!(
+        "select count(*) from prod.users where is_placeholder and id in ('{}')",
+        ids.join("', '")
+    );
+    assert!(
+        world.count(&made_up).await > 0,
+        "they were made up for their children"
+    );
     world.run_sync(&["--module", "users"]).await.expect(0);
-    assert_eq!(world.count(&made_up).await, 0, "the true ones stand in their places");
-    let tasks = "select count(*) from ops.problems where code = 'unknown_parent' and state = 'open'";
-    let left = world.count("select count(*) from prod.users where is_placeholder").await;
-    assert_eq!(world.count(tasks).await, left, "only who is still unknown is a task");
+    assert_eq!(
+        world.count(&made_up).await,
+        0,
+        "the true ones stand in their places"
+    );
+    let tasks =
+        "select count(*) from ops.problems where code = 'unknown_parent' and state = 'open'";
+    let left = world
+        .count("select count(*) from prod.users where is_placeholder")
+        .await;
+    assert_eq!(
+        world.count(tasks).await,
+        left,
+        "only who is still unknown is a task"
+    );
     assert_eq!(world.count(DANGLING).await, 0);
 }
 
@@ -70,15 +120,19 @@ async fn a_parent_that_arrives_later_takes_its_children() {
     let orphans = world
         .rows("select distinct waits_id from ops.problems where kind = 'parking' and state = 'open' and waits_module = 'clients'")
         .await;
-    let unknown = world.rows("select id from prod.users where is_placeholder").await;
+    let unknown = world
+        .rows("select id from prod.users where is_placeholder")
+        .await;
     assert!(!orphans.is_empty() && !unknown.is_empty());
     let id = |row: &Value, name: &str| row[name].as_str().expect("an id").to_owned();
     let mut edits = Vec::new();
     for orphan in &orphans {
         let id = id(orphan, "waits_id");
-        edits.push(json!({ "op": "upsert", "kind": "client", "id": id, "value": {
+        edits.push(
+            json!({ "op": "upsert", "kind": "client", "id": id, "value": {
             "id": id, "companyName": "Enfin là", "status": "ACTIVE", "tags": [],
-            "createdAt": "2026-05-01T00:00:00Z", "updatedAt": "2026-05-01T00:00:00Z" } }));
+            "createdAt": "2026-05-01T00:00:00Z", "updatedAt": "2026-05-01T00:00:00Z" } }),
+        );
     }
     for user in &unknown {
         let id = id(user, "id");
@@ -90,11 +144,24 @@ async fn a_parent_that_arrives_later_takes_its_children() {
     world.run_sync(&["--all"]).await.expect(0);
     let waiting = "select count(*) from ops.problems where kind = 'parking' and state = 'open'";
     assert_eq!(world.count(waiting).await, 0, "nobody waits any more");
-    assert_eq!(world.count("select count(*) from prod.users where is_placeholder").await, 0, "the true ones took their places");
+    assert_eq!(
+        world
+            .count("select count(*) from prod.users where is_placeholder")
+            .await,
+        0,
+        "the true ones took their places"
+    );
     let tasks = "select count(*) from ops.problems where kind = 'task' and code = 'unknown_parent' and state = 'open'";
-    assert_eq!(world.count(tasks).await, 0, "and the operator need not look for them");
+    assert_eq!(
+        world.count(tasks).await,
+        0,
+        "and the operator need not look for them"
+    );
     assert_eq!(world.count(DANGLING).await, 0);
-    let linked = format!("select count(*) from prod.pianos where client_id = '{}'", id(&orphans[0], "waits_id"));
+    let linked = format!(
+        "select count(*) from prod.pianos where client_id = '{}'",
+        id(&orphans[0], "waits_id")
+    );
     assert!(world.count(&linked).await > 0, "the piano has its owner");
 }
 
@@ -104,18 +171,27 @@ async fn a_parent_that_is_deleted_breaks_nothing() {
     world.run_sync(&["--all"]).await.expect(0);
     let parent = world.rows("select client_id as id from prod.pianos where client_id is not null order by id limit 1").await;
     let id = parent[0]["id"].as_str().expect("an id");
-    world.edit(json!({ "op": "delete", "kind": "client", "id": id })).await;
+    world
+        .edit(json!({ "op": "delete", "kind": "client", "id": id }))
+        .await;
     world.run_sync(&["--all", "--mode", "full"]).await.expect(0);
     world.run_sync(&["--all", "--mode", "full"]).await.expect(0);
     let deleted = format!("select deleted_at is not null from prod.clients where id = '{id}'");
     assert_eq!(world.value(&deleted).await, true);
-    let children = format!("select count(*) from prod.pianos where client_id = '{id}' and deleted_at is null");
+    let children =
+        format!("select count(*) from prod.pianos where client_id = '{id}' and deleted_at is null");
     assert!(world.count(&children).await > 0, "its piano still names it");
     assert_eq!(world.count(DANGLING).await, 0);
 }
 
 /// Writes a module folder that reads `connection` and refers to others through two free fields.
-fn module(world: &World, name: &str, connection: &str, name_field: &str, references: &[(&str, &str, &str)]) {
+fn module(
+    world: &World,
+    name: &str,
+    connection: &str,
+    name_field: &str,
+    references: &[(&str, &str, &str)],
+) {
     let folder = world.folder().join("circles").join(name);
     fs::create_dir_all(&folder).expect("a folder");
     let (mut map, mut declared, mut columns) = (String::new(), String::new(), String::new());
@@ -139,7 +215,11 @@ fn module(world: &World, name: &str, connection: &str, name_field: &str, referen
          \x20     - {{ name: id, logicalType: string, physicalType: text, primaryKey: true, required: true, description: The id. }}\n\
          \x20     - {{ name: name, logicalType: string, physicalType: text, description: A name. }}\n{columns}"
     );
-    for (file, text) in [("module.yaml", yaml), ("query.graphql", query), ("contract.yaml", contract)] {
+    for (file, text) in [
+        ("module.yaml", yaml),
+        ("query.graphql", query),
+        ("contract.yaml", contract),
+    ] {
         fs::write(folder.join(file), text).expect("a file");
     }
 }
@@ -147,8 +227,23 @@ fn module(world: &World, name: &str, connection: &str, name_field: &str, referen
 #[tokio::test]
 async fn circles_and_self_references_land_whole() {
     let world = World::small().await;
-    module(&world, "hens", "allClients", "companyName", &[("egg_id", "referenceId", "eggs"), ("mother_id", "referredBy", "hens")]);
-    module(&world, "eggs", "allPianos", "make", &[("hen_id", "referenceId", "hens")]);
+    module(
+        &world,
+        "hens",
+        "allClients",
+        "companyName",
+        &[
+            ("egg_id", "referenceId", "eggs"),
+            ("mother_id", "referredBy", "hens"),
+        ],
+    );
+    module(
+        &world,
+        "eggs",
+        "allPianos",
+        "make",
+        &[("hen_id", "referenceId", "hens")],
+    );
     let hen = |id: &str, egg: Option<&str>, mother: Option<&str>| {
         json!({ "op": "upsert", "kind": "client", "id": id, "value": { "id": id, "companyName": id, "status": "ACTIVE",
             "tags": [], "referenceId": egg, "referredBy": mother,
@@ -159,7 +254,10 @@ async fn circles_and_self_references_land_whole() {
             "type": "GRAND", "tags": [], "referenceId": hen,
             "createdAt": "2026-05-01T00:00:00Z", "updatedAt": "2026-05-01T00:00:00Z" } })
     };
-    let before = world.source.every("allClients", "id referenceId referredBy").await;
+    let before = world
+        .source
+        .every("allClients", "id referenceId referredBy")
+        .await;
     let cleared: Value = before
         .iter()
         .map(|client| json!({ "op": "patch", "kind": "client", "id": client["id"], "value": { "referenceId": null, "referredBy": null } }))
@@ -174,18 +272,33 @@ async fn circles_and_self_references_land_whole() {
     world
         .edit(json!([
             // Two modules that name each other; three hens in a ring; one that names itself; one that waits.
-            hen("cli_a", Some("ins_a"), None), egg("ins_a", "cli_a"),
-            hen("cli_r1", None, Some("cli_r2")), hen("cli_r2", None, Some("cli_r3")), hen("cli_r3", None, Some("cli_r1")),
+            hen("cli_a", Some("ins_a"), None),
+            egg("ins_a", "cli_a"),
+            hen("cli_r1", None, Some("cli_r2")),
+            hen("cli_r2", None, Some("cli_r3")),
+            hen("cli_r3", None, Some("cli_r1")),
             hen("cli_self", None, Some("cli_self")),
-            hen("cli_long", Some("ins_b"), Some("cli_a")), egg("ins_b", "cli_mid"), hen("cli_mid", None, Some("cli_long")),
+            hen("cli_long", Some("ins_b"), Some("cli_a")),
+            egg("ins_b", "cli_mid"),
+            hen("cli_mid", None, Some("cli_long")),
             hen("cli_waits", Some("ins_late"), None),
         ]))
         .await;
-    let arguments = ["--module", "hens", "--module", "eggs", "--modules", "circles"];
+    let arguments = [
+        "--module",
+        "hens",
+        "--module",
+        "eggs",
+        "--modules",
+        "circles",
+    ];
     world.run_sync(&arguments).await.expect(0);
     world.run_sync(&arguments).await.expect(0);
     let hens = world.rows("select id, egg_id, mother_id from prod.hens where id similar to 'cli_(a|r_|self|long|mid|waits)' order by id").await;
-    let found: Vec<[&Value; 3]> = hens.iter().map(|hen| [&hen["id"], &hen["egg_id"], &hen["mother_id"]]).collect();
+    let found: Vec<[&Value; 3]> = hens
+        .iter()
+        .map(|hen| [&hen["id"], &hen["egg_id"], &hen["mother_id"]])
+        .collect();
     let expected = json!([
         ["cli_a", "ins_a", null],
         ["cli_long", "ins_b", "cli_a"],
@@ -196,15 +309,28 @@ async fn circles_and_self_references_land_whole() {
         ["cli_self", null, "cli_self"],
     ]);
     assert_eq!(json!(found), expected);
-    let eggs = world.rows("select id, hen_id from prod.eggs where hen_id is not null order by id").await;
-    assert_eq!(json!(eggs), json!([{ "id": "ins_a", "hen_id": "cli_a" }, { "id": "ins_b", "hen_id": "cli_mid" }]));
+    let eggs = world
+        .rows("select id, hen_id from prod.eggs where hen_id is not null order by id")
+        .await;
+    assert_eq!(
+        json!(eggs),
+        json!([{ "id": "ins_a", "hen_id": "cli_a" }, { "id": "ins_b", "hen_id": "cli_mid" }])
+    );
     let waiting = world.rows("select source_id, waits_id from ops.problems where kind = 'parking' and state = 'open'").await;
-    assert_eq!(waiting, [json!({ "source_id": "cli_waits", "waits_id": "ins_late" })], "only the one whose parent never came");
+    assert_eq!(
+        waiting,
+        [json!({ "source_id": "cli_waits", "waits_id": "ins_late" })],
+        "only the one whose parent never came"
+    );
 
     world.edit(egg("ins_late", "cli_waits")).await;
     world.run_sync(&arguments).await.expect(0);
     let late = "select egg_id from prod.hens where id = 'cli_waits'";
-    assert_eq!(world.value(late).await, "ins_late", "and it lands when the parent does");
+    assert_eq!(
+        world.value(late).await,
+        "ins_late",
+        "and it lands when the parent does"
+    );
     let steady = world.exact().await;
     world.run_sync(&arguments).await.expect(0);
     assert_eq!(world.exact().await, steady);

@@ -11,11 +11,20 @@ use crate::world::World;
 async fn storied() -> (World, BTreeMap<i64, String>) {
     let world = World::small().await;
     let mut states = BTreeMap::new();
-    for module in ["users", "clients", "pianos", "appointments", "measurements", "timeline"] {
+    for module in [
+        "users",
+        "clients",
+        "pianos",
+        "appointments",
+        "measurements",
+        "timeline",
+    ] {
         world.run_sync(&["--module", module]).await.expect(0);
         states.insert(head(&world).await, world.exact().await);
     }
-    let clients = world.rows("select id from prod.clients order by id limit 8").await;
+    let clients = world
+        .rows("select id from prod.clients order by id limit 8")
+        .await;
     let id = |n: usize| clients[n]["id"].as_str().expect("an id").to_owned();
     let edits = [
         json!({ "op": "patch", "kind": "client", "id": id(0), "value": {
@@ -47,12 +56,27 @@ async fn head(world: &World) -> i64 {
 }
 
 async fn state_hash(world: &World, number: i64) -> Value {
-    world.value(&format!("select state_hash from history.promotions where number = {number}")).await
+    world
+        .value(&format!(
+            "select state_hash from history.promotions where number = {number}"
+        ))
+        .await
 }
 
 async fn return_to(world: &World, number: i64) {
     let number = number.to_string();
-    world.concord(&["rollback", &number, "--reason", "A test returns.", "--actor", "tester", "--yes"]).await.expect(0);
+    world
+        .concord(&[
+            "rollback",
+            &number,
+            "--reason",
+            "A test returns.",
+            "--actor",
+            "tester",
+            "--yes",
+        ])
+        .await
+        .expect(0);
 }
 
 #[tokio::test]
@@ -61,16 +85,34 @@ async fn a_return_to_any_promotion_is_exact_and_can_be_undone() {
     let last = head(&world).await;
     for (&target, state) in states.iter().rev().skip(1) {
         return_to(&world, target).await;
-        assert!(world.exact().await == *state, "the rows of promotion {target}");
+        assert!(
+            world.exact().await == *state,
+            "the rows of promotion {target}"
+        );
         let number = head(&world).await;
-        assert_eq!(state_hash(&world, number).await, state_hash(&world, target).await, "its state hash");
+        assert_eq!(
+            state_hash(&world, number).await,
+            state_hash(&world, target).await,
+            "its state hash"
+        );
     }
     return_to(&world, last).await;
-    assert_eq!(world.exact().await, states[&last], "and back to where it began");
+    assert_eq!(
+        world.exact().await,
+        states[&last],
+        "and back to where it began"
+    );
     let number = head(&world).await;
-    assert_eq!(state_hash(&world, number).await, state_hash(&world, last).await);
+    assert_eq!(
+        state_hash(&world, number).await,
+        state_hash(&world, last).await
+    );
     return_to(&world, 0).await;
-    assert_eq!(world.count("select count(*) from prod.clients").await, 0, "nothing was there before the first");
+    assert_eq!(
+        world.count("select count(*) from prod.clients").await,
+        0,
+        "nothing was there before the first"
+    );
     return_to(&world, last).await;
     assert_eq!(world.exact().await, states[&last]);
 }
@@ -78,22 +120,44 @@ async fn a_return_to_any_promotion_is_exact_and_can_be_undone() {
 #[tokio::test]
 async fn the_next_run_leaves_a_rollback_alone_until_the_source_changes() {
     let (world, states) = storied().await;
-    let changed = world.rows("select id from prod.clients order by id limit 1").await[0]["id"].clone();
+    let changed = world
+        .rows("select id from prod.clients order by id limit 1")
+        .await[0]["id"]
+        .clone();
     return_to(&world, LOADED).await;
     for mode in ["incremental", "full"] {
         world.run_sync(&["--all", "--mode", mode]).await.expect(0);
-        assert_eq!(world.exact().await, states[&LOADED], "a run reads the same source and undoes nothing");
+        assert_eq!(
+            world.exact().await,
+            states[&LOADED],
+            "a run reads the same source and undoes nothing"
+        );
     }
     world
         .edit(json!({ "op": "patch", "kind": "client", "id": changed, "value": { "companyName": "Quatre" } }))
         .await;
     world.run_sync(&["--all"]).await.expect(0);
-    let name = format!("select company_name from prod.clients where id = '{}'", changed.as_str().expect("an id"));
-    assert_eq!(world.value(&name).await, "Quatre", "a record that changes at the source comes through");
+    let name = format!(
+        "select company_name from prod.clients where id = '{}'",
+        changed.as_str().expect("an id")
+    );
+    assert_eq!(
+        world.value(&name).await,
+        "Quatre",
+        "a record that changes at the source comes through"
+    );
     let last = head(&world).await;
     let (from, to) = ((last - 1).to_string(), last.to_string());
-    let difference = world.concord(&["diff", &from, &to, "--json"]).await.expect(0).json();
-    assert_eq!(difference["rows"].as_array().map(Vec::len), Some(1), "{difference}");
+    let difference = world
+        .concord(&["diff", &from, &to, "--json"])
+        .await
+        .expect(0)
+        .json();
+    assert_eq!(
+        difference["rows"].as_array().map(Vec::len),
+        Some(1),
+        "{difference}"
+    );
 }
 
 #[tokio::test]
@@ -103,30 +167,73 @@ async fn a_replay_of_every_record_leaves_a_rollback_alone() {
     for (turn, target) in [lived, LOADED].into_iter().enumerate() {
         return_to(&world, target).await;
         assert_eq!(world.exact().await, states[&target]);
-        for module in ["users", "clients", "pianos", "timeline", "measurements", "appointments"] {
+        for module in [
+            "users",
+            "clients",
+            "pianos",
+            "timeline",
+            "measurements",
+            "appointments",
+        ] {
             let folder = world.copy_module(module);
-            world.edit_file(&folder.join("module.yaml"), |text| format!("{text}\n# Read again, {turn}.\n"));
+            world.edit_file(&folder.join("module.yaml"), |text| {
+                format!("{text}\n# Read again, {turn}.\n")
+            });
         }
-        world.run_sync(&["--all", "--modules", "modules"]).await.expect(0);
-        assert_eq!(world.exact().await, states[&target], "the source says nothing new");
+        world
+            .run_sync(&["--all", "--modules", "modules"])
+            .await
+            .expect(0);
+        assert_eq!(
+            world.exact().await,
+            states[&target],
+            "the source says nothing new"
+        );
     }
 }
 
 #[tokio::test]
 async fn edits_by_hand_are_named_in_the_plan_and_kept() {
     let (world, _) = storied().await;
-    let id = world.rows("select id from prod.clients order by id limit 1").await[0]["id"].as_str().expect("an id").to_owned();
-    world.sql(&format!("update prod.clients set preference_notes = 'À la main' where id = '{id}'")).await;
+    let id = world
+        .rows("select id from prod.clients order by id limit 1")
+        .await[0]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    world
+        .sql(&format!(
+            "update prod.clients set preference_notes = 'À la main' where id = '{id}'"
+        ))
+        .await;
     let before = world.exact().await;
-    let plan = world.concord(&["rollback", &LOADED.to_string(), "--reason", "Look.", "--dry-run", "--json"]).await.expect(0).json();
+    let plan = world
+        .concord(&[
+            "rollback",
+            &LOADED.to_string(),
+            "--reason",
+            "Look.",
+            "--dry-run",
+            "--json",
+        ])
+        .await
+        .expect(0)
+        .json();
     assert_eq!(plan["done"], false);
     let kept = json!([{ "entity": "clients", "entity_id": id, "column": "preference_notes" }]);
     assert_eq!(plan["plan"]["kept_local"], kept, "{plan}");
     assert_eq!(world.exact().await, before, "a plan changes nothing");
     return_to(&world, LOADED).await;
-    let row = world.rows(&format!("select company_name, preference_notes from prod.clients where id = '{id}'")).await;
+    let row = world
+        .rows(&format!(
+            "select company_name, preference_notes from prod.clients where id = '{id}'"
+        ))
+        .await;
     assert_eq!(row[0]["preference_notes"], "À la main");
-    assert_ne!(row[0]["company_name"], "Trois", "the rest of the row returned");
+    assert_ne!(
+        row[0]["company_name"], "Trois",
+        "the rest of the row returned"
+    );
 }
 
 #[tokio::test]
@@ -135,31 +242,72 @@ async fn the_log_and_the_differences_say_who_what_and_why() {
     return_to(&world, 9).await;
     let log = world.concord(&["log", "--json"]).await.expect(0).json();
     let newest = &log[0];
-    assert_eq!((&newest["kind"], &newest["target"]), (&json!("rollback"), &json!(9)), "{newest}");
-    assert_eq!((&newest["actor"], &newest["reason"]), (&json!("tester"), &json!("A test returns.")));
-    let numbers: Vec<i64> = log.as_array().expect("a list").iter().filter_map(|entry| entry["number"].as_i64()).collect();
-    assert_eq!(numbers, (1..=head(&world).await).rev().collect::<Vec<_>>(), "numbered without a gap");
+    assert_eq!(
+        (&newest["kind"], &newest["target"]),
+        (&json!("rollback"), &json!(9)),
+        "{newest}"
+    );
+    assert_eq!(
+        (&newest["actor"], &newest["reason"]),
+        (&json!("tester"), &json!("A test returns."))
+    );
+    let numbers: Vec<i64> = log
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|entry| entry["number"].as_i64())
+        .collect();
+    assert_eq!(
+        numbers,
+        (1..=head(&world).await).rev().collect::<Vec<_>>(),
+        "numbered without a gap"
+    );
 
-    let id = world.rows("select id from prod.clients order by id limit 1").await[0]["id"].as_str().expect("an id").to_owned();
+    let id = world
+        .rows("select id from prod.clients order by id limit 1")
+        .await[0]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     for (value, shown) in [("null", "null"), ("''", "\"\""), ("'x'", "\"x\"")] {
-        world.sql(&format!("update prod.clients set referred_by = {value} where id = '{id}'")).await;
+        world
+            .sql(&format!(
+                "update prod.clients set referred_by = {value} where id = '{id}'"
+            ))
+            .await;
         let name = format!("Nom {shown}");
         world.edit(json!({ "op": "patch", "kind": "client", "id": id, "value": { "companyName": name } })).await;
         world.run_sync(&["--module", "clients"]).await.expect(0);
         let now = head(&world).await;
-        let text = world.concord(&["diff", "0", &now.to_string(), "--limit", "100000"]).await.expect(0).stdout;
-        let of_row = text.split("clients/").find(|part| part.starts_with(&id)).expect("the row");
-        assert!(of_row.contains(&format!("referred_by: absent -> {shown}\n")), "{of_row}");
+        let text = world
+            .concord(&["diff", "0", &now.to_string(), "--limit", "100000"])
+            .await
+            .expect(0)
+            .stdout;
+        let of_row = text
+            .split("clients/")
+            .find(|part| part.starts_with(&id))
+            .expect("the row");
+        assert!(
+            of_row.contains(&format!("referred_by: absent -> {shown}\n")),
+            "{of_row}"
+        );
     }
     world.concord(&["diff", "0", "999"]).await.expect(2);
-    world.concord(&["rollback", "999", "--reason", "No such.", "--yes"]).await.expect(2);
+    world
+        .concord(&["rollback", "999", "--reason", "No such.", "--yes"])
+        .await
+        .expect(2);
 }
 
 #[tokio::test]
 async fn a_rollback_needs_a_reason_and_somebody_who_says_yes() {
     let (world, states) = storied().await;
     world.concord(&["rollback", "3"]).await.expect(2);
-    let unasked = world.concord(&["rollback", "3", "--reason", "Perhaps."]).await.expect(2);
+    let unasked = world
+        .concord(&["rollback", "3", "--reason", "Perhaps."])
+        .await
+        .expect(2);
     assert!(unasked.stderr.contains("--yes"), "{}", unasked.stderr);
     assert_eq!(world.exact().await, states[&head(&world).await]);
 }

@@ -19,7 +19,11 @@ pub struct Answer {
 impl Answer {
     /// Runs a program to its end.
     pub async fn of(command: &mut Command) -> Answer {
-        let output = command.stdin(Stdio::null()).output().await.expect("the program starts");
+        let output = command
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .expect("the program starts");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Answer {
             code: output.status.code().unwrap_or(-1),
@@ -61,10 +65,7 @@ impl Answer {
     /// The first line about a module.
     #[track_caller]
     pub fn module(&self, name: &str) -> Value {
-        let found = self
-            .lines()
-            .into_iter()
-            .find(|line| line["module"] == name);
+        let found = self.lines().into_iter().find(|line| line["module"] == name);
         found.unwrap_or_else(|| {
             panic!(
                 "no line about {name}\n--- stdout\n{}\n--- stderr\n{}",

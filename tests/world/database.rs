@@ -31,8 +31,16 @@ impl TestDatabase {
             std::process::id(),
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
-        on_server(&server, &format!("drop database if exists {name} with (force)")).await;
-        on_server(&server, &format!("create database {name} template template0")).await;
+        on_server(
+            &server,
+            &format!("drop database if exists {name} with (force)"),
+        )
+        .await;
+        on_server(
+            &server,
+            &format!("create database {name} template template0"),
+        )
+        .await;
         let mut url = Url::parse(&server).expect("DATABASE_URL is a URL");
         url.set_path(&name);
         let url = url.to_string();
@@ -56,7 +64,10 @@ impl TestDatabase {
         let (pool, sql) = (self.pool.clone(), sql.to_owned());
         let place = std::panic::Location::caller();
         async move {
-            if let Err(error) = sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&pool).await {
+            if let Err(error) = sqlx::raw_sql(AssertSqlSafe(sql.clone()))
+                .execute(&pool)
+                .await
+            {
                 panic!("{place}: {error}\n{sql}");
             }
         }
@@ -65,13 +76,17 @@ impl TestDatabase {
     /// The rows of a query, as JSON objects.
     #[track_caller]
     pub fn rows(&self, sql: &str) -> impl Future<Output = Vec<Value>> + use<> {
-        let (pool, sql) = (self.pool.clone(), format!("select to_jsonb(t)::text from ({sql}) t"));
+        let (pool, sql) = (
+            self.pool.clone(),
+            format!("select to_jsonb(t)::text from ({sql}) t"),
+        );
         let place = std::panic::Location::caller();
         async move {
             let rows: Result<Vec<(String,)>, _> =
                 query_as(AssertSqlSafe(sql.clone())).fetch_all(&pool).await;
             let rows = rows.unwrap_or_else(|error| panic!("{place}: {error}\n{sql}"));
-            let read = |(text,): (String,)| serde_json::from_str(&text).expect("JSON of the server");
+            let read =
+                |(text,): (String,)| serde_json::from_str(&text).expect("JSON of the server");
             rows.into_iter().map(read).collect()
         }
     }
@@ -82,9 +97,15 @@ impl Drop for TestDatabase {
         let (server, name) = (self.server.clone(), self.name.clone());
         // A test's runtime may be ending, and dropping cannot wait in it.
         let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
             let drop = async move {
-                on_server(&server, &format!("drop database if exists {name} with (force)")).await;
+                on_server(
+                    &server,
+                    &format!("drop database if exists {name} with (force)"),
+                )
+                .await;
             };
             runtime.expect("a runtime").block_on(drop);
         });
@@ -96,8 +117,13 @@ impl Drop for TestDatabase {
 
 async fn on_server(server: &str, sql: &str) {
     let options = PgConnectOptions::from_str(server).expect("a URL of PostgreSQL");
-    let mut connection = options.connect().await.expect("the server of DATABASE_URL answers");
-    let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await;
+    let mut connection = options
+        .connect()
+        .await
+        .expect("the server of DATABASE_URL answers");
+    let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+        .execute(&mut connection)
+        .await;
     done.unwrap_or_else(|error| panic!("{error}\n{sql}"));
     connection.close().await.expect("the connection closes");
 }

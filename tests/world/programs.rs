@@ -8,10 +8,10 @@ use standin::Options;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
+use super::Answer;
 use super::database::TestDatabase;
 use super::folder::{compiled_in, copy_folder, open_folder};
 use super::source::TestSource;
-use super::Answer;
 
 /// The variable that holds the key of the stand-in.
 const KEY: &str = "TEST_GAZELLE_KEY";
@@ -115,10 +115,19 @@ impl World {
             .spawn()
             .expect("concord starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let line = lines.next_line().await.expect("a line").expect("its address");
-        let address = line.split_whitespace().find(|word| word.starts_with("http://"));
+        let line = lines
+            .next_line()
+            .await
+            .expect("a line")
+            .expect("its address");
+        let address = line
+            .split_whitespace()
+            .find(|word| word.starts_with("http://"));
         Served {
-            address: address.expect("an address").trim_end_matches("/.").to_owned(),
+            address: address
+                .expect("an address")
+                .trim_end_matches("/.")
+                .to_owned(),
             _child: child,
         }
     }
@@ -161,7 +170,9 @@ impl World {
 
     /// Turns every switch of the source off.
     pub async fn clear_faults(&self) {
-        self.source.admin("faults", &json!({ "clear": "all" })).await;
+        self.source
+            .admin("faults", &json!({ "clear": "all" }))
+            .await;
     }
 
     /// A copy of a module that is compiled in, in a folder to be given with `--modules`.
@@ -194,7 +205,9 @@ impl World {
         let tables = "select tablename from pg_tables where schemaname = 'prod'
                       and tablename not in ('identities', 'match_keys') order by 1";
         let rows = self.rows(tables).await;
-        rows.iter().map(|row| row["tablename"].as_str().expect("a name").to_owned()).collect()
+        rows.iter()
+            .map(|row| row["tablename"].as_str().expect("a name").to_owned())
+            .collect()
     }
 
     /// Who is who, with every column, and the keys it is known by.
@@ -237,7 +250,8 @@ impl World {
         for table in self.rows(tables).await {
             let name = table["name"].as_str().expect("a name");
             text.push_str(&format!("# {name}\n"));
-            let rows = format!("select to_jsonb(t) as row from {name} t order by to_jsonb(t)::text");
+            let rows =
+                format!("select to_jsonb(t) as row from {name} t order by to_jsonb(t)::text");
             text.push_str(&self.lines(&rows).await);
         }
         text
@@ -258,8 +272,13 @@ pub struct Served {
 impl Served {
     /// The status and the body of a page.
     pub async fn get(&self, path: &str) -> (u16, String) {
-        let answer = reqwest::get(format!("{}{path}", self.address)).await.expect("an answer");
-        (answer.status().as_u16(), answer.text().await.expect("a body"))
+        let answer = reqwest::get(format!("{}{path}", self.address))
+            .await
+            .expect("an answer");
+        (
+            answer.status().as_u16(),
+            answer.text().await.expect("a body"),
+        )
     }
 }
 

@@ -26,7 +26,13 @@ impl TestSource {
     /// Posts to the admin face.
     pub async fn admin(&self, path: &str, body: &Value) {
         let url = format!("{}/{path}", self.running.urls.admin);
-        let answer = self.http.post(url).json(body).send().await.expect("an answer");
+        let answer = self
+            .http
+            .post(url)
+            .json(body)
+            .send()
+            .await
+            .expect("an answer");
         let (status, text) = (answer.status(), answer.text().await.expect("a body"));
         assert!(status.is_success(), "{path} {body}: {status} {text}");
     }
