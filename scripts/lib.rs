@@ -1,5 +1,6 @@
 //! The programs of Concord: `concord` for people, `run_sync` for cron.
 
+pub mod arguments;
 pub mod config;
 
 pub mod commands;

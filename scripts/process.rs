@@ -32,11 +32,13 @@ pub const EXIT_WAITING: u8 = 75;
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// Chooses the TLS provider and starts logging; `RUST_LOG` filters, warnings alone by default.
+/// Chooses the TLS provider and starts logging; `RUST_LOG` filters, warnings alone by default, and of them
+/// not those that a statement was slow: it holds no news for whoever runs a job.
 pub fn prepare(log: LogFormat) {
     // Fails only where it was installed before, and then there is nothing to do.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("warn,sqlx::query=error"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

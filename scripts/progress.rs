@@ -18,7 +18,9 @@ impl Progress {
         let terminal = std::io::stderr().is_terminal();
         let bar = (terminal && !quiet).then(|| {
             let bar = ProgressBar::new_spinner();
-            bar.set_style(style("{prefix:14} {spinner} {pos:>9} records {per_sec:>14} {msg}"));
+            bar.set_style(style(
+                "{prefix:14} {spinner} {pos:>9} records {per_sec:>14} {msg}",
+            ));
             bar.set_prefix(module.to_owned());
             bar.enable_steady_tick(std::time::Duration::from_millis(120));
             bar
@@ -26,7 +28,11 @@ impl Progress {
         if bar.is_none() && !quiet {
             eprintln!("{module}: begins");
         }
-        Self { bar, module: module.to_owned(), said_total: AtomicBool::new(quiet) }
+        Self {
+            bar,
+            module: module.to_owned(),
+            said_total: AtomicBool::new(quiet),
+        }
     }
 
     /// So many records have come, of `total` where the source says how many there are.

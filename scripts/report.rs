@@ -95,8 +95,19 @@ pub fn print_lines(lines: &[Line], json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let headings = [
-        "module", "state", "fetched", "new", "changed", "same", "inserted", "updated", "deleted", "quarantined", "parked",
-        "review", "promotion",
+        "module",
+        "state",
+        "fetched",
+        "new",
+        "changed",
+        "same",
+        "inserted",
+        "updated",
+        "deleted",
+        "quarantined",
+        "parked",
+        "review",
+        "promotion",
     ];
     let mut table = Table::new(&headings);
     for line in lines {
@@ -115,7 +126,10 @@ pub fn print_lines(lines: &[Line], json: bool) -> anyhow::Result<()> {
         ];
         let mut cells = vec![line.module.clone(), line.state.to_owned()];
         cells.extend(numbers.iter().map(ToString::to_string));
-        cells.push(line.promotion.map_or_else(|| "-".to_owned(), |number| number.to_string()));
+        cells.push(
+            line.promotion
+                .map_or_else(|| "-".to_owned(), |number| number.to_string()),
+        );
         table.row(cells);
     }
     print!("{table}");
@@ -141,7 +155,12 @@ pub fn print_dry_run(module: &str, dry: &DryRun, json: bool) -> anyhow::Result<(
     let (staged, tally) = (&dry.staged, &dry.reconciled.tally);
     println!(
         "{module}: would insert {}, update {}, mark {} deleted, quarantine {}, park {} of {} records read. Nothing was written.",
-        tally.inserted, tally.updated, tally.tombstoned, tally.quarantined, tally.parked, staged.fetched
+        tally.inserted,
+        tally.updated,
+        tally.tombstoned,
+        tally.quarantined,
+        tally.parked,
+        staged.fetched
     );
     if let Some(objection) = &dry.reconciled.exceeded {
         println!("  {objection} It would wait for approval.");
@@ -157,9 +176,17 @@ pub fn print_dry_run(module: &str, dry: &DryRun, json: bool) -> anyhow::Result<(
 
 /// A changed row, one line per cell.
 pub fn row_text(row: &RowDiff) -> String {
-    let mut text = format!("  {} {}/{}", row.operation.as_str(), row.entity, row.entity_id);
+    let mut text = format!(
+        "  {} {}/{}",
+        row.operation.as_str(),
+        row.entity,
+        row.entity_id
+    );
     for cell in &row.cells {
-        text.push_str(&format!("\n      {}: {} -> {}", cell.column, cell.before, cell.after));
+        text.push_str(&format!(
+            "\n      {}: {} -> {}",
+            cell.column, cell.before, cell.after
+        ));
     }
     text
 }

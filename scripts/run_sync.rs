@@ -1,61 +1,18 @@
 //! The scheduled job: brings production to what the sources say, module by module, parents first.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{ArgGroup, Parser, ValueEnum};
 use concord::config::{Config, open_source};
-use concord::process::{EXIT_WAITING, LogFormat, UsageError, exit_code, explain, prepare};
+use concord::process::{EXIT_WAITING, UsageError, exit_code, explain, prepare};
 use concord::progress::Progress;
 use concord::report::{Line, print_dry_run, print_lines};
 use concord::sync::{Ended, Job, dry_run, sync_module, woken};
 use fetcher::Source;
 use reconciler::{Definition, Definitions};
 use staging::database::Database;
-
-/// Fetches, stages, reconciles and promotes modules, parents before children.
-///
-/// Exits 0 when every module is OK or OK_Q, 2 for usage or configuration, 3 PARTIAL, 4 BLOCKED, 5 FAILED,
-/// 75 (try again later) for WAITING or a module that another process runs.
-#[derive(Parser)]
-#[command(name = "run_sync", version, group(ArgGroup::new("which").required(true).args(["module", "all"])))]
-struct Arguments {
-    /// A module to run; may be given several times
-    #[arg(long, value_name = "NAME")]
-    module: Vec<String>,
-    /// Run every module whose source is configured
-    #[arg(long)]
-    all: bool,
-    /// Read only what a source can name as new, or everything
-    #[arg(long, value_enum, default_value_t = Mode::Incremental)]
-    mode: Mode,
-    /// Show what would change, and write nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Print results as JSON, one object per module
-    #[arg(long)]
-    json: bool,
-    /// The configuration; without it CONCORD_CONFIG, then ./concord.toml
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// A folder of modules beside the ones compiled in and configured; may be given several times
-    #[arg(long, value_name = "DIR")]
-    modules: Vec<PathBuf>,
-    /// Who runs it, for the ledger
-    #[arg(long, default_value = "cron")]
-    actor: String,
-    /// How log lines are written to standard error
-    #[arg(long, value_enum, default_value_t)]
-    log: LogFormat,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Mode {
-    Incremental,
-    Full,
-}
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -78,7 +35,10 @@ async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let sources = open_sources(&config, &chosen)?;
     let database = staging::database::open(&config.database).await?;
     let result = run_all(arguments, &definitions, &chosen, &sources, &database).await;
-    database.close().await.context("The embedded database did not stop cleanly.")?;
+    database
+        .close()
+        .await
+        .context("The embedded database did not stop cleanly.")?;
     result
 }
 
@@ -93,9 +53,16 @@ fn choose<'a>(
     }
     let wanted = |definition: &&Definition| match arguments.all {
         true => config.sources.contains_key(&definition.module.source),
-        false => arguments.module.iter().any(|name| name == definition.name()),
+        false => arguments
+            .module
+            .iter()
+            .any(|name| name == definition.name()),
     };
-    let chosen: Vec<&Definition> = definitions.parents_first().into_iter().filter(wanted).collect();
+    let chosen: Vec<&Definition> = definitions
+        .parents_first()
+        .into_iter()
+        .filter(wanted)
+        .collect();
     if chosen.is_empty() {
         let problem = "No source is configured, so there is nothing to run. Add a [sources.NAME] section to concord.toml.";
         return Err(UsageError(problem.to_owned()).into());
@@ -103,7 +70,10 @@ fn choose<'a>(
     Ok(chosen)
 }
 
-fn open_sources(config: &Config, chosen: &[&Definition]) -> anyhow::Result<BTreeMap<String, Source>> {
+fn open_sources(
+    config: &Config,
+    chosen: &[&Definition],
+) -> anyhow::Result<BTreeMap<String, Source>> {
     let mut sources = BTreeMap::new();
     for definition in chosen {
         let name = &definition.module.source;
@@ -143,7 +113,11 @@ async fn run_all(
         before = names;
     }
     print_lines(&lines, arguments.json)?;
-    Ok(lines.iter().map(|line| line.exit).max_by_key(|code| severity(*code)).unwrap_or(0))
+    Ok(lines
+        .iter()
+        .map(|line| line.exit)
+        .max_by_key(|code| severity(*code))
+        .unwrap_or(0))
 }
 
 /// FAILED, then BLOCKED, then PARTIAL, then WAITING.
@@ -177,7 +151,11 @@ async fn run_one(
         // Nobody asked for a module that was only woken, and its holder takes up what is pending.
         Ended::Held(_) if source.is_none() => return Ok(None),
         Ended::Held(holder) => Line::held(definition.name(), &holder),
-        Ended::Ran { run_id, resumed, outcome } => Line::ran(definition.name(), run_id, resumed, &outcome),
+        Ended::Ran {
+            run_id,
+            resumed,
+            outcome,
+        } => Line::ran(definition.name(), run_id, resumed, &outcome),
     };
     progress.end(&line.summary());
     Ok(Some(line))

@@ -1,13 +1,10 @@
-//! Whole-system tests, through the programs.
-
-mod world;
-
-mod first_run;
-mod ten_runs;
+//! Whole-system tests: the real programs against a real source and a real PostgreSQL.
 
 mod absence;
 mod accounts;
 mod embedded;
+mod first_run;
+mod folder_sources;
 mod hand_edits;
 mod killed;
 mod lossless;
@@ -16,4 +13,6 @@ mod references;
 mod rollback;
 mod rust_code;
 mod secrets;
+mod ten_runs;
 mod tidy;
+mod world;

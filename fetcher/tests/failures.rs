@@ -60,6 +60,8 @@ const CASES: &[Case] = &[
     ("429 with zero", 429, &[("retry-after", "0")], "slow down", "Throttled", 3, Class::Waiting),
     ("429 for a day", 429, &[("retry-after", "86400")], "slow down", "Throttled", 1, Class::Waiting),
     ("throttled with 200", 200, JSON, r#"{"errors":[{"message":"Throttled","extensions":{"code":"THROTTLED"}}],"extensions":{"cost":{"requestedQueryCost":100,"throttleStatus":{"maximumAvailable":1000,"currentlyAvailable":99.99,"restoreRate":50}}}}"#, "Throttled", 3, Class::Waiting),
+    ("rate limited by type with 200", 200, JSON, r#"{"errors":[{"type":"RATE_LIMITED","message":"API rate limit exceeded"}]}"#, "Throttled", 3, Class::Waiting),
+    ("403 with a time to come back", 403, &[("retry-after", "0")], r#"{"message":"You have exceeded a secondary rate limit"}"#, "Throttled", 3, Class::Waiting),
     ("401", 401, JSON, "no", "Unauthorized", 1, Class::Waiting),
     ("unauthenticated with 200", 200, JSON, r#"{"errors":[{"message":"x","extensions":{"code":"UNAUTHENTICATED"}}]}"#, "Unauthorized", 1, Class::Waiting),
     ("403", 403, HTML, "not you", "Refused", 1, Class::Failed),

@@ -18,8 +18,10 @@ type PageInfo { hasNextPage: Boolean! endCursor: Cursor }
 type ClientEdge { node: Client }
 type ClientConnection { nodes: [Client] edges: [ClientEdge] pageInfo: PageInfo! totalCount: Int! }
 type VisitPage { items: [Visit!]! total: Int! }
-type Visit { uuid: String! startsOn: Date state: Kind }
+type Visit { uuid: String! startsOn: Date state: Kind price: BigFloat invoiceNumber: BigInt staffId: BigInt zone_id: Int }
 scalar Date
+scalar BigInt
+scalar BigFloat
 type Staff { rowId: Int! name: String }
 type Query {
   allClients(first: Int, after: Cursor, search: String): ClientConnection!

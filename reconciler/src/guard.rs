@@ -20,7 +20,12 @@ pub struct Guard {
 
 impl Default for Guard {
     fn default() -> Self {
-        Self { delete_percent: 5.0, erase_percent: 5.0, change_percent: 50.0, free: 10 }
+        Self {
+            delete_percent: 5.0,
+            erase_percent: 5.0,
+            change_percent: 50.0,
+            free: 10,
+        }
     }
 }
 
@@ -48,7 +53,10 @@ pub fn exceeded(guard: &Guard, extent: &Extent) -> Option<String> {
         let share = 100.0 * rows as f64 / extent.live.max(1) as f64;
         (rows > guard.free && share > percent).then(|| {
             let what = format!("{verb} {rows} of {} rows {how}", extent.live);
-            format!("This run would {} ({share:.1} %, allowed {percent} %).", what.trim())
+            format!(
+                "This run would {} ({share:.1} %, allowed {percent} %).",
+                what.trim()
+            )
         })
     })
 }
@@ -59,7 +67,12 @@ mod tests {
 
     #[test]
     fn limits_bite_above_the_free_rows_only() {
-        let of = |live, deleted, erased, changed| Extent { live, deleted, erased, changed };
+        let of = |live, deleted, erased, changed| Extent {
+            live,
+            deleted,
+            erased,
+            changed,
+        };
         let cases = [
             ("nothing", of(1_000, 0, 0, 0), false),
             ("ten of ten deleted are free", of(10, 10, 0, 0), false),
@@ -69,10 +82,18 @@ mod tests {
             ("six percent erased", of(1_000, 0, 60, 60), true),
             ("half changed", of(1_000, 0, 0, 500), false),
             ("all changed", of(1_000, 0, 0, 1_000), true),
-            ("first load changes nothing that stood", of(0, 0, 0, 0), false),
+            (
+                "first load changes nothing that stood",
+                of(0, 0, 0, 0),
+                false,
+            ),
         ];
         for (label, extent, blocked) in cases {
-            assert_eq!(exceeded(&Guard::default(), &extent).is_some(), blocked, "{label}");
+            assert_eq!(
+                exceeded(&Guard::default(), &extent).is_some(),
+                blocked,
+                "{label}"
+            );
         }
     }
 }

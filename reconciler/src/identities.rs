@@ -35,7 +35,10 @@ pub(crate) async fn known(
     .bind(ids)
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.source_id.clone(), row)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.source_id.clone(), row))
+        .collect())
 }
 
 /// The entities of records of a module, by source id.
@@ -83,7 +86,10 @@ pub(crate) async fn standings(
     .bind(ids)
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.entity_id.clone(), row)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.entity_id.clone(), row))
+        .collect())
 }
 
 /// A new or changed identity to be written.

@@ -17,5 +17,5 @@ pub mod transforms;
 
 pub use definition::{Definition, DefinitionError, Definitions};
 pub use reconcile::{ReconcileError, Reconciled, Reconciling, reconcile};
-pub use tables::{prepare_tables, TableError};
 pub use row::{Rejection, Row};
+pub use tables::{TableError, prepare_tables};

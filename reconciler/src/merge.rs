@@ -80,7 +80,9 @@ pub fn merge(
             Owner::Append => union(before, value, stands),
             Owner::Source => Some(value.clone()),
             Owner::Merge if before == Some(value) => None,
-            Owner::Merge if before == Some(stands) || is_empty(stands) && before.is_none() => Some(value.clone()),
+            Owner::Merge if before == Some(stands) || is_empty(stands) && before.is_none() => {
+                Some(value.clone())
+            }
             Owner::Merge => {
                 merged.conflicts.push(Conflict {
                     column: column.clone(),
@@ -130,41 +132,251 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const SOURCE: Ownership = Ownership { own: Owner::Source, erase: false };
-    const ERASE: Ownership = Ownership { own: Owner::Source, erase: true };
-    const MERGE: Ownership = Ownership { own: Owner::Merge, erase: false };
-    const MERGE_ERASE: Ownership = Ownership { own: Owner::Merge, erase: true };
-    const LOCAL: Ownership = Ownership { own: Owner::Local, erase: false };
-    const APPEND: Ownership = Ownership { own: Owner::Append, erase: false };
+    const SOURCE: Ownership = Ownership {
+        own: Owner::Source,
+        erase: false,
+    };
+    const ERASE: Ownership = Ownership {
+        own: Owner::Source,
+        erase: true,
+    };
+    const MERGE: Ownership = Ownership {
+        own: Owner::Merge,
+        erase: false,
+    };
+    const MERGE_ERASE: Ownership = Ownership {
+        own: Owner::Merge,
+        erase: true,
+    };
+    const LOCAL: Ownership = Ownership {
+        own: Owner::Local,
+        erase: false,
+    };
+    const APPEND: Ownership = Ownership {
+        own: Owner::Append,
+        erase: false,
+    };
 
     /// label, ownership, base, theirs, ours, what is written, conflicts; "absent" stands for a missing key.
     #[test]
     fn each_owner_merges_as_promised() {
         let cases = [
-            ("source follows", SOURCE, json!("a"), json!("b"), json!("x"), json!("b"), 0),
-            ("source undoes a hand edit", SOURCE, json!("a"), json!("a"), json!("x"), json!("a"), 0),
-            ("source null does not erase", SOURCE, json!("a"), json!(null), json!("a"), json!("absent"), 0),
-            ("source empty does not erase", SOURCE, json!("a"), json!(""), json!("a"), json!("absent"), 0),
-            ("source absent does not erase", ERASE, json!("a"), json!("absent"), json!("a"), json!("absent"), 0),
-            ("erase lets null through", ERASE, json!("a"), json!(null), json!("a"), json!(null), 0),
-            ("merge takes a new value", MERGE, json!("a"), json!("b"), json!("a"), json!("b"), 0),
-            ("merge keeps a hand edit", MERGE, json!("a"), json!("a"), json!("x"), json!("absent"), 0),
-            ("merge keeps a hand erasure", MERGE, json!("a"), json!("a"), json!(null), json!("absent"), 0),
-            ("merge: both moved", MERGE, json!("a"), json!("b"), json!("x"), json!("absent"), 1),
-            ("merge: both moved alike", MERGE, json!("a"), json!("b"), json!("b"), json!("absent"), 0),
-            ("merge: null keeps", MERGE, json!(["t"]), json!(null), json!(["t", "h"]), json!("absent"), 0),
-            ("merge: [] keeps", MERGE, json!(["t"]), json!([]), json!(["t", "h"]), json!("absent"), 0),
-            ("merge: erase of an untouched", MERGE_ERASE, json!("a"), json!(null), json!("a"), json!(null), 0),
-            ("merge: erase against an edit", MERGE_ERASE, json!("a"), json!(null), json!("x"), json!("absent"), 1),
-            ("merge: first word fills", MERGE, json!("absent"), json!("a"), json!(null), json!("a"), 0),
-            ("merge: first word meets a row", MERGE, json!("absent"), json!("a"), json!("x"), json!("absent"), 1),
-            ("local never", LOCAL, json!("a"), json!("b"), json!("a"), json!("absent"), 0),
-            ("append unions", APPEND, json!(["a"]), json!(["a", "b"]), json!(["a", "h"]), json!(["a", "h", "b"]), 0),
-            ("append: [] keeps", APPEND, json!(["a"]), json!([]), json!(["a", "h"]), json!("absent"), 0),
-            ("append: removed by hand", APPEND, json!(["a", "b"]), json!(["a", "b"]), json!(["b"]), json!("absent"), 0),
-            ("append: removed at source", APPEND, json!(["a", "b"]), json!(["b"]), json!(["a", "b"]), json!("absent"), 0),
-            ("false is a value", SOURCE, json!(true), json!(false), json!(true), json!(false), 0),
-            ("zero is a value", SOURCE, json!(1), json!(0), json!(1), json!(0), 0),
+            (
+                "source follows",
+                SOURCE,
+                json!("a"),
+                json!("b"),
+                json!("x"),
+                json!("b"),
+                0,
+            ),
+            (
+                "source undoes a hand edit",
+                SOURCE,
+                json!("a"),
+                json!("a"),
+                json!("x"),
+                json!("a"),
+                0,
+            ),
+            (
+                "source null does not erase",
+                SOURCE,
+                json!("a"),
+                json!(null),
+                json!("a"),
+                json!("absent"),
+                0,
+            ),
+            (
+                "source empty does not erase",
+                SOURCE,
+                json!("a"),
+                json!(""),
+                json!("a"),
+                json!("absent"),
+                0,
+            ),
+            (
+                "source absent does not erase",
+                ERASE,
+                json!("a"),
+                json!("absent"),
+                json!("a"),
+                json!("absent"),
+                0,
+            ),
+            (
+                "erase lets null through",
+                ERASE,
+                json!("a"),
+                json!(null),
+                json!("a"),
+                json!(null),
+                0,
+            ),
+            (
+                "merge takes a new value",
+                MERGE,
+                json!("a"),
+                json!("b"),
+                json!("a"),
+                json!("b"),
+                0,
+            ),
+            (
+                "merge keeps a hand edit",
+                MERGE,
+                json!("a"),
+                json!("a"),
+                json!("x"),
+                json!("absent"),
+                0,
+            ),
+            (
+                "merge keeps a hand erasure",
+                MERGE,
+                json!("a"),
+                json!("a"),
+                json!(null),
+                json!("absent"),
+                0,
+            ),
+            (
+                "merge: both moved",
+                MERGE,
+                json!("a"),
+                json!("b"),
+                json!("x"),
+                json!("absent"),
+                1,
+            ),
+            (
+                "merge: both moved alike",
+                MERGE,
+                json!("a"),
+                json!("b"),
+                json!("b"),
+                json!("absent"),
+                0,
+            ),
+            (
+                "merge: null keeps",
+                MERGE,
+                json!(["t"]),
+                json!(null),
+                json!(["t", "h"]),
+                json!("absent"),
+                0,
+            ),
+            (
+                "merge: [] keeps",
+                MERGE,
+                json!(["t"]),
+                json!([]),
+                json!(["t", "h"]),
+                json!("absent"),
+                0,
+            ),
+            (
+                "merge: erase of an untouched",
+                MERGE_ERASE,
+                json!("a"),
+                json!(null),
+                json!("a"),
+                json!(null),
+                0,
+            ),
+            (
+                "merge: erase against an edit",
+                MERGE_ERASE,
+                json!("a"),
+                json!(null),
+                json!("x"),
+                json!("absent"),
+                1,
+            ),
+            (
+                "merge: first word fills",
+                MERGE,
+                json!("absent"),
+                json!("a"),
+                json!(null),
+                json!("a"),
+                0,
+            ),
+            (
+                "merge: first word meets a row",
+                MERGE,
+                json!("absent"),
+                json!("a"),
+                json!("x"),
+                json!("absent"),
+                1,
+            ),
+            (
+                "local never",
+                LOCAL,
+                json!("a"),
+                json!("b"),
+                json!("a"),
+                json!("absent"),
+                0,
+            ),
+            (
+                "append unions",
+                APPEND,
+                json!(["a"]),
+                json!(["a", "b"]),
+                json!(["a", "h"]),
+                json!(["a", "h", "b"]),
+                0,
+            ),
+            (
+                "append: [] keeps",
+                APPEND,
+                json!(["a"]),
+                json!([]),
+                json!(["a", "h"]),
+                json!("absent"),
+                0,
+            ),
+            (
+                "append: removed by hand",
+                APPEND,
+                json!(["a", "b"]),
+                json!(["a", "b"]),
+                json!(["b"]),
+                json!("absent"),
+                0,
+            ),
+            (
+                "append: removed at source",
+                APPEND,
+                json!(["a", "b"]),
+                json!(["b"]),
+                json!(["a", "b"]),
+                json!("absent"),
+                0,
+            ),
+            (
+                "false is a value",
+                SOURCE,
+                json!(true),
+                json!(false),
+                json!(true),
+                json!(false),
+                0,
+            ),
+            (
+                "zero is a value",
+                SOURCE,
+                json!(1),
+                json!(0),
+                json!(1),
+                json!(0),
+                0,
+            ),
         ];
         for (label, rule, base, theirs, ours, written, conflicts) in cases {
             let merged = merge(&row(base), &row(theirs), &row(ours), |_| rule, true);
@@ -175,7 +387,10 @@ mod tests {
 
     #[test]
     fn a_second_witness_only_fills_what_stands_empty() {
-        let theirs = json!({"a": "new", "b": "new"}).as_object().cloned().unwrap();
+        let theirs = json!({"a": "new", "b": "new"})
+            .as_object()
+            .cloned()
+            .unwrap();
         let ours = json!({"a": "old", "b": null}).as_object().cloned().unwrap();
         let merged = merge(&Map::new(), &theirs, &ours, |_| SOURCE, false);
         assert_eq!(Value::Object(merged.changes), json!({"b": "new"}));

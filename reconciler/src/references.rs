@@ -43,10 +43,15 @@ pub(crate) async fn parents_of(
     let mut parents = Parents::new();
     let mut wanted: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for (column, reference) in &definition.spec.references {
-        wanted.entry(&reference.to).or_default().extend(rows.iter().filter_map(|row| raw_id(row, column)));
+        wanted
+            .entry(&reference.to)
+            .or_default()
+            .extend(rows.iter().filter_map(|row| raw_id(row, column)));
     }
     for (module, ids) in wanted {
-        let Some(parent) = definitions.get(module) else { continue };
+        let Some(parent) = definitions.get(module) else {
+            continue;
+        };
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         for (raw, entity_id) in identities::entities(conn, parent, &ids).await? {
             parents.insert((module.to_owned(), raw), entity_id);
@@ -59,7 +64,9 @@ pub(crate) async fn parents_of(
 pub(crate) fn resolve(definition: &Definition, row: &mut Row, parents: &Parents) -> Vec<Orphanage> {
     let mut missing = Vec::new();
     for (column, reference) in &definition.spec.references {
-        let Some(raw) = raw_id(row, column) else { continue };
+        let Some(raw) = raw_id(row, column) else {
+            continue;
+        };
         match parents.get(&(reference.to.clone(), raw.clone())) {
             Some(entity_id) => row.set(column, entity_id.clone()),
             None => missing.push(Orphanage {
@@ -90,7 +97,9 @@ pub(crate) async fn make_placeholders(
         by_module.entry(module).or_default().push(raw);
     }
     for (module, ids) in by_module {
-        let Some(parent) = definitions.get(module) else { continue };
+        let Some(parent) = definitions.get(module) else {
+            continue;
+        };
         let mut rows = Vec::new();
         let mut links = Vec::new();
         for raw in ids {
@@ -120,10 +129,16 @@ pub(crate) async fn make_placeholders(
 
 fn placeholder_columns(parent: &Definition, raw: &str) -> Map<String, Value> {
     let columns = parent.spec.placeholder.iter();
-    columns.map(|(column, text)| (column.clone(), text.replace("{id}", raw).into())).collect()
+    columns
+        .map(|(column, text)| (column.clone(), text.replace("{id}", raw).into()))
+        .collect()
 }
 
-fn placeholder_image(columns: &Map<String, Value>, raw: &str, now: &Value) -> Box<serde_json::value::RawValue> {
+fn placeholder_image(
+    columns: &Map<String, Value>,
+    raw: &str,
+    now: &Value,
+) -> Box<serde_json::value::RawValue> {
     let mut image = columns.clone();
     image.insert("id".into(), raw.into());
     for column in ["created_at", "updated_at", "synced_at"] {
@@ -150,8 +165,18 @@ fn unknown_parent(module: &str, raw: &str, child: &str) -> Report {
 }
 
 /// A record waiting for a parent, or landed without it.
-pub(crate) fn waiting(definition: &Definition, source_id: &str, origin: &str, orphan: &Orphanage, landed: bool) -> Report {
-    let how = if landed { "It landed without that link and gets it" } else { "It waits and lands" };
+pub(crate) fn waiting(
+    definition: &Definition,
+    source_id: &str,
+    origin: &str,
+    orphan: &Orphanage,
+    landed: bool,
+) -> Report {
+    let how = if landed {
+        "It landed without that link and gets it"
+    } else {
+        "It waits and lands"
+    };
     Report {
         kind: ProblemKind::Parking,
         module: definition.name().to_owned(),
@@ -171,7 +196,9 @@ pub(crate) fn waiting(definition: &Definition, source_id: &str, origin: &str, or
 /// its link breaks the circle.
 pub(crate) async fn circle(conn: &mut PgConnection, module: &str) -> sqlx::Result<Option<String>> {
     // The parked ones are joined with each other, without an index.
-    query("set local enable_hashjoin = on").execute(&mut *conn).await?;
+    query("set local enable_hashjoin = on")
+        .execute(&mut *conn)
+        .await?;
     let found: Option<(Option<String>,)> = query_as(
         "with recursive parked as (
              select module, source_id, waits_module, waits_id from ops.problems
@@ -187,6 +214,8 @@ pub(crate) async fn circle(conn: &mut PgConnection, module: &str) -> sqlx::Resul
     .bind(module)
     .fetch_optional(&mut *conn)
     .await?;
-    query("set local enable_hashjoin = off").execute(conn).await?;
+    query("set local enable_hashjoin = off")
+        .execute(conn)
+        .await?;
     Ok(found.and_then(|(root,)| root))
 }

@@ -25,10 +25,16 @@ pub enum TableError {
 /// Creates and additively evolves the tables of all modules, with their foreign keys; returns how many
 /// changes were made. Columns added to a table that the ledger knows are a promotion of their own, since
 /// they change the image of every row.
-pub async fn prepare_tables(conn: &mut PgConnection, definitions: &Definitions) -> Result<usize, TableError> {
+pub async fn prepare_tables(
+    conn: &mut PgConnection,
+    definitions: &Definitions,
+) -> Result<usize, TableError> {
     let mut contracts: BTreeMap<&str, Vec<Contract>> = BTreeMap::new();
     for definition in definitions.parents_first() {
-        contracts.entry(definition.entity()).or_default().push(definition.contract.clone());
+        contracts
+            .entry(definition.entity())
+            .or_default()
+            .push(definition.contract.clone());
     }
     let mut changes = Vec::new();
     for same_table in contracts.values() {
@@ -36,7 +42,9 @@ pub async fn prepare_tables(conn: &mut PgConnection, definitions: &Definitions) 
     }
     for definition in definitions.parents_first() {
         for (column, reference) in &definition.spec.references {
-            let Some(parent) = definitions.get(&reference.to) else { continue };
+            let Some(parent) = definitions.get(&reference.to) else {
+                continue;
+            };
             link(conn, definition.entity(), column, parent.entity()).await?;
         }
     }
@@ -44,8 +52,16 @@ pub async fn prepare_tables(conn: &mut PgConnection, definitions: &Definitions) 
 }
 
 /// A foreign key, checked at commit, for rows written from now on.
-async fn link(conn: &mut PgConnection, entity: &str, column: &str, parent: &str) -> sqlx::Result<()> {
-    let name: String = format!("{entity}_{column}_parent").chars().take(63).collect();
+async fn link(
+    conn: &mut PgConnection,
+    entity: &str,
+    column: &str,
+    parent: &str,
+) -> sqlx::Result<()> {
+    let name: String = format!("{entity}_{column}_parent")
+        .chars()
+        .take(63)
+        .collect();
     let there: bool = query_scalar(
         "select exists (select from pg_constraint where conname = $1 and conrelid = to_regclass($2))",
     )

@@ -30,8 +30,19 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
     let from = since(job, &mut tx).await?;
     let strategy = if from.is_some() { "since" } else { "full" };
     // An interrupted pass is of no use here, and stays as it is once this is rolled back.
-    let pass = staging::open_pass(&mut tx, module, &format!("{strategy} (dry)"), from.as_deref()).await?;
-    let mut stream = pages(source, &job.definition.module, Selection { since: from }, None);
+    let pass = staging::open_pass(
+        &mut tx,
+        module,
+        &format!("{strategy} (dry)"),
+        from.as_deref(),
+    )
+    .await?;
+    let mut stream = pages(
+        source,
+        &job.definition.module,
+        Selection { since: from },
+        None,
+    );
     let mut staged = PageTally::default();
     let (mut total, mut cause) = (None, None);
     let derivations = job.definitions.derivations();
@@ -39,9 +50,17 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
         match item {
             Ok(page) => {
                 total = page.total_count.or(total);
-                let place = PagePlace { module, pass_id: pass.pass_id, run_id: None, cursor: None };
+                let place = PagePlace {
+                    module,
+                    pass_id: pass.pass_id,
+                    run_id: None,
+                    cursor: None,
+                };
                 let page: [Page; 1] = [page];
-                add(&mut staged, staging::stage_pages(&mut tx, place, &page, &derivations).await?);
+                add(
+                    &mut staged,
+                    staging::stage_pages(&mut tx, place, &page, &derivations).await?,
+                );
                 (job.progress)(i64::from(staged.fetched), total);
             }
             Err(failure) => cause = Some(stopped(&failure).1),
@@ -55,12 +74,26 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
         }
         cause = closed.cause;
     }
-    let of = Reconciling { definitions: job.definitions, module, run_id: 0, actor: job.actor };
+    let of = Reconciling {
+        definitions: job.definitions,
+        module,
+        run_id: 0,
+        actor: job.actor,
+    };
     let reconciled = reconcile(&mut tx, &of).await?;
     let rows = match &reconciled.promotion {
-        Some(sealed) => diff(&mut tx, sealed.number - 1, sealed.number, Some(limit), None).try_collect().await?,
+        Some(sealed) => {
+            diff(&mut tx, sealed.number - 1, sealed.number, Some(limit), None)
+                .try_collect()
+                .await?
+        }
         None => Vec::new(),
     };
     tx.rollback().await?;
-    Ok(DryRun { staged, reconciled, rows, cause })
+    Ok(DryRun {
+        staged,
+        reconciled,
+        rows,
+        cause,
+    })
 }

@@ -13,9 +13,13 @@ static PASSED: LazyLock<Mutex<HashMap<String, usize>>> = LazyLock::new(Mutex::de
 /// Where `CONCORD_HALT_AT=point[:n]` names this point, its n-th passing says so on standard error and waits
 /// to be killed. Without the variable this does nothing.
 pub(crate) fn halt_at(point: &str) {
-    let Some((asked, times)) = ASKED.as_ref().filter(|(asked, _)| asked == point) else { return };
+    let Some((asked, times)) = ASKED.as_ref().filter(|(asked, _)| asked == point) else {
+        return;
+    };
     let passed = {
-        let mut all = PASSED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut all = PASSED
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let count = all.entry(asked.clone()).or_default();
         *count += 1;
         *count

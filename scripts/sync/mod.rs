@@ -87,9 +87,20 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
             return Err(failure);
         }
     };
-    finish(job, &lease, run_id, &outcome).await.context("The end of the run could not be recorded.")?;
-    tracing::info!(module = name, run_id, state = outcome.state.as_str(), "run ended");
-    Ok(Ended::Ran { run_id, resumed, outcome: Box::new(outcome) })
+    finish(job, &lease, run_id, &outcome)
+        .await
+        .context("The end of the run could not be recorded.")?;
+    tracing::info!(
+        module = name,
+        run_id,
+        state = outcome.state.as_str(),
+        "run ended"
+    );
+    Ok(Ended::Ran {
+        run_id,
+        resumed,
+        outcome: Box::new(outcome),
+    })
 }
 
 async fn open(job: &Job<'_>) -> anyhow::Result<Result<(Lease, i64, bool), Holder>> {
@@ -128,19 +139,29 @@ async fn keep_lease(pool: PgPool, lease: Lease) {
 async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Outcome> {
     step(job, run_id, READ, "RUNNING").await?;
     let read = match job.source {
-        Some(source) => stage::read(job, source, lease, run_id).await.context("Staging stopped.")?,
-        None => ReadEnd { complete: true, ..ReadEnd::default() },
+        Some(source) => stage::read(job, source, lease, run_id)
+            .await
+            .context("Staging stopped.")?,
+        None => ReadEnd {
+            complete: true,
+            ..ReadEnd::default()
+        },
     };
     step(job, run_id, READ, "OK").await?;
     halt_at("read");
     step(job, run_id, PROMOTE, "RUNNING").await?;
-    let promoted = promote::promote(job, lease, run_id).await.context("Promoting stopped.")?;
+    let promoted = promote::promote(job, lease, run_id)
+        .await
+        .context("Promoting stopped.")?;
     step(job, run_id, PROMOTE, "OK").await?;
     halt_at("promoted");
     let stop = promoted.stop.or(read.stop);
     let claims = promoted.claims;
     let state = staging::run_state(stop, read.complete, read.staged, claims);
-    let cause = promoted.cause.or(read.cause).or_else(|| explain(state, &read.staged, &claims));
+    let cause = promoted
+        .cause
+        .or(read.cause)
+        .or_else(|| explain(state, &read.staged, &claims));
     Ok(Outcome {
         state,
         cause,
@@ -201,10 +222,16 @@ async fn finish(job: &Job<'_>, lease: &Lease, run_id: i64, outcome: &Outcome) ->
 /// the data claim to be from later than that, less the overlap. `None` reads everything.
 async fn since(job: &Job<'_>, tx: &mut sqlx::PgConnection) -> sqlx::Result<Option<String>> {
     let (definition, fetch) = (job.definition, &job.definition.module.fetch);
-    let Some(since) = fetch.since.as_ref().filter(|_| !job.full && fetch.read == Read::Since) else {
+    let Some(since) = fetch
+        .since
+        .as_ref()
+        .filter(|_| !job.full && fetch.read == Read::Since)
+    else {
         return Ok(None);
     };
-    let Some(complete) = staging::last_complete(tx, definition.name()).await? else { return Ok(None) };
+    let Some(complete) = staging::last_complete(tx, definition.name()).await? else {
+        return Ok(None);
+    };
     let (entity, column) = (definition.entity(), &since.column);
     if definition.contract.column(column).is_none() {
         return Ok(None);
@@ -223,7 +250,9 @@ async fn since(job: &Job<'_>, tx: &mut sqlx::PgConnection) -> sqlx::Result<Optio
 pub async fn woken(pool: &PgPool) -> sqlx::Result<Vec<String>> {
     let mut tx = pool.begin().await?;
     let rows: Vec<(String,)> =
-        query_as("select distinct module from staging.pending order by module").fetch_all(&mut *tx).await?;
+        query_as("select distinct module from staging.pending order by module")
+            .fetch_all(&mut *tx)
+            .await?;
     Ok(rows.into_iter().map(|(module,)| module).collect())
 }
 

@@ -23,14 +23,22 @@ pub(super) struct Promoted {
 pub(super) async fn promote(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Promoted> {
     let mut tx = job.pool.begin().await?;
     hold(&mut tx, lease).await?;
-    let of =
-        Reconciling { definitions: job.definitions, module: &lease.module, run_id, actor: job.actor };
+    let of = Reconciling {
+        definitions: job.definitions,
+        module: &lease.module,
+        run_id,
+        actor: job.actor,
+    };
     let reconciled = reconcile(&mut tx, &of).await?;
     halt_at("reconciled");
     if let Some(objection) = &reconciled.exceeded
         && !is_approved(&mut tx, &lease.module, &reconciled.extent).await?
     {
-        let sample = sample(&mut tx, reconciled.promotion.as_ref().map(|sealed| sealed.number)).await;
+        let sample = sample(
+            &mut tx,
+            reconciled.promotion.as_ref().map(|sealed| sealed.number),
+        )
+        .await;
         tx.rollback().await?;
         return ask(job, run_id, objection, &reconciled.extent, sample).await;
     }
@@ -38,7 +46,11 @@ pub(super) async fn promote(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow
     halt_at("committing");
     tx.commit().await?;
     let number = reconciled.promotion.map(|sealed| sealed.number);
-    Ok(Promoted { claims: reconciled.tally, number, ..Promoted::default() })
+    Ok(Promoted {
+        claims: reconciled.tally,
+        number,
+        ..Promoted::default()
+    })
 }
 
 /// Whether a person has approved a change set at least as large.
@@ -51,7 +63,9 @@ async fn is_approved(tx: &mut PgConnection, module: &str, extent: &Extent) -> sq
     .fetch_all(tx)
     .await?;
     Ok(approved.iter().any(|(allowed,)| {
-        extent.deleted <= allowed.deleted && extent.erased <= allowed.erased && extent.changed <= allowed.changed
+        extent.deleted <= allowed.deleted
+            && extent.erased <= allowed.erased
+            && extent.changed <= allowed.changed
     }))
 }
 
@@ -76,7 +90,10 @@ async fn sample(tx: &mut PgConnection, number: Option<i64>) -> Vec<String> {
     .bind(number)
     .fetch_all(tx)
     .await;
-    rows.unwrap_or_default().into_iter().map(|(line,)| line).collect()
+    rows.unwrap_or_default()
+        .into_iter()
+        .map(|(line,)| line)
+        .collect()
 }
 
 async fn ask(

@@ -13,7 +13,12 @@ use super::{Job, ReadEnd, halt_at, since, stopped};
 const BUFFERED: usize = 12;
 
 /// Reads the module's stream to its end, or as far as it goes, and stages it page by page.
-pub(super) async fn read(job: &Job<'_>, source: &Source, lease: &Lease, run_id: i64) -> anyhow::Result<ReadEnd> {
+pub(super) async fn read(
+    job: &Job<'_>,
+    source: &Source,
+    lease: &Lease,
+    run_id: i64,
+) -> anyhow::Result<ReadEnd> {
     let mut tx = job.pool.begin().await?;
     let from = since(job, &mut tx).await?;
     let strategy = if from.is_some() { "since" } else { "full" };
@@ -22,7 +27,12 @@ pub(super) async fn read(job: &Job<'_>, source: &Source, lease: &Lease, run_id: 
     tx.commit().await?;
     let mut end = ReadEnd::default();
     let mut incoming = listen(source, job, &pass);
-    let place = Place { pool: job.pool, lease, run_id, pass: &pass };
+    let place = Place {
+        pool: job.pool,
+        lease,
+        run_id,
+        pass: &pass,
+    };
     let derivations = job.definitions.derivations();
     let mut cursor = pass.cursor.clone();
     let mut group = Vec::with_capacity(BUFFERED);
@@ -49,10 +59,15 @@ pub(super) async fn read(job: &Job<'_>, source: &Source, lease: &Lease, run_id: 
         let next = last.next.clone();
         let total = last.total_count;
         halt_at("fetched");
-        add(&mut end.staged, stage(&place, cursor.as_deref(), &ready, &derivations).await?);
+        add(
+            &mut end.staged,
+            stage(&place, cursor.as_deref(), &ready, &derivations).await?,
+        );
         cursor = next.as_ref().map(|next| next.as_str().to_owned());
         end.pages += ready.len() as i64;
-        end.total_count = total.and_then(|total| i64::try_from(total).ok()).or(end.total_count);
+        end.total_count = total
+            .and_then(|total| i64::try_from(total).ok())
+            .or(end.total_count);
         (job.progress)(i64::from(end.staged.fetched), total);
         halt_at("staged");
     }
@@ -83,9 +98,20 @@ async fn note_selection(tx: &mut PgConnection, run_id: i64, pass: &Pass) -> sqlx
     Ok(())
 }
 
-fn listen(source: &Source, job: &Job<'_>, pass: &Pass) -> mpsc::Receiver<Result<Page, fetcher::FetchError>> {
+fn listen(
+    source: &Source,
+    job: &Job<'_>,
+    pass: &Pass,
+) -> mpsc::Receiver<Result<Page, fetcher::FetchError>> {
     let from = pass.cursor.clone().map(Cursor);
-    let mut stream = pages(source, &job.definition.module, Selection { since: pass.since.clone() }, from);
+    let mut stream = pages(
+        source,
+        &job.definition.module,
+        Selection {
+            since: pass.since.clone(),
+        },
+        from,
+    );
     let (sender, receiver) = mpsc::channel(BUFFERED);
     tokio::spawn(async move {
         while let Some(item) = stream.next().await {
@@ -106,10 +132,16 @@ async fn stage(
     derivations: &[Derivation],
 ) -> anyhow::Result<PageTally> {
     let mut tx = place.pool.begin().await?;
-    query("set local synchronous_commit = off").execute(&mut *tx).await?;
+    query("set local synchronous_commit = off")
+        .execute(&mut *tx)
+        .await?;
     hold(&mut tx, place.lease).await?;
-    let page_place =
-        PagePlace { module: &place.lease.module, pass_id: place.pass.pass_id, run_id: Some(place.run_id), cursor };
+    let page_place = PagePlace {
+        module: &place.lease.module,
+        pass_id: place.pass.pass_id,
+        run_id: Some(place.run_id),
+        cursor,
+    };
     let tally = staging::stage_pages(&mut tx, page_place, ready, derivations).await?;
     halt_at("staging");
     tx.commit().await?;

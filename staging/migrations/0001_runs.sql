@@ -87,8 +87,8 @@ create table ops.problems (
     constraint problems_state_known check (state in ('open', 'resolved', 'approved', 'rejected'))
 );
 -- The same fault of the same record is one problem however often it is met.
-create unique index problems_open_once on ops.problems (module, source_id, kind, code) where state = 'open';
-create index problems_waiting on ops.problems (waits_module, waits_id) where state = 'open' and waits_id is not null;
+create unique index problems_open_once on ops.problems (source_id, module, kind, code) where state = 'open';
+create index problems_waiting on ops.problems (waits_id, waits_module) where state = 'open' and waits_id is not null;
 
 -- The definition of a module that production was last built with; another one replays its records.
 create table ops.modules (

@@ -60,7 +60,7 @@ create table staging.records (
     first_seen timestamptz not null default clock_timestamp(),
     changed_at timestamptz not null default clock_timestamp(),
     gone_in    bigint,
-    primary key (module, source_id),
+    primary key (source_id, module),
     constraint records_hold_something check (payload is not null or raw is not null)
 ) partition by list (module);
 
@@ -75,7 +75,7 @@ create table staging.superseded (
     page       integer not null,
     changed_at timestamptz not null
 );
-create index superseded_by_record on staging.superseded (module, source_id);
+create index superseded_by_record on staging.superseded (source_id, module);
 
 -- Records that wait for the reconciler. `origin` is the module whose staged record it is: another
 -- module's where a module derives rows from it.

@@ -18,10 +18,11 @@ create table prod.identities (
     promotion  bigint not null,
     valid_from timestamptz not null default now(),
     valid_to   timestamptz,
-    primary key (source, module, source_id, valid_from)
+    primary key (source_id, module, source, valid_from)
 );
-create unique index identities_current on prod.identities (source, module, source_id) where valid_to is null;
--- The most selective column leads every index here: statistics lag behind the transaction that fills a table.
+-- The most selective column leads every index: statistics lag behind the transaction that fills a table, and
+-- a scan of a whole module must never look cheaper than a look-up.
+create unique index identities_current on prod.identities (source_id, module, source) where valid_to is null;
 create index identities_of_entity on prod.identities (entity_id, entity) where valid_to is null;
 
 -- Exact strong keys of entities, as digests of their normal form, so that a batch of fifty records

@@ -23,15 +23,29 @@ pub struct Examined {
 
 /// Examines the bytes of one record.
 pub fn examine(bytes: &[u8]) -> Examined {
-    let mut scan = Scan { bytes, at: 0, defect: None };
+    let mut scan = Scan {
+        bytes,
+        at: 0,
+        defect: None,
+    };
     let mut canonical = Vec::with_capacity(bytes.len());
     let whole = scan.value(&mut canonical, 0).and_then(|()| {
         scan.space();
-        if scan.at == bytes.len() { Ok(()) } else { Err("invalid_json") }
+        if scan.at == bytes.len() {
+            Ok(())
+        } else {
+            Err("invalid_json")
+        }
     });
     match whole {
-        Ok(()) => Examined { hash: Sha256::digest(&canonical).into(), defect: scan.defect },
-        Err(defect) => Examined { hash: Sha256::digest(bytes).into(), defect: Some(defect) },
+        Ok(()) => Examined {
+            hash: Sha256::digest(&canonical).into(),
+            defect: scan.defect,
+        },
+        Err(defect) => Examined {
+            hash: Sha256::digest(bytes).into(),
+            defect: Some(defect),
+        },
     }
 }
 
@@ -82,14 +96,18 @@ impl Scan<'_> {
 
     fn number(&mut self, out: &mut Vec<u8>) -> Step {
         let start = self.at;
-        while matches!(self.peek(), Some(b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')) {
+        while matches!(
+            self.peek(),
+            Some(b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')
+        ) {
             self.at += 1;
         }
         let text = &self.bytes[start..self.at];
         let exponent = text.iter().position(|b| matches!(b, b'e' | b'E'));
         // jsonb writes 1e3 as 1000 and -0 as 0: the value is the same, the spelling is not, and an
         // exponent can ask for any number of digits.
-        if text.len() > MAX_NUMBER || exponent.is_some() || text.starts_with(b"-0") && is_zero(text) {
+        if text.len() > MAX_NUMBER || exponent.is_some() || text.starts_with(b"-0") && is_zero(text)
+        {
             self.defect.get_or_insert("unfaithful_number");
         }
         out.extend_from_slice(text);
@@ -101,7 +119,10 @@ impl Scan<'_> {
         self.at += 1;
         loop {
             let rest = &self.bytes[self.at..];
-            let Some(step) = rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f)) else {
+            let Some(step) = rest
+                .iter()
+                .position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f))
+            else {
                 return Err("invalid_json");
             };
             self.at += step;
@@ -221,12 +242,20 @@ impl Scan<'_> {
     }
 
     /// Rewrites `out[start..]`, members written one after the other, as an object in the order of its keys.
-    fn sort_members(&mut self, out: &mut Vec<u8>, start: usize, members: &mut [(usize, usize, usize)]) {
+    fn sort_members(
+        &mut self,
+        out: &mut Vec<u8>,
+        start: usize,
+        members: &mut [(usize, usize, usize)],
+    ) {
         let written = out.split_off(start);
         let key = |m: &(usize, usize, usize)| &written[m.0 - start..m.1 - start];
         // Stable: a repeated key keeps its order, and the record keeps its bytes.
         members.sort_by(|a, b| key(a).cmp(key(b)));
-        if members.windows(2).any(|pair| key(&pair[0]) == key(&pair[1])) {
+        if members
+            .windows(2)
+            .any(|pair| key(&pair[0]) == key(&pair[1]))
+        {
             self.defect.get_or_insert("duplicate_key");
         }
         out.push(b'{');
@@ -275,7 +304,12 @@ mod tests {
             ("\"a\tb\"", Some("invalid_json")),
         ];
         for (json, defect) in cases {
-            assert_eq!(examine(json.as_bytes()).defect, *defect, "{}", &json[..json.len().min(60)]);
+            assert_eq!(
+                examine(json.as_bytes()).defect,
+                *defect,
+                "{}",
+                &json[..json.len().min(60)]
+            );
         }
         assert_eq!(examine(b"\"\xff\"").defect, Some("invalid_utf8"));
     }
@@ -283,7 +317,10 @@ mod tests {
     #[test]
     fn order_and_space_do_not_change_the_hash_but_content_does() {
         let hash = |json: &str| examine(json.as_bytes()).hash;
-        assert_eq!(hash(r#"{"a":1,"b":{"c":2,"d":3}}"#), hash("{ \"b\" : {\"d\":3, \"c\":2},\n\"a\":1 }"));
+        assert_eq!(
+            hash(r#"{"a":1,"b":{"c":2,"d":3}}"#),
+            hash("{ \"b\" : {\"d\":3, \"c\":2},\n\"a\":1 }")
+        );
         assert_ne!(hash(r#"{"a":[1,2]}"#), hash(r#"{"a":[2,1]}"#));
         assert_ne!(hash(r#"{"a":null}"#), hash("{}"));
         assert_ne!(hash(r#"{"a":null}"#), hash(r#"{"a":""}"#));

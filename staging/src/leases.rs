@@ -31,18 +31,32 @@ pub fn this_holder() -> String {
 }
 
 fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Whether the holder is a process of this host that no longer exists, as after `kill -9`.
 fn is_dead(holder: &str) -> bool {
-    let Some((on, pid)) = holder.rsplit_once(':') else { return false };
-    let pid = pid.parse::<i32>().ok().and_then(rustix::process::Pid::from_raw);
-    on == host() && pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+    let Some((on, pid)) = holder.rsplit_once(':') else {
+        return false;
+    };
+    let pid = pid
+        .parse::<i32>()
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    on == host()
+        && pid.is_some_and(|pid| {
+            rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH)
+        })
 }
 
 /// Takes the module's lease: a free one, an expired one, or one whose holder died on this host.
-pub async fn take_lease(conn: &mut PgConnection, module: &str) -> sqlx::Result<Result<Lease, Holder>> {
+pub async fn take_lease(
+    conn: &mut PgConnection,
+    module: &str,
+) -> sqlx::Result<Result<Lease, Holder>> {
     let held: Option<Holder> = query_as(
         "select holder, to_char(taken_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as since
          from ops.leases where module = $1 and expires_at > clock_timestamp() for update",
@@ -65,7 +79,10 @@ pub async fn take_lease(conn: &mut PgConnection, module: &str) -> sqlx::Result<R
     .bind(f64::from(LEASE_SECONDS))
     .fetch_one(conn)
     .await?;
-    Ok(Ok(Lease { module: module.to_owned(), token }))
+    Ok(Ok(Lease {
+        module: module.to_owned(),
+        token,
+    }))
 }
 
 /// Renews a lease that is still ours; `false` when it was lost.
@@ -88,7 +105,7 @@ pub async fn check_lease(conn: &mut PgConnection, lease: &Lease) -> sqlx::Result
         query_scalar("select token from ops.leases where module = $1 and token = $2 for key share")
             .bind(&lease.module)
             .bind(lease.token)
-                .fetch_optional(conn)
+            .fetch_optional(conn)
             .await?;
     Ok(ours.is_some())
 }

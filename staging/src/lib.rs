@@ -16,8 +16,14 @@ mod runs;
 
 pub use canonical::{Examined, examine};
 pub use database::MIGRATOR;
-pub use leases::{Holder, LEASE_SECONDS, Lease, check_lease, release_lease, renew_lease, take_lease, this_holder};
-pub use passes::{Pass, PassEnd, close_pass, forget_old_sightings, last_complete, mark_gone, open_pass};
-pub use problems::{Problem, ProblemKind, Report, open_problems, report_problems, resolve_problems};
+pub use leases::{
+    Holder, LEASE_SECONDS, Lease, check_lease, release_lease, renew_lease, take_lease, this_holder,
+};
+pub use passes::{
+    Pass, PassEnd, close_pass, forget_old_sightings, last_complete, mark_gone, open_pass,
+};
+pub use problems::{
+    Problem, ProblemKind, Report, open_problems, report_problems, resolve_problems,
+};
 pub use records::{Derivation, PagePlace, PageTally, enqueue, ensure_partition, stage_pages};
 pub use runs::{ClaimTally, Outcome, RunState, finish_run, mark_step, open_run, run_state};

@@ -61,7 +61,14 @@ pub async fn open_pass(
     .await?;
     move_checkpoint(conn, module, pass_id, 0, None).await?;
     let since = since.map(str::to_owned);
-    Ok(Pass { pass_id, strategy: strategy.to_owned(), since, page: 0, cursor: None, resumed: false })
+    Ok(Pass {
+        pass_id,
+        strategy: strategy.to_owned(),
+        since,
+        page: 0,
+        cursor: None,
+        resumed: false,
+    })
 }
 
 /// Moves the module's checkpoint. Called in the transaction that stages the page, and nowhere else.
@@ -137,12 +144,21 @@ pub async fn close_pass(
     .execute(&mut *conn)
     .await?;
     move_checkpoint(conn, module, pass_id, 0, None).await?;
-    Ok(PassEnd { complete, cause, distinct: seen.distinct_ids, rows: seen.rows })
+    Ok(PassEnd {
+        complete,
+        cause,
+        distinct: seen.distinct_ids,
+        rows: seen.rows,
+    })
 }
 
 fn incomplete_because(seen: &Seen, total_count: Option<i64>) -> Option<String> {
     if seen.holes > 0 {
-        let first = seen.first_hole.as_ref().map(ToString::to_string).unwrap_or_default();
+        let first = seen
+            .first_hole
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         return Some(format!(
             "{} records could not be read from the source (first: {first}). Nothing was taken for deleted; the next run reads again.",
             seen.holes

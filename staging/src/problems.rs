@@ -59,7 +59,11 @@ pub struct Report {
 }
 
 /// Reports problems of a run. The same open fault of the same record is seen once more, not twice.
-pub async fn report_problems(conn: &mut PgConnection, run_id: i64, reports: &[Report]) -> sqlx::Result<()> {
+pub async fn report_problems(
+    conn: &mut PgConnection,
+    run_id: i64,
+    reports: &[Report],
+) -> sqlx::Result<()> {
     if reports.is_empty() {
         return Ok(());
     }

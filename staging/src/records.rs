@@ -53,7 +53,10 @@ pub struct PagePlace<'a> {
 
 /// Makes sure that the module has its partition, `staging.stg_<module>`.
 pub async fn ensure_partition(conn: &mut PgConnection, module: &str) -> sqlx::Result<()> {
-    assert!(is_name(module), "module names are checked where modules are loaded");
+    assert!(
+        is_name(module),
+        "module names are checked where modules are loaded"
+    );
     let exists: bool = query_scalar("select to_regclass($1) is not null")
         .bind(format!("staging.stg_{module}"))
         .fetch_one(&mut *conn)
@@ -62,13 +65,18 @@ pub async fn ensure_partition(conn: &mut PgConnection, module: &str) -> sqlx::Re
         let ddl = format!(
             "create table if not exists staging.stg_{module} partition of staging.records for values in ('{module}')"
         );
-        sqlx::raw_sql(sqlx::AssertSqlSafe(ddl)).execute(conn).await?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(ddl))
+            .execute(conn)
+            .await?;
     }
     Ok(())
 }
 
 fn is_name(module: &str) -> bool {
-    !module.is_empty() && module.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    !module.is_empty()
+        && module
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
 struct Version<'a> {
@@ -100,8 +108,14 @@ pub async fn stage_pages(
 ) -> sqlx::Result<PageTally> {
     let mut versions = examine_all(pages);
     judge(conn, place.module, &mut versions).await?;
-    let new: Vec<&Version> = versions.iter().filter(|v| v.verdict == Verdict::New).collect();
-    let changed: Vec<&Version> = versions.iter().filter(|v| v.verdict == Verdict::Changed).collect();
+    let new: Vec<&Version> = versions
+        .iter()
+        .filter(|v| v.verdict == Verdict::New)
+        .collect();
+    let changed: Vec<&Version> = versions
+        .iter()
+        .filter(|v| v.verdict == Verdict::Changed)
+        .collect();
     copy_new(conn, place, &new).await?;
     replace_changed(conn, place, &changed).await?;
     let touched: Vec<&str> = new.iter().chain(&changed).map(|v| v.id).collect();
@@ -110,14 +124,17 @@ pub async fn stage_pages(
 }
 
 fn examine_all(pages: &[Page]) -> Vec<Version<'_>> {
-    let mut versions: Vec<Version> = Vec::with_capacity(pages.iter().map(|p| p.records.len()).sum());
+    let mut versions: Vec<Version> =
+        Vec::with_capacity(pages.iter().map(|p| p.records.len()).sum());
     let mut last: HashMap<&str, usize> = HashMap::with_capacity(versions.capacity());
     for page in pages {
         for record in &page.records {
             let examined = examine(&record.json);
             let mut verdict = Verdict::New;
             match last.get(record.source_id.as_str()).copied() {
-                Some(earlier) if versions[earlier].examined.hash == examined.hash => verdict = Verdict::Unchanged,
+                Some(earlier) if versions[earlier].examined.hash == examined.hash => {
+                    verdict = Verdict::Unchanged
+                }
                 earlier => {
                     if let Some(earlier) = earlier {
                         versions[earlier].verdict = Verdict::Superseded;
@@ -125,7 +142,13 @@ fn examine_all(pages: &[Page]) -> Vec<Version<'_>> {
                     last.insert(&record.source_id, versions.len());
                 }
             }
-            versions.push(Version { page, id: &record.source_id, json: &record.json, examined, verdict });
+            versions.push(Version {
+                page,
+                id: &record.source_id,
+                json: &record.json,
+                examined,
+                verdict,
+            });
         }
     }
     versions
@@ -133,15 +156,23 @@ fn examine_all(pages: &[Page]) -> Vec<Version<'_>> {
 
 /// Compares the latest version of each id with what is staged. A vanished record that comes back counts
 /// as changed, so that the reconciler sees it again.
-async fn judge(conn: &mut PgConnection, module: &str, versions: &mut [Version<'_>]) -> sqlx::Result<()> {
-    let live: Vec<usize> =
-        (0..versions.len()).filter(|&n| versions[n].verdict == Verdict::New).collect();
+async fn judge(
+    conn: &mut PgConnection,
+    module: &str,
+    versions: &mut [Version<'_>],
+) -> sqlx::Result<()> {
+    let live: Vec<usize> = (0..versions.len())
+        .filter(|&n| versions[n].verdict == Verdict::New)
+        .collect();
     // A first load fills the table within one statistics interval: the index is right at any size.
     sqlx::raw_sql("set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_seqscan = off")
         .execute(&mut *conn)
         .await?;
     let ids: Vec<&str> = live.iter().map(|&n| versions[n].id).collect();
-    let hashes: Vec<&[u8]> = live.iter().map(|&n| &versions[n].examined.hash[..]).collect();
+    let hashes: Vec<&[u8]> = live
+        .iter()
+        .map(|&n| &versions[n].examined.hash[..])
+        .collect();
     let known: Vec<(i32, bool)> = query_as(
         "select i.n::int, r.hash = i.hash and r.gone_in is null
          from unnest($2::text[], $3::bytea[]) with ordinality as i(source_id, hash, n)
@@ -153,12 +184,20 @@ async fn judge(conn: &mut PgConnection, module: &str, versions: &mut [Version<'_
     .fetch_all(conn)
     .await?;
     for (n, same) in known {
-        versions[live[n as usize - 1]].verdict = if same { Verdict::Unchanged } else { Verdict::Changed };
+        versions[live[n as usize - 1]].verdict = if same {
+            Verdict::Unchanged
+        } else {
+            Verdict::Changed
+        };
     }
     Ok(())
 }
 
-async fn copy_new(conn: &mut PgConnection, place: PagePlace<'_>, new: &[&Version<'_>]) -> sqlx::Result<()> {
+async fn copy_new(
+    conn: &mut PgConnection,
+    place: PagePlace<'_>,
+    new: &[&Version<'_>],
+) -> sqlx::Result<()> {
     if new.is_empty() {
         return Ok(());
     }
@@ -221,10 +260,17 @@ async fn replace_changed(
     let hashes: Vec<&[u8]> = changed.iter().map(|v| &v.examined.hash[..]).collect();
     let payloads: Vec<Option<&str>> = changed
         .iter()
-        .map(|v| v.examined.defect.is_none().then(|| std::str::from_utf8(v.json).unwrap_or_default()))
+        .map(|v| {
+            v.examined
+                .defect
+                .is_none()
+                .then(|| std::str::from_utf8(v.json).unwrap_or_default())
+        })
         .collect();
-    let raws: Vec<Option<&[u8]>> =
-        changed.iter().map(|v| v.examined.defect.is_some().then_some(v.json)).collect();
+    let raws: Vec<Option<&[u8]>> = changed
+        .iter()
+        .map(|v| v.examined.defect.is_some().then_some(v.json))
+        .collect();
     let defects: Vec<Option<&str>> = changed.iter().map(|v| v.examined.defect).collect();
     let numbers: Vec<i32> = changed.iter().map(|v| v.page.number as i32).collect();
     query(
@@ -340,7 +386,14 @@ async fn record_pages(
         total.superseded += tally.superseded;
     }
     if let Some(last) = pages.last() {
-        crate::passes::move_checkpoint(conn, place.module, place.pass_id, last.number as i32, cursor.as_deref()).await?;
+        crate::passes::move_checkpoint(
+            conn,
+            place.module,
+            place.pass_id,
+            last.number as i32,
+            cursor.as_deref(),
+        )
+        .await?;
     }
     Ok(total)
 }
@@ -356,7 +409,11 @@ fn count(versions: &[Version<'_>]) -> PageTally {
     }
 }
 
-async fn keep_superseded(conn: &mut PgConnection, place: PagePlace<'_>, own: &[Version<'_>]) -> sqlx::Result<()> {
+async fn keep_superseded(
+    conn: &mut PgConnection,
+    place: PagePlace<'_>,
+    own: &[Version<'_>],
+) -> sqlx::Result<()> {
     for version in own.iter().filter(|v| v.verdict == Verdict::Superseded) {
         query(
             "insert into staging.superseded (module, source_id, hash, raw, pass_id, page, changed_at)

@@ -161,7 +161,11 @@ pub async fn mark_step(
 }
 
 /// Writes the end of a run.
-pub async fn finish_run(conn: &mut PgConnection, run_id: i64, outcome: &Outcome) -> sqlx::Result<()> {
+pub async fn finish_run(
+    conn: &mut PgConnection,
+    run_id: i64,
+    outcome: &Outcome,
+) -> sqlx::Result<()> {
     let Outcome { staged, claims, .. } = outcome;
     query(
         "update ops.runs set state = $2, cause = $3, finished_at = clock_timestamp(), complete = $4, total_count = $5,
@@ -200,7 +204,12 @@ pub async fn finish_run(conn: &mut PgConnection, run_id: i64, outcome: &Outcome)
 /// The state of a run from what happened in it: the one table that decides it.
 ///
 /// A stop (an error, a guard, a wait) outranks incompleteness, which outranks records set aside.
-pub fn run_state(stop: Option<RunState>, complete: bool, staged: PageTally, claims: ClaimTally) -> RunState {
+pub fn run_state(
+    stop: Option<RunState>,
+    complete: bool,
+    staged: PageTally,
+    claims: ClaimTally,
+) -> RunState {
     let staged_balances =
         staged.fetched == staged.new + staged.changed + staged.unchanged + staged.superseded;
     match stop {
@@ -218,23 +227,90 @@ mod tests {
 
     #[test]
     fn the_state_of_a_run_is_decided_by_one_table() {
-        let balanced = ClaimTally { claimed: 3, promoted: 3, ..Default::default() };
-        let aside = ClaimTally { claimed: 3, promoted: 2, quarantined: 1, ..Default::default() };
-        let lost = ClaimTally { claimed: 3, promoted: 2, ..Default::default() };
-        let whole = PageTally { fetched: 3, new: 3, ..Default::default() };
-        let torn = PageTally { fetched: 4, new: 3, ..Default::default() };
+        let balanced = ClaimTally {
+            claimed: 3,
+            promoted: 3,
+            ..Default::default()
+        };
+        let aside = ClaimTally {
+            claimed: 3,
+            promoted: 2,
+            quarantined: 1,
+            ..Default::default()
+        };
+        let lost = ClaimTally {
+            claimed: 3,
+            promoted: 2,
+            ..Default::default()
+        };
+        let whole = PageTally {
+            fetched: 3,
+            new: 3,
+            ..Default::default()
+        };
+        let torn = PageTally {
+            fetched: 4,
+            new: 3,
+            ..Default::default()
+        };
         let cases = [
             ("all is well", None, true, whole, balanced, RunState::Ok),
             ("one set aside", None, true, whole, aside, RunState::OkQ),
-            ("incomplete", None, false, whole, balanced, RunState::Partial),
-            ("incomplete and set aside", None, false, whole, aside, RunState::Partial),
-            ("a claimed record is missing", None, true, whole, lost, RunState::Failed),
-            ("a fetched record is missing", None, true, torn, balanced, RunState::Failed),
-            ("guard", Some(RunState::Blocked), true, whole, balanced, RunState::Blocked),
-            ("outage", Some(RunState::Waiting), false, whole, aside, RunState::Waiting),
+            (
+                "incomplete",
+                None,
+                false,
+                whole,
+                balanced,
+                RunState::Partial,
+            ),
+            (
+                "incomplete and set aside",
+                None,
+                false,
+                whole,
+                aside,
+                RunState::Partial,
+            ),
+            (
+                "a claimed record is missing",
+                None,
+                true,
+                whole,
+                lost,
+                RunState::Failed,
+            ),
+            (
+                "a fetched record is missing",
+                None,
+                true,
+                torn,
+                balanced,
+                RunState::Failed,
+            ),
+            (
+                "guard",
+                Some(RunState::Blocked),
+                true,
+                whole,
+                balanced,
+                RunState::Blocked,
+            ),
+            (
+                "outage",
+                Some(RunState::Waiting),
+                false,
+                whole,
+                aside,
+                RunState::Waiting,
+            ),
         ];
         for (label, stop, complete, staged, claims, expected) in cases {
-            assert_eq!(run_state(stop, complete, staged, claims), expected, "{label}");
+            assert_eq!(
+                run_state(stop, complete, staged, claims),
+                expected,
+                "{label}"
+            );
         }
     }
 

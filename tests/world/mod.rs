@@ -8,4 +8,5 @@ mod programs;
 mod source;
 
 pub use answer::Answer;
+pub use database::TestDatabase;
 pub use programs::World;

@@ -112,9 +112,10 @@ impl Sorter<'_> {
             _ => format!("{what}: “{words}”"),
         };
         match status {
-            429 => FetchError::Throttled {
+            // A refusal that names a time to come back is no refusal of this account.
+            429 | 403 if status == 429 || wait.is_some() => FetchError::Throttled {
                 attempt,
-                cause: format!("HTTP 429, {cause}"),
+                cause: format!("HTTP {status}, {cause}"),
                 wait,
             },
             300..=399 => FetchError::Refused {
@@ -177,6 +178,7 @@ impl Sorter<'_> {
                 code: entry
                     .extensions
                     .and_then(|e| e.code)
+                    .or(entry.kind)
                     .map(|code| match code {
                         serde_json::Value::String(code) => self.redactor.excerpt(&code),
                         other => self.redactor.excerpt(&other.to_string()),

@@ -320,6 +320,9 @@ pub(super) struct SentError {
     pub path: Option<Vec<serde_json::Value>>,
     pub locations: Option<Vec<serde::de::IgnoredAny>>,
     pub extensions: Option<SentExtensions>,
+    /// Where some sources put what others call `extensions.code`.
+    #[serde(rename = "type")]
+    pub kind: Option<serde_json::Value>,
 }
 
 /// The parts of an error's `extensions` that decide.

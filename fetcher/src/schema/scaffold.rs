@@ -83,7 +83,7 @@ pub fn scaffold(
     Ok(BTreeMap::from([
         (
             "module.yaml".to_owned(),
-            module_yaml(name, source, &stream, &fields, &id),
+            module_yaml(name, source, &schema, &stream, &fields, &id),
         ),
         ("query.graphql".to_owned(), query(name, &stream, &fields)),
         (
@@ -186,6 +186,7 @@ fn query(name: &str, stream: &Stream, fields: &[&FieldDefinition]) -> String {
 fn module_yaml(
     name: &str,
     source: &str,
+    schema: &Schema,
     stream: &Stream,
     fields: &[&FieldDefinition],
     id: &str,
@@ -203,7 +204,12 @@ fn module_yaml(
     let _ = writeln!(out, "  paging: {{ {} }}", stream.paging);
     out.push_str("reconcile:\n  transform: map\n  map:\n");
     for field in fields.iter().filter(|field| field.name != id) {
-        let _ = writeln!(out, "    {}: .{}", column(&field.name), field.name);
+        let _ = writeln!(
+            out,
+            "    {}: {}",
+            column(&field.name),
+            expression(schema, field)
+        );
     }
     if fields.iter().all(|field| field.name == id) {
         out.push_str("    {}\n");
@@ -252,6 +258,32 @@ fn contract(
     out
 }
 
+/// The jq expression of a column. Scalars of a server's own often write numbers as text, to keep their digits.
+fn expression(schema: &Schema, field: &FieldDefinition) -> String {
+    let own = !matches!(field.ty.inner_named_type().as_str(), "Int" | "Float");
+    match types_of(schema, field).0 {
+        "integer" | "number" if own => {
+            format!(
+                ".{} | if type == \"string\" then tonumber else . end",
+                field.name
+            )
+        }
+        "string" if is_reference_by_number(field) => {
+            format!(".{} | if . == null then . else tostring end", field.name)
+        }
+        _ => format!(".{}", field.name),
+    }
+}
+
+/// A number that names another record. Ids are text here, so that a reference can be declared on the column.
+fn is_reference_by_number(field: &FieldDefinition) -> bool {
+    let named = ["Id", "ID", "_id"]
+        .iter()
+        .any(|ending| field.name.ends_with(ending));
+    let kind = field.ty.inner_named_type().to_lowercase();
+    named && !field.ty.is_list() && matches!(kind.as_str(), "int" | "bigint" | "long")
+}
+
 /// Logical and physical type of a column; what is not plainly a number, a day or an instant stays text or JSON.
 fn types_of(schema: &Schema, field: &FieldDefinition) -> (&'static str, &'static str) {
     let inner = field.ty.inner_named_type().as_str();
@@ -266,9 +298,8 @@ fn types_of(schema: &Schema, field: &FieldDefinition) -> (&'static str, &'static
         };
     }
     match inner.to_lowercase().as_str() {
-        _ if text => ("string", "text"),
-        "int" => ("integer", "bigint"),
-        "bigint" | "long" => ("integer", "bigint"),
+        _ if text || is_reference_by_number(field) => ("string", "text"),
+        "int" | "bigint" | "long" => ("integer", "bigint"),
         "float" | "bigfloat" | "decimal" | "numeric" => ("number", "numeric"),
         "boolean" => ("boolean", "boolean"),
         "json" | "jsonobject" | "i18nstring" | "jsonb" => ("object", "jsonb"),

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -29,6 +30,25 @@ struct Body<'a> {
     variables: &'a Map<String, Value>,
 }
 
+/// How often one question has failed, and what the source had answered when it last did.
+#[derive(Default)]
+struct Patience {
+    failures: u32,
+    answered: Option<u64>,
+}
+
+impl Patience {
+    /// Counts a failure. To be held back while others of us are answered is no failure of the source:
+    /// what it restores is shared, and this question's turn comes.
+    fn count(&mut self, failure: &FetchError, answered: u64) {
+        let before = self.answered.replace(answered);
+        let overtaken = before.is_some_and(|before| before != answered);
+        if !(overtaken && matches!(failure, FetchError::Throttled { .. })) {
+            self.failures += 1;
+        }
+    }
+}
+
 impl Source {
     /// Asks until there is an answer, a terminal failure, or no attempt left. `read` takes the
     /// wanted part out of the body; holes are in the answer's `errors`.
@@ -49,6 +69,7 @@ impl Source {
             tries: 0,
         };
         let mut renewed = false;
+        let mut patience = Patience::default();
         loop {
             inner.shared.limits.ready().await;
             attempt.tries += 1;
@@ -72,7 +93,10 @@ impl Source {
                 ),
             };
             let failure = match outcome {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    inner.shared.answered.fetch_add(1, Ordering::Relaxed);
+                    return Ok(answer);
+                }
                 Err(failure) => failure,
             };
             if matches!(failure, FetchError::Unauthorized { .. }) && !renewed {
@@ -88,7 +112,9 @@ impl Source {
             } else if !failure.is_transient() {
                 return Err(failure);
             }
-            inner.wait_before_retry(&attempt, failure).await?;
+            inner
+                .wait_before_retry(&attempt, &mut patience, failure)
+                .await?;
         }
     }
 }
@@ -192,14 +218,21 @@ impl Inner {
     async fn wait_before_retry(
         &self,
         attempt: &Attempt,
+        patience: &mut Patience,
         failure: FetchError,
     ) -> Result<(), FetchError> {
+        patience.count(&failure, self.shared.answered.load(Ordering::Relaxed));
         let asked = failure.asked_wait();
         let longest = Duration::from_secs(self.retry.longest_wait_seconds);
-        if attempt.tries >= self.retry.attempts || asked.is_some_and(|asked| asked > longest) {
+        if patience.failures >= self.retry.attempts || asked.is_some_and(|asked| asked > longest) {
             return Err(failure);
         }
-        let pause = wait(&self.retry, attempt.tries - 1, asked, &mut rand::rng());
+        let pause = wait(
+            &self.retry,
+            patience.failures.saturating_sub(1),
+            asked,
+            &mut rand::rng(),
+        );
         tracing::info!(
             source = %self.name,
             attempt = attempt.tries,
@@ -213,5 +246,38 @@ impl Inner {
             tokio::time::sleep(pause).await;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_that_others_overtake_keeps_its_turn() {
+        let attempt = Attempt::default;
+        let throttled = || FetchError::Throttled {
+            attempt: attempt(),
+            cause: String::new(),
+            wait: None,
+        };
+        let slow = || FetchError::TooSlow {
+            attempt: attempt(),
+            limit: Duration::ZERO,
+        };
+        let mut patience = Patience::default();
+        // What the source had answered by then, what failed, and the failures counted after it.
+        let story = [
+            (7, throttled(), 1),
+            (8, throttled(), 1),
+            (12, throttled(), 1),
+            (12, throttled(), 2),
+            (13, slow(), 3),
+            (14, throttled(), 3),
+        ];
+        for (answered, failure, counted) in story {
+            patience.count(&failure, answered);
+            assert_eq!(patience.failures, counted, "{answered}");
+        }
     }
 }

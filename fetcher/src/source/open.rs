@@ -1,5 +1,6 @@
 //! Opening a source.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(super) struct Shared {
     pub limits: Limits,
     pub credentials: Credentials,
     pub redactor: Redactor,
+    /// How many questions the source has answered.
+    pub answered: AtomicU64,
 }
 
 static SOURCES: Registry<Shared> = OnceLock::new();
@@ -72,6 +75,7 @@ impl Source {
                 limits: Limits::new(config.rate),
                 credentials,
                 redactor,
+                answered: AtomicU64::new(0),
             })
         })?;
         Ok(Source(Arc::new(Inner {

@@ -60,11 +60,10 @@ async fn run(tx: &mut PgConnection, sql: String) -> sqlx::Result<()> {
 
 /// Creates the table with nothing but its key and the audit columns; the rest is added as to any table.
 async fn create(tx: &mut PgConnection, schema: &str, contract: &Contract) -> sqlx::Result<Table> {
-    let known: bool =
-        query_scalar("select exists (select from pg_namespace where nspname = $1)")
-            .bind(schema)
-            .fetch_one(&mut *tx)
-            .await?;
+    let known: bool = query_scalar("select exists (select from pg_namespace where nspname = $1)")
+        .bind(schema)
+        .fetch_one(&mut *tx)
+        .await?;
     if !known {
         run(tx, format!("create schema \"{schema}\"")).await?;
     }

@@ -32,14 +32,24 @@ pub struct DefinitionError {
 
 impl From<ContractError> for DefinitionError {
     fn from(e: ContractError) -> Self {
-        Self { file: e.file, line: e.line, problem: e.problem, remedy: e.remedy }
+        Self {
+            file: e.file,
+            line: e.line,
+            problem: e.problem,
+            remedy: e.remedy,
+        }
     }
 }
 
 impl From<MappingError> for DefinitionError {
     fn from(e: MappingError) -> Self {
         let problem = format!("{} ({})", e.problem.trim_end_matches('.'), e.column);
-        Self { file: e.file, line: e.line, problem, remedy: e.remedy }
+        Self {
+            file: e.file,
+            line: e.line,
+            problem,
+            remedy: e.remedy,
+        }
     }
 }
 
@@ -80,7 +90,9 @@ impl Definition {
     /// The row that a record of the module `origin` becomes; `None` where it holds none for this module.
     pub fn transform(&self, origin: &str, payload: &str) -> Result<Option<Row>, Rejection> {
         match &self.transform {
-            Transform::Typed(typed) if origin == self.name() => typed.transform(payload, &self.zone).map(Some),
+            Transform::Typed(typed) if origin == self.name() => {
+                typed.transform(payload, &self.zone).map(Some)
+            }
             Transform::Typed(typed) => typed.derive(origin, payload, &self.zone),
             Transform::Mapped(mapping) => mapping.apply(payload).map(Some),
         }
@@ -96,7 +108,11 @@ impl Definition {
 
     /// Who may write a column.
     pub fn ownership(&self, column: &str) -> Ownership {
-        self.spec.ownership.get(column).map(|spec| spec.ownership()).unwrap_or_default()
+        self.spec
+            .ownership
+            .get(column)
+            .map(|spec| spec.ownership())
+            .unwrap_or_default()
     }
 
     /// The derivation this module asks of staging, if any.
@@ -111,15 +127,19 @@ impl Definition {
 
     fn compile(module: &Module, zone: &TimeZone) -> Result<Self, DefinitionError> {
         let file = format!("{}/module.yaml", module.folder.display());
-        let parsed: ModuleFile = serde_norway::from_str(&module.yaml).map_err(|e| DefinitionError {
-            file: file.clone(),
-            line: e.location().map_or(1, |at| at.line()),
-            problem: e.to_string(),
-            remedy: "Compare with docs/MODULES.md, which lists every key of `reconcile`.".into(),
-        })?;
+        let parsed: ModuleFile =
+            serde_norway::from_str(&module.yaml).map_err(|e| DefinitionError {
+                file: file.clone(),
+                line: e.location().map_or(1, |at| at.line()),
+                problem: e.to_string(),
+                remedy: "Compare with docs/MODULES.md, which lists every key of `reconcile`."
+                    .into(),
+            })?;
         let spec = parsed.reconcile;
-        let contract =
-            Contract::parse(&format!("{}/contract.yaml", module.folder.display()), &module.contract_yaml)?;
+        let contract = Contract::parse(
+            &format!("{}/contract.yaml", module.folder.display()),
+            &module.contract_yaml,
+        )?;
         let transform = transform_of(module, &file, &spec)?;
         let line = |path: &[&str]| line_of(&module.yaml, path);
         let mut rules = Vec::new();
@@ -133,7 +153,12 @@ impl Definition {
             fixes.push(fix);
         }
         let mut digest = Sha256::new();
-        for text in [env!("CARGO_PKG_VERSION"), &module.yaml, &module.contract_yaml, &module.query] {
+        for text in [
+            env!("CARGO_PKG_VERSION"),
+            &module.yaml,
+            &module.contract_yaml,
+            &module.query,
+        ] {
             digest.update((text.len() as u64).to_be_bytes());
             digest.update(text);
         }
@@ -159,10 +184,22 @@ impl Definition {
     ) -> Result<(), DefinitionError> {
         let spec = &self.spec;
         let sections = [
-            ("map", spec.map.keys().map(String::as_str).collect::<Vec<_>>()),
-            ("ownership", spec.ownership.keys().map(String::as_str).collect()),
-            ("references", spec.references.keys().map(String::as_str).collect()),
-            ("placeholder", spec.placeholder.keys().map(String::as_str).collect()),
+            (
+                "map",
+                spec.map.keys().map(String::as_str).collect::<Vec<_>>(),
+            ),
+            (
+                "ownership",
+                spec.ownership.keys().map(String::as_str).collect(),
+            ),
+            (
+                "references",
+                spec.references.keys().map(String::as_str).collect(),
+            ),
+            (
+                "placeholder",
+                spec.placeholder.keys().map(String::as_str).collect(),
+            ),
         ];
         for (section, columns) in sections {
             for column in columns {
@@ -170,7 +207,9 @@ impl Definition {
                     return Err(DefinitionError {
                         file: file.to_owned(),
                         line: line(&["reconcile", section, column]),
-                        problem: format!("`{section}` names the column `{column}`, which contract.yaml does not have"),
+                        problem: format!(
+                            "`{section}` names the column `{column}`, which contract.yaml does not have"
+                        ),
                         remedy: "Correct the name, or add the column to contract.yaml.".into(),
                     });
                 }
@@ -180,7 +219,11 @@ impl Definition {
     }
 }
 
-fn transform_of(module: &Module, file: &str, spec: &ReconcileSpec) -> Result<Transform, DefinitionError> {
+fn transform_of(
+    module: &Module,
+    file: &str,
+    spec: &ReconcileSpec,
+) -> Result<Transform, DefinitionError> {
     if spec.transform == TransformKind::Rust {
         return Typed::named(&module.name).map(Transform::Typed).ok_or_else(|| DefinitionError {
             file: file.to_owned(),
@@ -197,12 +240,18 @@ fn transform_of(module: &Module, file: &str, spec: &ReconcileSpec) -> Result<Tra
         }
     }
     let line = |column: &str| line_of(&module.yaml, &["reconcile", "map", column]);
-    Ok(Transform::Mapped(Mapping::compile(file, &expressions(&map, line))?))
+    Ok(Transform::Mapped(Mapping::compile(
+        file,
+        &expressions(&map, line),
+    )?))
 }
 
 /// The line of the value at a path of keys and list indices.
 fn line_of(yaml: &str, path: &[&str]) -> usize {
-    let place = |step: &&str| step.parse().map_or_else(|_| Place::Key((*step).to_owned()), Place::Item);
+    let place = |step: &&str| {
+        step.parse()
+            .map_or_else(|_| Place::Key((*step).to_owned()), Place::Item)
+    };
     position_of(yaml, &path.iter().map(place).collect::<Vec<_>>()).0
 }
 
@@ -257,19 +306,30 @@ impl Definitions {
 
     /// What modules derive from others' records.
     pub fn derivations(&self) -> Vec<Derivation> {
-        self.by_name.values().filter_map(Definition::derivation).collect()
+        self.by_name
+            .values()
+            .filter_map(Definition::derivation)
+            .collect()
     }
 
     fn check_neighbours(&self) -> Result<(), DefinitionError> {
         for definition in self.by_name.values() {
-            let references = definition.spec.references.iter().map(|(column, r)| (column.as_str(), &r.to));
-            for (place, to) in references.chain(definition.spec.derive.iter().map(|d| ("derive", &d.from))) {
+            let references = definition
+                .spec
+                .references
+                .iter()
+                .map(|(column, r)| (column.as_str(), &r.to));
+            for (place, to) in
+                references.chain(definition.spec.derive.iter().map(|d| ("derive", &d.from)))
+            {
                 if !self.by_name.contains_key(to) {
                     return Err(DefinitionError {
                         file: format!("{}/module.yaml", definition.module.folder.display()),
                         line: line_of(&definition.module.yaml, &["reconcile", "references", place]),
                         problem: format!("`{place}` names the module `{to}`, which is not loaded"),
-                        remedy: "Correct the name, or give the folder that holds it with --modules.".into(),
+                        remedy:
+                            "Correct the name, or give the folder that holds it with --modules."
+                                .into(),
                     });
                 }
             }

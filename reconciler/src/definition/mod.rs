@@ -6,6 +6,6 @@ mod spec;
 
 pub use compile::{Definition, DefinitionError, Definitions};
 pub use spec::{
-    DeriveSpec, KeySpec, MatchSpec, Missing, NormalSpec, OwnershipSpec, ReconcileSpec, ReferenceSpec, RuleSpec,
-    Severity, TransformKind,
+    DeriveSpec, KeySpec, MatchSpec, Missing, NormalSpec, OwnershipSpec, ReconcileSpec,
+    ReferenceSpec, RuleSpec, Severity, TransformKind,
 };

@@ -10,7 +10,10 @@ pub(super) fn parents_first(all: &BTreeMap<String, Definition>) -> Vec<String> {
     let mut order = Vec::with_capacity(all.len());
     let mut waiting: BTreeSet<&str> = all.keys().map(String::as_str).collect();
     while let Some(&first) = waiting.first() {
-        let ready = waiting.iter().copied().find(|name| parents(&all[*name]).all(|p| !waiting.contains(p)));
+        let ready = waiting
+            .iter()
+            .copied()
+            .find(|name| parents(&all[*name]).all(|p| !waiting.contains(p)));
         let next = ready.unwrap_or(first);
         waiting.remove(next);
         order.push(next.to_owned());
@@ -20,6 +23,16 @@ pub(super) fn parents_first(all: &BTreeMap<String, Definition>) -> Vec<String> {
 
 fn parents(definition: &Definition) -> impl Iterator<Item = &str> {
     let own = definition.name();
-    let derived = definition.spec.derive.iter().map(|derive| derive.from.as_str());
-    definition.spec.references.values().map(|r| r.to.as_str()).chain(derived).filter(move |p| *p != own)
+    let derived = definition
+        .spec
+        .derive
+        .iter()
+        .map(|derive| derive.from.as_str());
+    definition
+        .spec
+        .references
+        .values()
+        .map(|r| r.to.as_str())
+        .chain(derived)
+        .filter(move |p| *p != own)
 }

@@ -91,7 +91,10 @@ impl OwnershipSpec {
     pub fn ownership(self) -> Ownership {
         match self {
             Self::Short(own) => Ownership { own, erase: false },
-            Self::Long(long) => Ownership { own: long.own, erase: long.erase },
+            Self::Long(long) => Ownership {
+                own: long.own,
+                erase: long.erase,
+            },
         }
     }
 }

@@ -9,7 +9,11 @@ use staging::database::query_as;
 use super::cells::Image;
 
 /// These rows as the last rollback that touched each of them left them.
-pub(crate) async fn returned(conn: &mut PgConnection, entity: &str, ids: &[&str]) -> sqlx::Result<HashMap<String, Image>> {
+pub(crate) async fn returned(
+    conn: &mut PgConnection,
+    entity: &str,
+    ids: &[&str],
+) -> sqlx::Result<HashMap<String, Image>> {
     let rows: Vec<(String, Json<Image>)> = query_as(
         "select r.id, o.image from unnest($2::text[]) r (id)
          cross join lateral (

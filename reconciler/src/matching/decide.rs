@@ -50,10 +50,13 @@ pub fn decide(
     let allowed: Vec<&Candidate> = candidates
         .iter()
         .filter(|candidate| {
-            specs.iter().find(|spec| spec.label == candidate.label).is_some_and(|spec| {
-                let taken = distinct(spec).is_some_and(|own| candidate.taken.contains(&own));
-                !taken && (spec.within_source || !candidate.same_module)
-            })
+            specs
+                .iter()
+                .find(|spec| spec.label == candidate.label)
+                .is_some_and(|spec| {
+                    let taken = distinct(spec).is_some_and(|own| candidate.taken.contains(&own));
+                    !taken && (spec.within_source || !candidate.same_module)
+                })
         })
         .collect();
     let entities: BTreeSet<&str> = allowed.iter().map(|c| c.entity_id.as_str()).collect();
@@ -67,7 +70,9 @@ pub fn decide(
                 keys: keys.into_iter().map(str::to_owned).collect(),
             }
         }
-        _ => Decision::Review { entities: entities.into_iter().map(str::to_owned).collect() },
+        _ => Decision::Review {
+            entities: entities.into_iter().map(str::to_owned).collect(),
+        },
     }
 }
 
@@ -98,24 +103,52 @@ mod tests {
     #[test]
     fn only_one_allowed_entity_is_a_match() {
         let specs = [spec("email", false, false), spec("twin", true, true)];
-        let found = |entity: &str, key: &str| Decision::Match { entity_id: entity.into(), keys: vec![key.into()] };
+        let found = |entity: &str, key: &str| Decision::Match {
+            entity_id: entity.into(),
+            keys: vec![key.into()],
+        };
         let cases = [
             ("nobody", vec![], Decision::NoMatch),
-            ("one of another source", vec![candidate("email", "a", false, &[])], found("a", "email")),
-            ("a household of one source stays two", vec![candidate("email", "a", true, &[])], Decision::NoMatch),
-            ("a twin", vec![candidate("twin", "a", true, &["tme"])], found("a", "twin")),
-            ("the same sort of id twice is two", vec![candidate("twin", "a", true, &["tle"])], Decision::NoMatch),
+            (
+                "one of another source",
+                vec![candidate("email", "a", false, &[])],
+                found("a", "email"),
+            ),
+            (
+                "a household of one source stays two",
+                vec![candidate("email", "a", true, &[])],
+                Decision::NoMatch,
+            ),
+            (
+                "a twin",
+                vec![candidate("twin", "a", true, &["tme"])],
+                found("a", "twin"),
+            ),
+            (
+                "the same sort of id twice is two",
+                vec![candidate("twin", "a", true, &["tle"])],
+                Decision::NoMatch,
+            ),
             (
                 "two entities share it",
-                vec![candidate("email", "b", false, &[]), candidate("email", "a", false, &[])],
-                Decision::Review { entities: vec!["a".into(), "b".into()] },
+                vec![
+                    candidate("email", "b", false, &[]),
+                    candidate("email", "a", false, &[]),
+                ],
+                Decision::Review {
+                    entities: vec!["a".into(), "b".into()],
+                },
             ),
         ];
         for (label, mut candidates, expected) in cases {
             let own = |spec: &KeySpec| spec.distinct.is_some().then(|| "tle".to_owned());
             assert_eq!(decide(&specs, &candidates, own), expected, "{label}");
             candidates.reverse();
-            assert_eq!(decide(&specs, &candidates, own), expected, "{label}, reversed");
+            assert_eq!(
+                decide(&specs, &candidates, own),
+                expected,
+                "{label}, reversed"
+            );
         }
     }
 }

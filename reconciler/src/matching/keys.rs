@@ -34,7 +34,10 @@ fn key_of(row: &Row, spec: &KeySpec) -> Option<Key> {
         digest.update((form.len() as u64).to_be_bytes());
         digest.update(form);
     }
-    Some(Key { label: spec.label.clone(), value: digest.finalize()[..16].to_vec() })
+    Some(Key {
+        label: spec.label.clone(),
+        value: digest.finalize()[..16].to_vec(),
+    })
 }
 
 /// The value of a key's `distinct` column, where the row has one.

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use sqlx::types::Json;
 use serde_json::{Map, Value};
+use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::{query, query_as};
 
@@ -36,10 +36,13 @@ pub(crate) async fn candidates(
                 coalesce(array_agg(i.evidence -> 'distinct' ->> k.label)
                     filter (where i.evidence -> 'distinct' ->> k.label is not null), '{{}}') as taken
          from unnest($2::text[], $3::bytea[]) as q(label, value)
-         join prod.match_keys k on k.entity = $1 and k.label = q.label and k.value = q.value
-         join prod.\"{entity}\" t on t.id = k.entity_id and t.deleted_at is null
-         left join prod.identities i on i.entity = $1 and i.entity_id = k.entity_id
-             and i.valid_to is null and not i.gone
+         -- One look-up each, whatever the planner believes of the tables' sizes.
+         cross join lateral (select * from prod.match_keys k
+             where k.value = q.value and k.label = q.label and k.entity = $1 offset 0) k
+         cross join lateral (select from prod.\"{entity}\" t
+             where t.id = k.entity_id and t.deleted_at is null offset 0) t
+         left join lateral (select * from prod.identities i where i.entity_id = k.entity_id and i.entity = $1
+             and i.valid_to is null and not i.gone offset 0) i on true
          group by k.label, k.value, k.entity_id"
     )))
     .bind(entity)
@@ -51,7 +54,10 @@ pub(crate) async fn candidates(
     .await?;
     let mut by_key: HashMap<Key, Vec<Candidate>> = HashMap::new();
     for row in found {
-        let key = Key { label: row.label.clone(), value: row.value };
+        let key = Key {
+            label: row.label.clone(),
+            value: row.value,
+        };
         by_key.entry(key).or_default().push(Candidate {
             label: row.label,
             entity_id: row.entity_id,
@@ -72,7 +78,13 @@ pub(crate) async fn store_keys(
 ) -> sqlx::Result<()> {
     let entity = definition.entity();
     if !renewed.is_empty() {
-        let labels: Vec<&str> = definition.spec.matching.keys.iter().map(|k| k.label.as_str()).collect();
+        let labels: Vec<&str> = definition
+            .spec
+            .matching
+            .keys
+            .iter()
+            .map(|k| k.label.as_str())
+            .collect();
         query("delete from prod.match_keys where entity = $1 and entity_id = any($2) and label = any($3)")
             .bind(entity)
             .bind(renewed)
@@ -99,7 +111,10 @@ pub(crate) async fn store_keys(
 
 /// Gives keys to rows that stand in production without any identity, as after a migration from older
 /// tables, so that records can find them.
-pub(crate) async fn index_strangers(conn: &mut PgConnection, definition: &Definition) -> sqlx::Result<()> {
+pub(crate) async fn index_strangers(
+    conn: &mut PgConnection,
+    definition: &Definition,
+) -> sqlx::Result<()> {
     if definition.spec.matching.keys.is_empty() {
         return Ok(());
     }
@@ -117,12 +132,16 @@ pub(crate) async fn index_strangers(conn: &mut PgConnection, definition: &Defini
         .bind(&after)
         .fetch_all(&mut *conn)
         .await?;
-        let Some((last, _)) = rows.last() else { return Ok(()) };
+        let Some((last, _)) = rows.last() else {
+            return Ok(());
+        };
         after.clone_from(last);
         let keys: Vec<(&str, Key)> = rows
             .iter()
             .flat_map(|(id, row)| {
-                keys_of(&Row(row.0.clone()), &definition.spec.matching.keys).into_iter().map(|key| (id.as_str(), key))
+                keys_of(&Row(row.0.clone()), &definition.spec.matching.keys)
+                    .into_iter()
+                    .map(|key| (id.as_str(), key))
             })
             .collect();
         let ids: Vec<&str> = rows.iter().map(|(id, _)| id.as_str()).collect();

@@ -39,7 +39,11 @@ impl Normal {
 fn folded(text: &str) -> String {
     let mut form = String::with_capacity(text.len());
     let mut gap = false;
-    for letter in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
+    for letter in text
+        .nfkd()
+        .filter(|c| !is_combining_mark(*c))
+        .flat_map(char::to_lowercase)
+    {
         match letter {
             'œ' => form.push_str("oe"),
             'æ' => form.push_str("ae"),
@@ -74,15 +78,22 @@ fn email(text: &str) -> Option<String> {
 fn phone(text: &str) -> Option<String> {
     // An extension names a desk, not the subscriber.
     let number = text.to_lowercase();
-    let number = ["poste", "ext", "x", "#"].iter().fold(number.as_str(), |number, mark| {
-        number.split_once(mark).map_or(number, |(before, _)| before)
-    });
+    let number = ["poste", "ext", "x", "#"]
+        .iter()
+        .fold(number.as_str(), |number, mark| {
+            number.split_once(mark).map_or(number, |(before, _)| before)
+        });
     let parsed = phonenumber::parse(Some(phonenumber::country::CA), number).ok()?;
-    phonenumber::is_valid(&parsed).then(|| parsed.format().mode(phonenumber::Mode::E164).to_string())
+    phonenumber::is_valid(&parsed)
+        .then(|| parsed.format().mode(phonenumber::Mode::E164).to_string())
 }
 
 fn serial(text: &str) -> Option<String> {
-    let form: String = text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
+    let form: String = text
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_uppercase())
+        .collect();
     let first = form.chars().next()?;
     (form.len() >= 4 && form.chars().any(|c| c != first)).then_some(form)
 }
@@ -96,11 +107,23 @@ mod tests {
         let cases = [
             (Normal::Exact, " a B ", Some("a B")),
             (Normal::Exact, "  ", None),
-            (Normal::Text, "École  Saint-Cœur, Inc.", Some("ecole saint coeur inc")),
-            (Normal::Text, "E\u{301}COLE\u{a0}SAINT CŒUR INC", Some("ecole saint coeur inc")),
+            (
+                Normal::Text,
+                "École  Saint-Cœur, Inc.",
+                Some("ecole saint coeur inc"),
+            ),
+            (
+                Normal::Text,
+                "E\u{301}COLE\u{a0}SAINT CŒUR INC",
+                Some("ecole saint coeur inc"),
+            ),
             (Normal::Text, "İstanbul", Some("istanbul")),
             (Normal::Text, "—", None),
-            (Normal::Email, " Anne.Roy@Example.ORG ", Some("anne.roy@example.org")),
+            (
+                Normal::Email,
+                " Anne.Roy@Example.ORG ",
+                Some("anne.roy@example.org"),
+            ),
             (Normal::Email, "anne.roy", None),
             (Normal::Email, "a b@example.org", None),
             (Normal::Email, "@example.org", None),

@@ -21,7 +21,10 @@ pub(super) struct Claim {
 
 /// Makes pending again what waits for something that may have happened since: parked records, records in
 /// review, and every record of a module whose definition is another than last time.
-pub(super) async fn take_up_again(conn: &mut PgConnection, definition: &Definition) -> sqlx::Result<()> {
+pub(super) async fn take_up_again(
+    conn: &mut PgConnection,
+    definition: &Definition,
+) -> sqlx::Result<()> {
     query(
         "insert into staging.pending (module, source_id, origin)
          select distinct p.module, p.source_id, coalesce(p.detail ->> 'origin', p.module) from ops.problems p
@@ -95,12 +98,21 @@ pub(super) async fn next_claims(
 }
 
 /// Takes decided records from the pending ones.
-pub(super) async fn settle(conn: &mut PgConnection, module: &str, claims: &[&Claim]) -> sqlx::Result<()> {
+pub(super) async fn settle(
+    conn: &mut PgConnection,
+    module: &str,
+    claims: &[&Claim],
+) -> sqlx::Result<()> {
     let ids: Vec<&str> = claims.iter().map(|c| c.source_id.as_str()).collect();
     let origins: Vec<&str> = claims.iter().map(|c| c.origin.as_str()).collect();
+    // Joined by name, the planner may walk the whole module for every record, where statistics from before it
+    // was staged say that it has none. The lateral lookup leaves it no other order.
     query(
-        "delete from staging.pending p using unnest($2::text[], $3::text[]) as i(source_id, origin)
-         where p.module = $1 and p.source_id = i.source_id and p.origin = i.origin",
+        "delete from staging.pending where ctid = any(array(
+             select p.ctid from unnest($2::text[], $3::text[]) as i(source_id, origin)
+             cross join lateral (
+                 select p.ctid from staging.pending p
+                 where p.module = $1 and p.source_id = i.source_id and p.origin = i.origin offset 0) p))",
     )
     .bind(module)
     .bind(&ids)
@@ -125,23 +137,39 @@ pub(super) fn shape(definition: &Definition, claim: &Claim) -> Result<Option<Sha
     let text = match (&claim.payload, &claim.raw) {
         (Some(payload), _) => payload.as_str(),
         (None, Some(raw)) => std::str::from_utf8(raw).map_err(|_| {
-            Rejection::new("invalid_utf8", "The record's bytes are not UTF-8; report it to the source.")
+            Rejection::new(
+                "invalid_utf8",
+                "The record's bytes are not UTF-8; report it to the source.",
+            )
         })?,
-        (None, None) => return Err(Rejection::new("no_payload", "The staged record is empty; fetch it again.")),
+        (None, None) => {
+            return Err(Rejection::new(
+                "no_payload",
+                "The staged record is empty; fetch it again.",
+            ));
+        }
     };
-    let Some(row) = definition.transform(&claim.origin, text)? else { return Ok(None) };
+    let Some(row) = definition.transform(&claim.origin, text)? else {
+        return Ok(None);
+    };
     if claim.source_id.starts_with("missing-id:") {
         return Err(Rejection::new(
             "id_missing",
             "The source sent a record without an id, so nothing can be matched to it; report it to the source.",
         ));
     }
-    let (hints, mut row): (serde_json::Map<_, _>, serde_json::Map<_, _>) =
-        row.0.into_iter().partition(|(column, _)| column.starts_with('_'));
+    let (hints, mut row): (serde_json::Map<_, _>, serde_json::Map<_, _>) = row
+        .0
+        .into_iter()
+        .partition(|(column, _)| column.starts_with('_'));
     row.insert("id".into(), claim.source_id.clone().into());
     let mut row = definition.contract.check_partial(&Row(row))?;
     let warnings = run_rules(definition, &mut row)?;
-    Ok(Some(Shaped { row, hints: Row(hints), warnings }))
+    Ok(Some(Shaped {
+        row,
+        hints: Row(hints),
+        warnings,
+    }))
 }
 
 fn run_rules(definition: &Definition, row: &mut Row) -> Result<Vec<(String, String)>, Rejection> {
@@ -155,8 +183,9 @@ fn run_rules(definition: &Definition, row: &mut Row) -> Result<Vec<(String, Stri
             Severity::Warn => warnings.push((rule.code.clone(), rule.why.clone())),
             Severity::Fix => {
                 if let Some(fix) = &definition.fixes[index] {
-                    let text = serde_json::to_string(row)
-                        .map_err(|_| Rejection::new(&rule.code, "The row cannot be written as JSON."))?;
+                    let text = serde_json::to_string(row).map_err(|_| {
+                        Rejection::new(&rule.code, "The row cannot be written as JSON.")
+                    })?;
                     row.0.extend(fix.apply(&text)?.0);
                     *row = definition.contract.check_partial(row)?;
                 }

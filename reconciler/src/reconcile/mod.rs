@@ -72,18 +72,29 @@ struct Work<'a> {
     extent: Extent,
     /// Records that land without the parent they wait for, to break a circle.
     unlinked: BTreeSet<String>,
+    /// Whether records of this module became pending while it ran, since a parent among them arrived.
+    woken: bool,
     /// Parked records this run has counted and may yet take up again.
     parked: BTreeSet<String>,
 }
 
 /// Decides every pending record of a module and promotes the outcome. Any number of calls over the same
 /// records gives the same production; a call that finds nothing to do writes nothing to it.
-pub async fn reconcile(conn: &mut PgConnection, of: &Reconciling<'_>) -> Result<Reconciled, ReconcileError> {
-    let definition =
-        of.definitions.get(of.module).ok_or_else(|| ReconcileError::UnknownModule(of.module.to_owned()))?;
-    query("set local timezone = 'UTC'").execute(&mut *conn).await?;
+pub async fn reconcile(
+    conn: &mut PgConnection,
+    of: &Reconciling<'_>,
+) -> Result<Reconciled, ReconcileError> {
+    let definition = of
+        .definitions
+        .get(of.module)
+        .ok_or_else(|| ReconcileError::UnknownModule(of.module.to_owned()))?;
+    query("set local timezone = 'UTC'")
+        .execute(&mut *conn)
+        .await?;
     plan_for_batches(conn).await?;
-    let now: serde_json::Value = query_scalar("select to_jsonb(now())").fetch_one(&mut *conn).await?;
+    let now: serde_json::Value = query_scalar("select to_jsonb(now())")
+        .fetch_one(&mut *conn)
+        .await?;
     claim::take_up_again(conn, definition).await?;
     let mut work = Work {
         definitions: of.definitions,
@@ -92,13 +103,15 @@ pub async fn reconcile(conn: &mut PgConnection, of: &Reconciling<'_>) -> Result<
         now,
         promotion: None,
         tally: ClaimTally::default(),
-        extent: Extent { live: live_rows(conn, definition.entity()).await?, ..Extent::default() },
+        extent: Extent {
+            live: live_rows(conn, definition.entity()).await?,
+            ..Extent::default()
+        },
         unlinked: BTreeSet::new(),
+        woken: false,
         parked: BTreeSet::new(),
     };
     if has_pending(conn, of.module).await? {
-        // The planner must know how many wait, or it sorts all of them anew for every batch.
-        query("analyze staging.pending").execute(&mut *conn).await?;
         matching::index_strangers(conn, definition).await?;
         work.run(conn).await?;
     }
@@ -107,7 +120,12 @@ pub async fn reconcile(conn: &mut PgConnection, of: &Reconciling<'_>) -> Result<
         None => None,
     };
     let exceeded = exceeded(&definition.spec.guard, &work.extent);
-    Ok(Reconciled { tally: work.tally, extent: work.extent, exceeded, promotion })
+    Ok(Reconciled {
+        tally: work.tally,
+        extent: work.extent,
+        exceeded,
+        promotion,
+    })
 }
 
 /// Every statement here looks up a batch in indexed tables that this very transaction fills, of which the
@@ -115,7 +133,8 @@ pub async fn reconcile(conn: &mut PgConnection, of: &Reconciling<'_>) -> Result<
 async fn plan_for_batches(conn: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::raw_sql(
         "set local join_collapse_limit = 1; set local from_collapse_limit = 1; set local enable_hashjoin = off;
-         set local enable_mergejoin = off; set local enable_seqscan = off; set local jit = off",
+         set local enable_mergejoin = off; set local enable_seqscan = off; set local enable_sort = off;
+         set local jit = off",
     )
     .execute(conn)
     .await?;
@@ -123,46 +142,50 @@ async fn plan_for_batches(conn: &mut PgConnection) -> sqlx::Result<()> {
 }
 
 async fn live_rows(conn: &mut PgConnection, entity: &str) -> sqlx::Result<i64> {
-    query_scalar(AssertSqlSafe(format!("select count(*) from prod.\"{entity}\" where deleted_at is null")))
-        .fetch_one(conn)
-        .await
+    query_scalar(AssertSqlSafe(format!(
+        "select count(*) from prod.\"{entity}\" where deleted_at is null"
+    )))
+    .fetch_one(conn)
+    .await
 }
 
 async fn has_pending(conn: &mut PgConnection, module: &str) -> sqlx::Result<bool> {
-    query_scalar("select exists (select from staging.pending where module = $1)").bind(module).fetch_one(conn).await
+    query_scalar("select exists (select from staging.pending where module = $1)")
+        .bind(module)
+        .fetch_one(conn)
+        .await
 }
 
 impl Work<'_> {
     /// Rounds until nothing is pending any more and no circle of waiting records is left.
     async fn run(&mut self, conn: &mut PgConnection) -> sqlx::Result<()> {
         loop {
-            let mut claimed = 0;
+            self.woken = false;
             for minted in [false, true] {
-                if minted && self.definition.spec.matching.minted.is_empty() {
-                    continue;
+                if !minted || !self.definition.spec.matching.minted.is_empty() {
+                    self.round(conn, minted).await?;
                 }
-                claimed += self.round(conn, minted).await?;
             }
-            if claimed == 0 {
-                match references::circle(conn, self.definition.name()).await? {
-                    Some(source_id) if self.unlinked.insert(source_id.clone()) => {
-                        let id = [source_id.as_str()];
-                        staging::enqueue(conn, self.definition.name(), &id, &[]).await?;
-                    }
-                    _ => return Ok(()),
+            if self.woken {
+                continue;
+            }
+            match references::circle(conn, self.definition.name()).await? {
+                Some(source_id) if self.unlinked.insert(source_id.clone()) => {
+                    staging::enqueue(conn, self.definition.name(), &[&source_id], &[]).await?;
                 }
+                _ => return Ok(()),
             }
         }
     }
 
-    async fn round(&mut self, conn: &mut PgConnection, minted: bool) -> sqlx::Result<usize> {
+    async fn round(&mut self, conn: &mut PgConnection, minted: bool) -> sqlx::Result<()> {
         let mut after = (String::new(), String::new());
-        let mut total = 0;
         loop {
             let claims = claim::next_claims(conn, self.definition, &after, minted, BATCH).await?;
-            let Some(last) = claims.last() else { return Ok(total) };
+            let Some(last) = claims.last() else {
+                return Ok(());
+            };
             after = (last.source_id.clone(), last.origin.clone());
-            total += claims.len();
             for claim in &claims {
                 // Taken up again within this run: its first outcome is superseded by the one to come.
                 if self.parked.remove(&claim.source_id) {
@@ -192,11 +215,22 @@ impl Work<'_> {
             run_id: Some(self.run_id),
             target: None,
             actor: actor.to_owned(),
-            reason: format!("{} from {}", self.definition.name(), self.definition.module.source),
+            reason: format!(
+                "{} from {}",
+                self.definition.name(),
+                self.definition.module.source
+            ),
         }
     }
 
-    fn report(&self, kind: ProblemKind, source_id: &str, origin: &str, code: &str, why: &str) -> Report {
+    fn report(
+        &self,
+        kind: ProblemKind,
+        source_id: &str,
+        origin: &str,
+        code: &str,
+        why: &str,
+    ) -> Report {
         Report {
             kind,
             module: self.definition.name().to_owned(),

@@ -44,14 +44,20 @@ impl Outcome {
         if renew {
             self.renewed.push(entity_id.to_owned());
         }
-        self.keys.extend(keys.into_iter().map(|key| (entity_id.to_owned(), key)));
+        self.keys
+            .extend(keys.into_iter().map(|key| (entity_id.to_owned(), key)));
     }
 }
 
 /// The row that matching looks at: the contract's columns with the hints beside them.
 pub(super) fn matchable(row: &Row, hints: &Row) -> Row {
     let mut whole = row.clone();
-    whole.0.extend(hints.0.iter().map(|(column, value)| (column.clone(), value.clone())));
+    whole.0.extend(
+        hints
+            .0
+            .iter()
+            .map(|(column, value)| (column.clone(), value.clone())),
+    );
     whole
 }
 

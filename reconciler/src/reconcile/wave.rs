@@ -83,14 +83,27 @@ fn is_about_data(failure: &sqlx::Error) -> bool {
     code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
 }
 
-async fn refuse(work: &mut Work<'_>, conn: &mut PgConnection, claim: &Claim, failure: &sqlx::Error) -> sqlx::Result<()> {
+async fn refuse(
+    work: &mut Work<'_>,
+    conn: &mut PgConnection,
+    claim: &Claim,
+    failure: &sqlx::Error,
+) -> sqlx::Result<()> {
     let error = failure.as_database_error();
-    let constraint = error.and_then(|e| e.constraint()).unwrap_or("a column type");
+    let constraint = error
+        .and_then(|e| e.constraint())
+        .unwrap_or("a column type");
     let code = error.and_then(|e| e.code()).unwrap_or_default();
     let why = format!(
         "The database refuses the row ({constraint}, SQLSTATE {code}). Correct the record in the source, or the contract; it is tried again when either changes."
     );
-    let mut report = work.report(ProblemKind::Quarantine, &claim.source_id, &claim.origin, "refused_by_database", &why);
+    let mut report = work.report(
+        ProblemKind::Quarantine,
+        &claim.source_id,
+        &claim.origin,
+        "refused_by_database",
+        &why,
+    );
     report.place = error.and_then(|e| e.constraint()).map(str::to_owned);
     work.tally.quarantined += 1;
     settle(conn, work.definition.name(), &[claim]).await?;
@@ -103,17 +116,22 @@ async fn wave(
     claims: Vec<Claim>,
 ) -> sqlx::Result<(Outcome, Vec<Claim>)> {
     let mut outcome = Outcome::default();
-    let (gone, present): (Vec<Claim>, Vec<Claim>) = claims.iter().cloned().partition(|claim| claim.gone);
+    let (gone, present): (Vec<Claim>, Vec<Claim>) =
+        claims.iter().cloned().partition(|claim| claim.gone);
     let mut shaped = shape_all(work, present, &mut outcome);
     let known = look_up(work, conn, &mut shaped, &mut outcome).await?;
     let (arrivals, deferred) = match_all(work, shaped, &known, &mut outcome);
     write::merge_all(work, conn, arrivals, &mut outcome).await?;
     write::tombstones(work, conn, &gone, &mut outcome).await?;
     write::apply(work, conn, &mut outcome).await?;
-    let put_off: HashSet<(&str, &str)> =
-        deferred.iter().map(|c| (c.source_id.as_str(), c.origin.as_str())).collect();
-    let done: Vec<&Claim> =
-        claims.iter().filter(|c| !put_off.contains(&(c.source_id.as_str(), c.origin.as_str()))).collect();
+    let put_off: HashSet<(&str, &str)> = deferred
+        .iter()
+        .map(|c| (c.source_id.as_str(), c.origin.as_str()))
+        .collect();
+    let done: Vec<&Claim> = claims
+        .iter()
+        .filter(|c| !put_off.contains(&(c.source_id.as_str(), c.origin.as_str())))
+        .collect();
     settle(conn, work.definition.name(), &done).await?;
     Ok((outcome, deferred))
 }
@@ -124,7 +142,13 @@ fn shape_all(work: &Work<'_>, claims: Vec<Claim>, outcome: &mut Outcome) -> Vec<
         match shape(work.definition, &claim) {
             Ok(Some(row)) => {
                 for (code, why) in &row.warnings {
-                    outcome.reports.push(work.report(ProblemKind::Task, &claim.source_id, &claim.origin, code, why));
+                    outcome.reports.push(work.report(
+                        ProblemKind::Task,
+                        &claim.source_id,
+                        &claim.origin,
+                        code,
+                        why,
+                    ));
                 }
                 shaped.push((claim, row));
             }
@@ -136,8 +160,13 @@ fn shape_all(work: &Work<'_>, claims: Vec<Claim>, outcome: &mut Outcome) -> Vec<
 }
 
 fn quarantine(work: &Work<'_>, claim: &Claim, rejection: Rejection) -> staging::Report {
-    let mut report =
-        work.report(ProblemKind::Quarantine, &claim.source_id, &claim.origin, &rejection.code, &rejection.why);
+    let mut report = work.report(
+        ProblemKind::Quarantine,
+        &claim.source_id,
+        &claim.origin,
+        &rejection.code,
+        &rejection.why,
+    );
     report.place = rejection.at;
     report
 }
@@ -151,13 +180,18 @@ async fn look_up(
     outcome: &mut Outcome,
 ) -> sqlx::Result<Known> {
     let definition = work.definition;
-    let ids: Vec<&str> = shaped.iter().map(|(claim, _)| claim.source_id.as_str()).collect();
+    let ids: Vec<&str> = shaped
+        .iter()
+        .map(|(claim, _)| claim.source_id.as_str())
+        .collect();
     let identities = identities::known(conn, definition, &ids).await?;
     let rows: Vec<&Row> = shaped.iter().map(|(_, shaped)| &shaped.row).collect();
     let mut parents = references::parents_of(conn, work.definitions, definition, &rows).await?;
     for (claim, _) in shaped.iter() {
         // A record may refer to itself.
-        let entity = identities.get(&claim.source_id).map_or(&claim.source_id, |i| &i.entity_id);
+        let entity = identities
+            .get(&claim.source_id)
+            .map_or(&claim.source_id, |i| &i.entity_id);
         let own = (definition.name().to_owned(), claim.source_id.clone());
         if shaped_refers_to(shaped, &claim.source_id, definition) {
             parents.entry(own).or_insert_with(|| entity.clone());
@@ -168,26 +202,45 @@ async fn look_up(
         orphans.push(references::resolve(definition, &mut shaped.row, &parents));
     }
     adopt(work, conn, shaped, orphans, outcome).await?;
-    let unknown: Vec<&(Claim, Shaped)> =
-        shaped.iter().filter(|(claim, _)| !identities.contains_key(&claim.source_id)).collect();
+    let unknown: Vec<&(Claim, Shaped)> = shaped
+        .iter()
+        .filter(|(claim, _)| !identities.contains_key(&claim.source_id))
+        .collect();
     let keys: Vec<Key> = unknown
         .iter()
         .flat_map(|(_, s)| keys_of(&matchable(&s.row, &s.hints), &definition.spec.matching.keys))
         .collect();
-    let candidates = matching::candidates(conn, definition, &keys.iter().collect::<Vec<_>>()).await?;
-    let new_ids: Vec<&str> = unknown.iter().map(|(claim, _)| claim.source_id.as_str()).collect();
+    let candidates =
+        matching::candidates(conn, definition, &keys.iter().collect::<Vec<_>>()).await?;
+    let new_ids: Vec<&str> = unknown
+        .iter()
+        .map(|(claim, _)| claim.source_id.as_str())
+        .collect();
     let strangers = standing_rows(conn, definition.entity(), &new_ids).await?;
-    Ok(Known { identities, candidates, strangers })
+    Ok(Known {
+        identities,
+        candidates,
+        strangers,
+    })
 }
 
 /// Whether the record of this id refers to itself.
 fn shaped_refers_to(shaped: &[(Claim, Shaped)], id: &str, definition: &crate::Definition) -> bool {
-    let own = definition.spec.references.iter().filter(|(_, r)| r.to == definition.name());
+    let own = definition
+        .spec
+        .references
+        .iter()
+        .filter(|(_, r)| r.to == definition.name());
     let columns: Vec<&String> = own.map(|(column, _)| column).collect();
     !columns.is_empty()
-        && shaped.iter().filter(|(claim, _)| claim.source_id == id).any(|(_, s)| {
-            columns.iter().any(|column| s.row.get(column).and_then(Value::as_str) == Some(id))
-        })
+        && shaped
+            .iter()
+            .filter(|(claim, _)| claim.source_id == id)
+            .any(|(_, s)| {
+                columns
+                    .iter()
+                    .any(|column| s.row.get(column).and_then(Value::as_str) == Some(id))
+            })
 }
 
 /// Applies the declared fallback for each missing parent.
@@ -211,9 +264,15 @@ async fn adopt(
     let mut made = Parents::new();
     if !wanted.is_empty() {
         let number = work.promotion(conn).await?;
-        let (parents, tasks) =
-            references::make_placeholders(conn, work.definitions, number, &work.now, &wanted, definition.name())
-                .await?;
+        let (parents, tasks) = references::make_placeholders(
+            conn,
+            work.definitions,
+            number,
+            &work.now,
+            &wanted,
+            definition.name(),
+        )
+        .await?;
         made = parents;
         staging::report_problems(conn, work.run_id, &tasks).await?;
     }
@@ -227,7 +286,13 @@ async fn adopt(
                 Some(_) => {}
                 None => {
                     shaped.row.set(&orphan.column, Value::Null);
-                    let report = references::waiting(definition, &claim.source_id, &claim.origin, orphan, !waits);
+                    let report = references::waiting(
+                        definition,
+                        &claim.source_id,
+                        &claim.origin,
+                        orphan,
+                        !waits,
+                    );
                     outcome.reports.push(report);
                 }
             }
@@ -277,7 +342,10 @@ fn match_all(
         let identity = known.identities.get(&claim.source_id).cloned();
         let keys = match &identity {
             Some(_) => Vec::new(),
-            None => keys_of(&matchable(&shaped.row, &shaped.hints), &work.definition.spec.matching.keys),
+            None => keys_of(
+                &matchable(&shaped.row, &shaped.hints),
+                &work.definition.spec.matching.keys,
+            ),
         };
         if keys.iter().any(|key| new_keys.contains(key)) {
             deferred.push(claim);
@@ -287,14 +355,24 @@ fn match_all(
             Some(identity) => Some((identity.entity_id.clone(), "known", json!({}))),
             None => decide_new(work, &claim, &shaped, &keys, known, outcome),
         };
-        let Some((entity_id, method, evidence)) = decided else { continue };
+        let Some((entity_id, method, evidence)) = decided else {
+            continue;
+        };
         if !targets.insert(entity_id.clone()) {
             deferred.push(claim);
             continue;
         }
         new_keys.extend(keys);
         let Shaped { row, hints, .. } = shaped;
-        arrivals.push(Arrival { claim, row, hints, entity_id, identity, method, evidence });
+        arrivals.push(Arrival {
+            claim,
+            row,
+            hints,
+            entity_id,
+            identity,
+            method,
+            evidence,
+        });
     }
     (arrivals, deferred)
 }
@@ -314,8 +392,12 @@ fn decide_new(
         .iter()
         .filter_map(|spec| Some((spec.label.clone(), distinct_of(&whole, spec)?.into())))
         .collect();
-    let candidates: Vec<Candidate> =
-        keys.iter().filter_map(|key| known.candidates.get(key)).flatten().cloned().collect();
+    let candidates: Vec<Candidate> = keys
+        .iter()
+        .filter_map(|key| known.candidates.get(key))
+        .flatten()
+        .cloned()
+        .collect();
     let evidence = |keys: &[String]| json!({ "keys": keys, "distinct": distinct });
     match decide(specs, &candidates, |spec| distinct_of(&whole, spec)) {
         Decision::Match { entity_id, keys } => Some((entity_id, "exact_key", evidence(&keys))),
@@ -334,8 +416,13 @@ fn decide_new(
                 "The record shares exact keys with {} entities; say which of them it is, or correct the source.",
                 entities.len()
             );
-            let mut report =
-                work.report(ProblemKind::Review, &claim.source_id, &claim.origin, "several_entities_share_its_keys", &why);
+            let mut report = work.report(
+                ProblemKind::Review,
+                &claim.source_id,
+                &claim.origin,
+                "several_entities_share_its_keys",
+                &why,
+            );
             report.detail = json!({ "origin": claim.origin, "entities": entities });
             outcome.tally.in_review += 1;
             outcome.reports.push(report);
@@ -365,7 +452,14 @@ pub(super) async fn joined(
     entity: &str,
     arrivals: &[Arrival],
 ) -> sqlx::Result<HashMap<String, Standing>> {
-    let ids: Vec<&str> =
-        arrivals.iter().filter(|a| a.identity.is_none() && a.method != "new").map(|a| a.entity_id.as_str()).collect();
-    if ids.is_empty() { Ok(HashMap::new()) } else { identities::standings(conn, entity, &ids).await }
+    let ids: Vec<&str> = arrivals
+        .iter()
+        .filter(|a| a.identity.is_none() && a.method != "new")
+        .map(|a| a.entity_id.as_str())
+        .collect();
+    if ids.is_empty() {
+        Ok(HashMap::new())
+    } else {
+        identities::standings(conn, entity, &ids).await
+    }
 }

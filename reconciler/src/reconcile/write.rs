@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
-use staging::database::query;
+use staging::database::query_scalar;
 use staging::{ProblemKind, Report};
 
 use super::Work;
@@ -62,9 +62,16 @@ pub(super) async fn merge_all(
 /// Whether a known record says nothing new. Its row was taken out of production by a person or a rollback
 /// then, and stays out until the source changes the record.
 fn is_repeated(arrival: &Arrival) -> bool {
-    let Some(identity) = arrival.identity.as_ref().filter(|identity| !identity.gone) else { return false };
-    let said = arrival.row.0.iter().filter(|(column, value)| *column != "id" && !is_empty(value));
-    said.into_iter().all(|(column, value)| identity.base.get(column) == Some(value))
+    let Some(identity) = arrival.identity.as_ref().filter(|identity| !identity.gone) else {
+        return false;
+    };
+    let said = arrival
+        .row
+        .0
+        .iter()
+        .filter(|(column, value)| *column != "id" && !is_empty(value));
+    said.into_iter()
+        .all(|(column, value)| identity.base.get(column) == Some(value))
 }
 
 /// A cell that stands as a rollback left it stays so while the source repeats itself, and gives way once
@@ -77,7 +84,12 @@ fn heed_returned(
     returned: &Map<String, Value>,
 ) {
     theirs.0.retain(|column, value| {
-        let Some(stands) = ours.get(column).filter(|stands| returned.get(column) == Some(stands)) else { return true };
+        let Some(stands) = ours
+            .get(column)
+            .filter(|stands| returned.get(column) == Some(stands))
+        else {
+            return true;
+        };
         let repeated = base.get(column) == Some(value);
         let own = work.definition.ownership(column).own;
         if own == Owner::Merge && !repeated && !is_empty(value) {
@@ -91,8 +103,13 @@ fn insert(work: &Work<'_>, arrival: Arrival, leads: bool, outcome: &mut Outcome)
     let definition = work.definition;
     if let Err(rejection) = definition.contract.check(&arrival.row) {
         let claim = &arrival.claim;
-        let mut report =
-            work.report(ProblemKind::Quarantine, &claim.source_id, &claim.origin, &rejection.code, &rejection.why);
+        let mut report = work.report(
+            ProblemKind::Quarantine,
+            &claim.source_id,
+            &claim.origin,
+            &rejection.code,
+            &rejection.why,
+        );
         report.place = rejection.at;
         outcome.quarantined(report);
         return;
@@ -106,10 +123,20 @@ fn insert(work: &Work<'_>, arrival: Arrival, leads: bool, outcome: &mut Outcome)
     image.insert("is_placeholder".into(), false.into());
     outcome.tally.promoted += 1;
     outcome.tally.inserted += 1;
-    let keys = keys_of(&matchable(&Row(image.clone()), &arrival.hints), &definition.spec.matching.keys);
+    let keys = keys_of(
+        &matchable(&Row(image.clone()), &arrival.hints),
+        &definition.spec.matching.keys,
+    );
     outcome.index(&arrival.entity_id, keys, false);
     let base = source_columns(arrival.row.0.clone());
-    finish(work, arrival, Some((image, Operation::Insert)), base, leads, outcome);
+    finish(
+        work,
+        arrival,
+        Some((image, Operation::Insert)),
+        base,
+        leads,
+        outcome,
+    );
 }
 
 /// A record meets a row: merge, and write only what changes.
@@ -123,10 +150,23 @@ fn meet(
 ) {
     let definition = work.definition;
     let theirs = source_columns(arrival.row.0.clone());
-    let Merged { changes, conflicts, erased } =
-        merge(base, &theirs, &ours, |column| definition.ownership(column), leads);
+    let Merged {
+        changes,
+        conflicts,
+        erased,
+    } = merge(
+        base,
+        &theirs,
+        &ours,
+        |column| definition.ownership(column),
+        leads,
+    );
     outcome.tally.conflicts += conflicts.len() as i64;
-    outcome.reports.extend(conflicts.iter().map(|conflict| conflict_report(work, &arrival.claim, conflict)));
+    outcome.reports.extend(
+        conflicts
+            .iter()
+            .map(|conflict| conflict_report(work, &arrival.claim, conflict)),
+    );
     let mut next_base = base.clone();
     for (column, value) in theirs {
         if !is_empty(&value) || definition.ownership(&column).erase {
@@ -134,13 +174,20 @@ fn meet(
         }
     }
     let unmasked = leads && ours.get("is_placeholder") == Some(&Value::Bool(true));
-    let returns = arrival.identity.as_ref().is_some_and(|identity| identity.gone)
+    let returns = arrival
+        .identity
+        .as_ref()
+        .is_some_and(|identity| identity.gone)
         && ours.get("deleted_at").is_some_and(|at| !at.is_null());
     if unmasked {
         outcome.unmasked.push(arrival.claim.source_id.clone());
     }
     if changes.is_empty() && !unmasked && !returns {
-        if arrival.identity.as_ref().is_some_and(|identity| identity.base == next_base && !identity.gone) {
+        if arrival
+            .identity
+            .as_ref()
+            .is_some_and(|identity| identity.base == next_base && !identity.gone)
+        {
             outcome.same(&arrival.claim.source_id);
             return;
         }
@@ -152,7 +199,14 @@ fn meet(
     outcome.extent.changed += 1;
     outcome.tally.promoted += 1;
     outcome.tally.updated += 1;
-    let rekey = changes.keys().any(|column| definition.spec.matching.keys.iter().any(|k| k.on.contains(column)));
+    let rekey = changes.keys().any(|column| {
+        definition
+            .spec
+            .matching
+            .keys
+            .iter()
+            .any(|k| k.on.contains(column))
+    });
     ours.extend(changes);
     if returns {
         ours.insert("deleted_at".into(), Value::Null);
@@ -162,10 +216,20 @@ fn meet(
     }
     stamp(&mut ours, &work.now);
     if rekey && leads || unmasked {
-        let keys = keys_of(&matchable(&Row(ours.clone()), &arrival.hints), &definition.spec.matching.keys);
+        let keys = keys_of(
+            &matchable(&Row(ours.clone()), &arrival.hints),
+            &definition.spec.matching.keys,
+        );
         outcome.index(&arrival.entity_id, keys, true);
     }
-    finish(work, arrival, Some((ours, Operation::Update)), next_base, leads, outcome);
+    finish(
+        work,
+        arrival,
+        Some((ours, Operation::Update)),
+        next_base,
+        leads,
+        outcome,
+    );
 }
 
 /// The next version of a row, written now.
@@ -190,7 +254,14 @@ fn finish(
     leads: bool,
     outcome: &mut Outcome,
 ) {
-    let Arrival { claim, entity_id, identity, method, evidence, .. } = arrival;
+    let Arrival {
+        claim,
+        entity_id,
+        identity,
+        method,
+        evidence,
+        ..
+    } = arrival;
     if let Some((image, operation)) = write {
         outcome.rows.push(RowWrite {
             entity_id: entity_id.clone(),
@@ -203,11 +274,22 @@ fn finish(
         outcome.arrived.push(claim.source_id.clone());
     }
     outcome.settled.push(claim.source_id.clone());
-    outcome.identities.push(IdentityWrite { source_id: claim.source_id, entity_id, method, evidence, base, leads });
+    outcome.identities.push(IdentityWrite {
+        source_id: claim.source_id,
+        entity_id,
+        method,
+        evidence,
+        base,
+        leads,
+    });
 }
 
 fn evidence_of(work: &Work<'_>, claim: &Claim) -> Evidence {
-    let module = if claim.origin.is_empty() { work.definition.name() } else { &claim.origin };
+    let module = if claim.origin.is_empty() {
+        work.definition.name()
+    } else {
+        &claim.origin
+    };
     Evidence {
         module: module.to_owned(),
         source_id: claim.source_id.clone(),
@@ -223,7 +305,13 @@ fn conflict_report(work: &Work<'_>, claim: &Claim, conflict: &Conflict) -> Repor
         conflict.column
     );
     let code = format!("both_changed:{}", conflict.column);
-    let mut report = work.report(ProblemKind::Conflict, &claim.source_id, &claim.origin, &code, &why);
+    let mut report = work.report(
+        ProblemKind::Conflict,
+        &claim.source_id,
+        &claim.origin,
+        &code,
+        &why,
+    );
     report.place = Some(conflict.column.clone());
     report.detail = json!({ "origin": claim.origin, "base": conflict.base, "theirs": conflict.theirs, "ours": conflict.ours });
     report
@@ -242,13 +330,21 @@ pub(super) async fn tombstones(
     let definition = work.definition;
     let ids: Vec<&str> = gone.iter().map(|c| c.source_id.as_str()).collect();
     let ended = identities::mark_gone(conn, definition, &ids).await?;
-    let entity_ids: Vec<&str> = ended.iter().map(|(entity_id, _)| entity_id.as_str()).collect();
+    let entity_ids: Vec<&str> = ended
+        .iter()
+        .map(|(entity_id, _)| entity_id.as_str())
+        .collect();
     let mut standing = rows_now(conn, definition.entity(), &entity_ids).await?;
-    let by_record: std::collections::HashMap<&str, &str> =
-        ended.iter().map(|(entity_id, source_id)| (source_id.as_str(), entity_id.as_str())).collect();
+    let by_record: std::collections::HashMap<&str, &str> = ended
+        .iter()
+        .map(|(entity_id, source_id)| (source_id.as_str(), entity_id.as_str()))
+        .collect();
     for claim in gone {
-        let row = by_record.get(claim.source_id.as_str()).and_then(|id| standing.remove_entry(*id));
-        let Some((entity_id, mut image)) = row.filter(|(_, row)| row.get("deleted_at").is_none_or(Value::is_null))
+        let row = by_record
+            .get(claim.source_id.as_str())
+            .and_then(|id| standing.remove_entry(*id));
+        let Some((entity_id, mut image)) =
+            row.filter(|(_, row)| row.get("deleted_at").is_none_or(Value::is_null))
         else {
             outcome.same(&claim.source_id);
             continue;
@@ -270,47 +366,75 @@ pub(super) async fn tombstones(
 }
 
 /// Writes a wave: rows with their history, identities, keys, problems, and the children that waited.
-pub(super) async fn apply(work: &mut Work<'_>, conn: &mut PgConnection, outcome: &mut Outcome) -> sqlx::Result<()> {
+pub(super) async fn apply(
+    work: &mut Work<'_>,
+    conn: &mut PgConnection,
+    outcome: &mut Outcome,
+) -> sqlx::Result<()> {
     let definition = work.definition;
     let module = definition.name();
     if !outcome.rows.is_empty() || !outcome.arrived.is_empty() {
         let number = work.promotion(conn).await?;
         apply_images(conn, number, definition.entity(), &outcome.rows).await?;
     }
-    identities::write(conn, definition, work.promotion.unwrap_or(0), &outcome.identities).await?;
+    identities::write(
+        conn,
+        definition,
+        work.promotion.unwrap_or(0),
+        &outcome.identities,
+    )
+    .await?;
     let renewed: Vec<&str> = outcome.renewed.iter().map(String::as_str).collect();
-    let keys: Vec<_> = outcome.keys.iter().map(|(id, key)| (id.as_str(), key.clone())).collect();
+    let keys: Vec<_> = outcome
+        .keys
+        .iter()
+        .map(|(id, key)| (id.as_str(), key.clone()))
+        .collect();
     matching::store_keys(conn, definition, &renewed, &keys).await?;
     let settled: Vec<&str> = outcome.settled.iter().map(String::as_str).collect();
-    let over = [ProblemKind::Quarantine, ProblemKind::Parking, ProblemKind::Review];
+    let over = [
+        ProblemKind::Quarantine,
+        ProblemKind::Parking,
+        ProblemKind::Review,
+    ];
     staging::resolve_problems(conn, module, &settled, &over, "concord").await?;
     let unmasked: Vec<&str> = outcome.unmasked.iter().map(String::as_str).collect();
     staging::resolve_problems(conn, module, &unmasked, &[ProblemKind::Task], "concord").await?;
     staging::report_problems(conn, work.run_id, &outcome.reports).await?;
-    wake_children(conn, module, &outcome.arrived).await
+    work.woken |= wake_children(conn, module, &outcome.arrived).await?;
+    Ok(())
 }
 
-/// Makes pending again what waited for these records.
-async fn wake_children(conn: &mut PgConnection, module: &str, arrived: &[String]) -> sqlx::Result<()> {
+/// Makes pending again what waited for these records; says whether records of this module are among it.
+async fn wake_children(
+    conn: &mut PgConnection,
+    module: &str,
+    arrived: &[String],
+) -> sqlx::Result<bool> {
     if arrived.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
-    query(
-        "insert into staging.pending (module, source_id, origin)
-         select distinct p.module, p.source_id, coalesce(p.detail ->> 'origin', p.module) from ops.problems p
-         where p.state = 'open' and p.kind = 'parking' and p.waits_module = $1 and p.waits_id = any($2)
-         on conflict do nothing",
+    query_scalar(
+        "with woken as (
+             insert into staging.pending (module, source_id, origin)
+             select distinct p.module, p.source_id, coalesce(p.detail ->> 'origin', p.module) from ops.problems p
+             where p.state = 'open' and p.kind = 'parking' and p.waits_module = $1 and p.waits_id = any($2)
+             on conflict do nothing returning module
+         )
+         select exists (select from woken where module = $1)",
     )
     .bind(module)
     .bind(arrived)
-    .execute(conn)
-    .await?;
-    Ok(())
+    .fetch_one(conn)
+    .await
 }
 
 /// The number of a promotion whose opening may have been rolled back with an attempt: the same head is
 /// locked again.
-pub(super) async fn reopened(conn: &mut PgConnection, number: Option<i64>) -> sqlx::Result<Option<i64>> {
+pub(super) async fn reopened(
+    conn: &mut PgConnection,
+    number: Option<i64>,
+) -> sqlx::Result<Option<i64>> {
     match number {
         None => Ok(None),
         Some(_) => Ok(Some(history::open(conn).await?.number)),

@@ -10,8 +10,7 @@ use serde_json::Value;
 use super::side_by_side::side_by_side;
 use super::target::Target;
 use crate::commands::Answer;
-use crate::commands::source::opened_once;
-use crate::config::Config;
+use crate::config::{Config, open_source};
 use crate::table::terminal_width;
 
 /// Which module.
@@ -47,7 +46,7 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     let definition = definitions
         .get(&name)
         .expect("the target is among the modules compiled");
-    let source = opened_once(config, &definition.module.source)?;
+    let source = open_source(config, &definition.module.source)?;
     let mut module = definition.module.clone();
     module.fetch.paging.size = module.fetch.paging.size.min(args.records);
     let wanted = args.records as usize;
