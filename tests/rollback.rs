@@ -27,7 +27,8 @@ async fn storied() -> (World, BTreeMap<i64, String>) {
         .await;
     let id = |n: usize| clients[n]["id"].as_str().expect("an id").to_owned();
     let edits = [
-        json!({ "op": "patch", "kind": "client", "id": id(0), "value": { "companyName": "Un" } }),
+        json!({ "op": "patch", "kind": "client", "id": id(0), "value": {
+            "companyName": "Un", "updatedAt": "2026-05-02T00:00:00Z" } }),
         json!({ "op": "patch", "kind": "client", "id": id(1), "value": { "personalNotes": "Deux", "tags": ["deux"] } }),
         json!([
             { "op": "patch", "kind": "client", "id": id(0), "value": { "companyName": "Trois" } },
@@ -157,6 +158,38 @@ async fn the_next_run_leaves_a_rollback_alone_until_the_source_changes() {
         Some(1),
         "{difference}"
     );
+}
+
+#[tokio::test]
+async fn a_replay_of_every_record_leaves_a_rollback_alone() {
+    let (world, states) = storied().await;
+    let lived = *states.keys().rev().nth(1).expect("a state");
+    for (turn, target) in [lived, LOADED].into_iter().enumerate() {
+        return_to(&world, target).await;
+        assert_eq!(world.exact().await, states[&target]);
+        for module in [
+            "users",
+            "clients",
+            "pianos",
+            "timeline",
+            "measurements",
+            "appointments",
+        ] {
+            let folder = world.copy_module(module);
+            world.edit_file(&folder.join("module.yaml"), |text| {
+                format!("{text}\n# Read again, {turn}.\n")
+            });
+        }
+        world
+            .run_sync(&["--all", "--modules", "modules"])
+            .await
+            .expect(0);
+        assert_eq!(
+            world.exact().await,
+            states[&target],
+            "the source says nothing new"
+        );
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
 use sqlx::types::Json;
-use staging::database::{query, query_as};
+use staging::database::{query, query_as, query_scalar};
 
 use crate::definition::Definition;
 
@@ -146,14 +146,16 @@ pub(crate) async fn mark_gone(
     definition: &Definition,
     ids: &[&str],
 ) -> sqlx::Result<Vec<(String, String)>> {
-    query(
+    // Said once: whoever takes a tombstone back later, by hand or by a rollback, is not contradicted.
+    let newly: Vec<String> = query_scalar(
         "update prod.identities set gone = true, leads = false
-         where source = $1 and module = $2 and source_id = any($3) and valid_to is null and not gone",
+         where source = $1 and module = $2 and source_id = any($3) and valid_to is null and not gone
+         returning source_id",
     )
     .bind(&definition.module.source)
     .bind(definition.name())
     .bind(ids)
-    .execute(&mut *conn)
+    .fetch_all(&mut *conn)
     .await?;
     query(
         "update prod.identities heir set leads = true
@@ -183,7 +185,7 @@ pub(crate) async fn mark_gone(
     )
     .bind(&definition.module.source)
     .bind(definition.name())
-    .bind(ids)
+    .bind(&newly)
     .fetch_all(conn)
     .await
 }

@@ -7,6 +7,7 @@ use reqwest::Url;
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgPool};
+use staging::database::query_as;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -81,9 +82,8 @@ impl TestDatabase {
         );
         let place = std::panic::Location::caller();
         async move {
-            let rows: Result<Vec<(String,)>, _> = sqlx::query_as(AssertSqlSafe(sql.clone()))
-                .fetch_all(&pool)
-                .await;
+            let rows: Result<Vec<(String,)>, _> =
+                query_as(AssertSqlSafe(sql.clone())).fetch_all(&pool).await;
             let rows = rows.unwrap_or_else(|error| panic!("{place}: {error}\n{sql}"));
             let read =
                 |(text,): (String,)| serde_json::from_str(&text).expect("JSON of the server");

@@ -34,7 +34,7 @@ pub(super) async fn merge_all(
     let mut standing = rows_now(conn, entity, &ids).await?;
     let others = joined(conn, entity, &arrivals).await?;
     let returned = history::returned(conn, entity, &ids).await?;
-    for arrival in arrivals {
+    for mut arrival in arrivals {
         let derived = arrival.claim.origin != work.definition.name();
         let other = others.get(&arrival.entity_id);
         let leads = match &arrival.identity {
@@ -48,7 +48,7 @@ pub(super) async fn merge_all(
         match standing.remove(&arrival.entity_id) {
             Some(ours) => {
                 if let Some(returned) = returned.get(&arrival.entity_id) {
-                    yield_returned(work, &mut base, &arrival.row, &ours, returned);
+                    heed_returned(work, &mut base, &mut arrival.row, &ours, returned);
                 }
                 meet(work, arrival, &base, ours, leads, outcome);
             }
@@ -74,27 +74,29 @@ fn is_repeated(arrival: &Arrival) -> bool {
         .all(|(column, value)| identity.base.get(column) == Some(value))
 }
 
-/// A cell that stands as a rollback left it gives way once the source changes its value: nobody wrote it
-/// by hand, so there is no conflict.
-fn yield_returned(
+/// A cell that stands as a rollback left it stays so while the source repeats itself, and gives way once
+/// the source says something new: nobody wrote it by hand, so there is no conflict.
+fn heed_returned(
     work: &Work<'_>,
     base: &mut Map<String, Value>,
-    theirs: &Row,
+    theirs: &mut Row,
     ours: &Map<String, Value>,
     returned: &Map<String, Value>,
 ) {
-    for (column, value) in theirs.0.iter().filter(|(_, value)| !is_empty(value)) {
+    theirs.0.retain(|column, value| {
         let Some(stands) = ours
             .get(column)
             .filter(|stands| returned.get(column) == Some(stands))
         else {
-            continue;
+            return true;
         };
-        if base.get(column) != Some(value) && work.definition.ownership(column).own == Owner::Merge
-        {
+        let repeated = base.get(column) == Some(value);
+        let own = work.definition.ownership(column).own;
+        if own == Owner::Merge && !repeated && !is_empty(value) {
             base.insert(column.clone(), stands.clone());
         }
-    }
+        own != Owner::Source || !repeated
+    });
 }
 
 fn insert(work: &Work<'_>, arrival: Arrival, leads: bool, outcome: &mut Outcome) {
