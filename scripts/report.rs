@@ -61,6 +61,11 @@ impl Line {
         }
     }
 
+    /// Whether this is the line of `module`, and it ended otherwise than well.
+    pub fn stopped(&self, module: &str) -> bool {
+        self.module == module && self.exit != 0
+    }
+
     /// The line in a sentence.
     pub fn summary(&self) -> String {
         let (staged, claims) = (&self.staged, &self.claims);
@@ -81,6 +86,16 @@ impl Line {
         }
         text
     }
+}
+
+/// The exit code of a whole job: FAILED, then BLOCKED, then PARTIAL, then WAITING, then 0.
+pub fn worst_exit(lines: &[Line]) -> u8 {
+    let severity = |exit: &u8| if *exit == EXIT_WAITING { 1 } else { *exit };
+    lines
+        .iter()
+        .map(|line| line.exit)
+        .max_by_key(severity)
+        .unwrap_or(0)
 }
 
 /// Prints the results: a table, or one JSON object per line.

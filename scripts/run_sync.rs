@@ -7,9 +7,9 @@ use anyhow::Context;
 use clap::Parser;
 use concord::arguments::{Arguments, Mode};
 use concord::config::{Config, open_sources};
-use concord::process::{EXIT_WAITING, UsageError, exit_code, explain, prepare};
+use concord::process::{UsageError, exit_code, explain, prepare};
 use concord::progress::Progress;
-use concord::report::{Line, print_dry_run, print_lines};
+use concord::report::{Line, print_dry_run, print_lines, worst_exit};
 use concord::sync::{Ended, Job, dry_run, sync_module, woken};
 use fetcher::Source;
 use reconciler::{Definition, Definitions};
@@ -93,7 +93,8 @@ async fn run_all(
     // Parents that came have woken children of other modules, or of modules that ran before them.
     let mut before = Vec::new();
     loop {
-        let names = woken(pool).await?;
+        let mut names = woken(pool).await?;
+        names.retain(|name| !lines.iter().any(|line: &Line| line.stopped(name)));
         if arguments.dry_run || names == before {
             break;
         }
@@ -103,16 +104,7 @@ async fn run_all(
         before = names;
     }
     print_lines(&lines, arguments.json)?;
-    Ok(lines
-        .iter()
-        .map(|line| line.exit)
-        .max_by_key(|code| severity(*code))
-        .unwrap_or(0))
-}
-
-/// FAILED, then BLOCKED, then PARTIAL, then WAITING.
-fn severity(exit: u8) -> u8 {
-    if exit == EXIT_WAITING { 1 } else { exit }
+    Ok(worst_exit(&lines))
 }
 
 async fn run_one(

@@ -11,6 +11,6 @@ mod problem;
 #[cfg(test)]
 mod tests;
 
-pub use opening::open_source;
+pub use opening::{open_source, open_sources};
 pub use problem::ConfigError;
 pub use settings::{Config, ServeConfig};

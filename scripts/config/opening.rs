@@ -1,5 +1,7 @@
 //! From the configuration to the things it names.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use fetcher::{AuthKind, Module, Source, SourceConfig, TokenStore};
 
@@ -40,6 +42,20 @@ impl Config {
         TokenStore::open(&folder)
             .with_context(|| format!("Opening the token store in {}.", folder.display()))
     }
+}
+
+/// Opens the sources of these names, each once.
+pub fn open_sources<'a>(
+    config: &Config,
+    names: impl Iterator<Item = &'a String>,
+) -> anyhow::Result<BTreeMap<String, Source>> {
+    let mut sources = BTreeMap::new();
+    for name in names {
+        if !sources.contains_key(name) {
+            sources.insert(name.clone(), open_source(config, name)?);
+        }
+    }
+    Ok(sources)
 }
 
 /// Opens a source: reads its secrets and, where it logs in by OAuth2, its token store. Sends nothing.

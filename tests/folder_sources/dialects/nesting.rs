@@ -115,7 +115,7 @@ async fn edges_by_cost_with_variants_inside() {
 fn repository(n: usize) -> Value {
     json!({
         "id": format!("R_{n}"), "number": n, "nameWithOwner": format!("atelier/dépôt-{n}"), "isPrivate": n.is_multiple_of(2),
-        "diskUsage": (n % 5 > 0).then_some(n * 10), "url": format!("https://forge.example/atelier/{n}"),
+        "diskUsage": (!n.is_multiple_of(5)).then_some(n * 10), "url": format!("https://forge.example/atelier/{n}"),
         "pushedAt": null,
     })
 }
