@@ -8,6 +8,7 @@ pub mod database;
 pub mod embedded;
 
 mod canonical;
+mod copy;
 mod leases;
 mod passes;
 mod problems;

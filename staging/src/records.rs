@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use crate::database::{query, query_as, query_scalar};
 
 use crate::canonical::{Examined, examine};
+use crate::copy::copy_new;
 
 /// What one page, or several staged together, meant for staging. `fetched` is always the sum of the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -79,11 +80,12 @@ fn is_name(module: &str) -> bool {
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
-struct Version<'a> {
-    page: &'a Page,
-    id: &'a str,
-    json: &'a [u8],
-    examined: Examined,
+/// One record of a page, examined.
+pub(crate) struct Version<'a> {
+    pub(crate) page: &'a Page,
+    pub(crate) id: &'a str,
+    pub(crate) json: &'a [u8],
+    pub(crate) examined: Examined,
     verdict: Verdict,
 }
 
@@ -191,61 +193,6 @@ async fn judge(
         };
     }
     Ok(())
-}
-
-async fn copy_new(
-    conn: &mut PgConnection,
-    place: PagePlace<'_>,
-    new: &[&Version<'_>],
-) -> sqlx::Result<()> {
-    if new.is_empty() {
-        return Ok(());
-    }
-    let mut rows = Vec::with_capacity(new.iter().map(|v| v.json.len() + 160).sum());
-    rows.extend_from_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
-    for version in new {
-        rows.extend_from_slice(&8i16.to_be_bytes());
-        field(&mut rows, &[place.module.as_bytes()]);
-        field(&mut rows, &[version.id.as_bytes()]);
-        field(&mut rows, &[&version.examined.hash]);
-        match version.examined.defect {
-            // The leading 1 is the version of jsonb's binary format.
-            None => {
-                field(&mut rows, &[&[1], version.json]);
-                absent(&mut rows);
-                absent(&mut rows);
-            }
-            Some(defect) => {
-                absent(&mut rows);
-                field(&mut rows, &[version.json]);
-                field(&mut rows, &[defect.as_bytes()]);
-            }
-        }
-        field(&mut rows, &[&place.pass_id.to_be_bytes()]);
-        field(&mut rows, &[&(version.page.number as i32).to_be_bytes()]);
-    }
-    rows.extend_from_slice(&(-1i16).to_be_bytes());
-    let mut copy = conn
-        .copy_in_raw(
-            "copy staging.records (module, source_id, hash, payload, raw, defect, pass_id, page)
-             from stdin with (format binary)",
-        )
-        .await?;
-    copy.send(rows).await?;
-    copy.finish().await?;
-    Ok(())
-}
-
-fn field(rows: &mut Vec<u8>, parts: &[&[u8]]) {
-    let length: usize = parts.iter().map(|p| p.len()).sum();
-    rows.extend_from_slice(&(length as i32).to_be_bytes());
-    for part in parts {
-        rows.extend_from_slice(part);
-    }
-}
-
-fn absent(rows: &mut Vec<u8>) {
-    rows.extend_from_slice(&(-1i32).to_be_bytes());
 }
 
 async fn replace_changed(

@@ -1,0 +1,178 @@
+//! What the database knows about the records of a wave, and what becomes of those whose parent is missing.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, PgConnection};
+use staging::database::query_as;
+
+use super::Work;
+use super::claim::{Claim, Shaped};
+use super::outcome::{Outcome, matchable};
+use crate::Row;
+use crate::definition::Missing;
+use crate::identities::{self, Identity};
+use crate::matching::{self, Candidate, Key, keys_of};
+use crate::references::{self, Orphanage, Parents};
+
+/// What the database knows about the records of a wave.
+pub(super) struct Known {
+    pub(super) identities: HashMap<String, Identity>,
+    pub(super) candidates: HashMap<Key, Vec<Candidate>>,
+    pub(super) strangers: HashMap<String, bool>,
+}
+
+/// Resolves references, parks or makes up parents, and asks who shares a key with the records that no
+/// identity knows. Records that must wait leave `shaped`.
+pub(super) async fn look_up(
+    work: &mut Work<'_>,
+    conn: &mut PgConnection,
+    shaped: &mut Vec<(Claim, Shaped)>,
+    outcome: &mut Outcome,
+) -> sqlx::Result<Known> {
+    let definition = work.definition;
+    let ids: Vec<&str> = shaped
+        .iter()
+        .map(|(claim, _)| claim.source_id.as_str())
+        .collect();
+    let identities = identities::known(conn, definition, &ids).await?;
+    let rows: Vec<&Row> = shaped.iter().map(|(_, shaped)| &shaped.row).collect();
+    let mut parents = references::parents_of(conn, work.definitions, definition, &rows).await?;
+    for (claim, _) in shaped.iter() {
+        // A record may refer to itself.
+        let entity = identities
+            .get(&claim.source_id)
+            .map_or(&claim.source_id, |i| &i.entity_id);
+        let own = (definition.name().to_owned(), claim.source_id.clone());
+        if shaped_refers_to(shaped, &claim.source_id, definition) {
+            parents.entry(own).or_insert_with(|| entity.clone());
+        }
+    }
+    let mut orphans: Vec<Vec<Orphanage>> = Vec::with_capacity(shaped.len());
+    for (_, shaped) in shaped.iter_mut() {
+        orphans.push(references::resolve(definition, &mut shaped.row, &parents));
+    }
+    adopt(work, conn, shaped, orphans, outcome).await?;
+    let unknown: Vec<&(Claim, Shaped)> = shaped
+        .iter()
+        .filter(|(claim, _)| !identities.contains_key(&claim.source_id))
+        .collect();
+    let keys: Vec<Key> = unknown
+        .iter()
+        .flat_map(|(_, s)| keys_of(&matchable(&s.row, &s.hints), &definition.spec.matching.keys))
+        .collect();
+    let candidates =
+        matching::candidates(conn, definition, &keys.iter().collect::<Vec<_>>()).await?;
+    let new_ids: Vec<&str> = unknown
+        .iter()
+        .map(|(claim, _)| claim.source_id.as_str())
+        .collect();
+    let strangers = standing_rows(conn, definition.entity(), &new_ids).await?;
+    Ok(Known {
+        identities,
+        candidates,
+        strangers,
+    })
+}
+
+/// Whether the record of this id refers to itself.
+fn shaped_refers_to(shaped: &[(Claim, Shaped)], id: &str, definition: &crate::Definition) -> bool {
+    let own = definition
+        .spec
+        .references
+        .iter()
+        .filter(|(_, r)| r.to == definition.name());
+    let columns: Vec<&String> = own.map(|(column, _)| column).collect();
+    !columns.is_empty()
+        && shaped
+            .iter()
+            .filter(|(claim, _)| claim.source_id == id)
+            .any(|(_, s)| {
+                columns
+                    .iter()
+                    .any(|column| s.row.get(column).and_then(Value::as_str) == Some(id))
+            })
+}
+
+/// Applies the declared fallback for each missing parent.
+async fn adopt(
+    work: &mut Work<'_>,
+    conn: &mut PgConnection,
+    shaped: &mut Vec<(Claim, Shaped)>,
+    orphans: Vec<Vec<Orphanage>>,
+    outcome: &mut Outcome,
+) -> sqlx::Result<()> {
+    if orphans.iter().all(Vec::is_empty) {
+        return Ok(());
+    }
+    let definition = work.definition;
+    let wanted: BTreeSet<(String, String)> = orphans
+        .iter()
+        .flatten()
+        .filter(|orphan| orphan.missing == Missing::Placeholder)
+        .map(|orphan| (orphan.module.clone(), orphan.raw.clone()))
+        .collect();
+    let mut made = Parents::new();
+    if !wanted.is_empty() {
+        let number = work.promotion(conn).await?;
+        let (parents, tasks) = references::make_placeholders(
+            conn,
+            work.definitions,
+            number,
+            &work.now,
+            &wanted,
+            definition.name(),
+        )
+        .await?;
+        made = parents;
+        staging::report_problems(conn, work.run_id, &tasks).await?;
+    }
+    let mut kept = Vec::with_capacity(shaped.len());
+    for ((claim, mut shaped), orphans) in shaped.drain(..).zip(orphans) {
+        let waits = !work.unlinked.contains(&claim.source_id)
+            && orphans.iter().any(|orphan| orphan.missing == Missing::Park);
+        for orphan in &orphans {
+            match made.get(&(orphan.module.clone(), orphan.raw.clone())) {
+                Some(entity_id) if !waits => shaped.row.set(&orphan.column, entity_id.clone()),
+                Some(_) => {}
+                None => {
+                    shaped.row.set(&orphan.column, Value::Null);
+                    let report = references::waiting(
+                        definition,
+                        &claim.source_id,
+                        &claim.origin,
+                        orphan,
+                        !waits,
+                    );
+                    outcome.reports.push(report);
+                }
+            }
+        }
+        if waits {
+            outcome.tally.parked += 1;
+            outcome.parked.push(claim.source_id.clone());
+        } else {
+            kept.push((claim, shaped));
+        }
+    }
+    *shaped = kept;
+    Ok(())
+}
+
+/// Rows that stand under these ids, and whether some identity is theirs.
+async fn standing_rows(
+    conn: &mut PgConnection,
+    entity: &str,
+    ids: &[&str],
+) -> sqlx::Result<HashMap<String, bool>> {
+    let rows: Vec<(String, bool)> = query_as(AssertSqlSafe(format!(
+        "select t.id, exists (select from prod.identities i
+                              where i.entity = $1 and i.entity_id = t.id and i.valid_to is null)
+         from prod.\"{entity}\" t where t.id = any($2)"
+    )))
+    .bind(entity)
+    .bind(ids)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().collect())
+}

@@ -1,0 +1,314 @@
+//! Records meeting rows: the merge, and what it leaves to be written.
+
+use serde_json::{Map, Value, json};
+use sqlx::PgConnection;
+use staging::{ProblemKind, Report};
+
+use super::Work;
+use super::claim::Claim;
+use super::outcome::{Outcome, matchable};
+use super::wave::{Arrival, joined, rows_now};
+use super::write::image_text;
+use crate::Row;
+use crate::definition::Definition;
+use crate::history::{self, Evidence, Operation, RowWrite};
+use crate::identities::IdentityWrite;
+use crate::matching::keys_of;
+use crate::merge::{Conflict, Merged, Owner, is_empty, merge};
+
+/// Merges every arrival with the row it meets.
+pub(super) async fn merge_all(
+    work: &mut Work<'_>,
+    conn: &mut PgConnection,
+    arrivals: Vec<Arrival>,
+    outcome: &mut Outcome,
+) -> sqlx::Result<()> {
+    let entity = work.definition.entity();
+    let ids: Vec<&str> = arrivals.iter().map(|a| a.entity_id.as_str()).collect();
+    let mut standing = rows_now(conn, entity, &ids).await?;
+    let others = joined(conn, entity, &arrivals).await?;
+    let returned = history::returned(conn, entity, &ids).await?;
+    for mut arrival in arrivals {
+        let derived = arrival.claim.origin != work.definition.name();
+        let other = others.get(&arrival.entity_id);
+        let leads = match &arrival.identity {
+            Some(identity) => identity.leads || identity.gone && !derived,
+            None => !derived && !other.is_some_and(|other| other.led),
+        };
+        let mut base = match &arrival.identity {
+            Some(identity) => identity.base.clone(),
+            None => other.map(|other| other.said.clone()).unwrap_or_default(),
+        };
+        match standing.remove(&arrival.entity_id) {
+            Some(ours) => {
+                if let Some(returned) = returned.get(&arrival.entity_id) {
+                    heed_returned(work, &mut base, &mut arrival.row, &ours, returned);
+                }
+                meet(work, arrival, &base, ours, leads, outcome);
+            }
+            None if is_repeated(&arrival) => outcome.same(&arrival.claim.source_id),
+            None => insert(work, arrival, leads, outcome),
+        }
+    }
+    Ok(())
+}
+
+/// Whether a known record says nothing new. Its row was taken out of production by a person or a rollback
+/// then, and stays out until the source changes the record.
+fn is_repeated(arrival: &Arrival) -> bool {
+    let Some(identity) = arrival.identity.as_ref().filter(|identity| !identity.gone) else {
+        return false;
+    };
+    let said = arrival
+        .row
+        .0
+        .iter()
+        .filter(|(column, value)| *column != "id" && !is_empty(value));
+    said.into_iter()
+        .all(|(column, value)| identity.base.get(column) == Some(value))
+}
+
+/// A cell that stands as a rollback left it stays so while the source repeats itself, and gives way once
+/// the source says something new: nobody wrote it by hand, so there is no conflict.
+fn heed_returned(
+    work: &Work<'_>,
+    base: &mut Map<String, Value>,
+    theirs: &mut Row,
+    ours: &Map<String, Value>,
+    returned: &Map<String, Value>,
+) {
+    theirs.0.retain(|column, value| {
+        let Some(stands) = ours
+            .get(column)
+            .filter(|stands| returned.get(column) == Some(stands))
+        else {
+            return true;
+        };
+        let repeated = base.get(column) == Some(value);
+        let own = work.definition.ownership(column).own;
+        if own == Owner::Merge && !repeated && !is_empty(value) {
+            base.insert(column.clone(), stands.clone());
+        }
+        own != Owner::Source || !repeated
+    });
+}
+
+fn insert(work: &Work<'_>, arrival: Arrival, leads: bool, outcome: &mut Outcome) {
+    let definition = work.definition;
+    if let Err(rejection) = definition.contract.check(&arrival.row) {
+        let claim = &arrival.claim;
+        let mut report = work.report(
+            ProblemKind::Quarantine,
+            &claim.source_id,
+            &claim.origin,
+            &rejection.code,
+            &rejection.why,
+        );
+        report.place = rejection.at;
+        outcome.quarantined(report);
+        return;
+    }
+    let mut image = arrival.row.0.clone();
+    image.insert("id".into(), arrival.entity_id.clone().into());
+    for column in ["created_at", "updated_at", "synced_at"] {
+        image.insert(column.into(), work.now.clone());
+    }
+    image.insert("version".into(), 1.into());
+    image.insert("is_placeholder".into(), false.into());
+    outcome.tally.promoted += 1;
+    outcome.tally.inserted += 1;
+    let keys = keys_of(
+        &matchable(&Row(image.clone()), &arrival.hints),
+        &definition.spec.matching.keys,
+    );
+    outcome.index(&arrival.entity_id, keys, false);
+    let base = source_columns(arrival.row.0.clone());
+    finish(
+        work,
+        arrival,
+        Some((image, Operation::Insert)),
+        base,
+        leads,
+        outcome,
+    );
+}
+
+/// A record meets a row: merge, and write only what changes.
+fn meet(
+    work: &Work<'_>,
+    arrival: Arrival,
+    base: &Map<String, Value>,
+    mut ours: Map<String, Value>,
+    leads: bool,
+    outcome: &mut Outcome,
+) {
+    let definition = work.definition;
+    let theirs = source_columns(arrival.row.0.clone());
+    let Merged {
+        changes,
+        conflicts,
+        erased,
+    } = merge(
+        base,
+        &theirs,
+        &ours,
+        |column| definition.ownership(column),
+        leads,
+    );
+    outcome.tally.conflicts += conflicts.len() as i64;
+    let claim = &arrival.claim;
+    let reports = conflicts
+        .iter()
+        .map(|conflict| conflict_report(work, claim, conflict));
+    outcome.reports.extend(reports);
+    let next_base = said(definition, base, theirs);
+    let unmasked = leads && ours.get("is_placeholder") == Some(&Value::Bool(true));
+    let returns = arrival
+        .identity
+        .as_ref()
+        .is_some_and(|identity| identity.gone)
+        && ours.get("deleted_at").is_some_and(|at| !at.is_null());
+    if unmasked {
+        outcome.unmasked.push(arrival.claim.source_id.clone());
+    }
+    if changes.is_empty() && !unmasked && !returns {
+        if arrival
+            .identity
+            .as_ref()
+            .is_some_and(|identity| identity.base == next_base && !identity.gone)
+        {
+            outcome.same(&arrival.claim.source_id);
+            return;
+        }
+        outcome.tally.same += 1;
+        finish(work, arrival, None, next_base, leads, outcome);
+        return;
+    }
+    outcome.extent.erased += i64::from(erased > 0);
+    outcome.extent.changed += 1;
+    outcome.tally.promoted += 1;
+    outcome.tally.updated += 1;
+    let keys = &definition.spec.matching.keys;
+    let rekey = changes
+        .keys()
+        .any(|column| keys.iter().any(|key| key.on.contains(column)));
+    ours.extend(changes);
+    if returns {
+        ours.insert("deleted_at".into(), Value::Null);
+    }
+    if unmasked {
+        ours.insert("is_placeholder".into(), false.into());
+    }
+    stamp(&mut ours, &work.now);
+    if rekey && leads || unmasked {
+        let keys = keys_of(&matchable(&Row(ours.clone()), &arrival.hints), keys);
+        outcome.index(&arrival.entity_id, keys, true);
+    }
+    finish(
+        work,
+        arrival,
+        Some((ours, Operation::Update)),
+        next_base,
+        leads,
+        outcome,
+    );
+}
+
+/// What the source has said so far: an absent or ignored empty value leaves the word before it standing.
+fn said(
+    definition: &Definition,
+    base: &Map<String, Value>,
+    theirs: Map<String, Value>,
+) -> Map<String, Value> {
+    let mut said = base.clone();
+    let heard = theirs.into_iter();
+    said.extend(
+        heard.filter(|(column, value)| !is_empty(value) || definition.ownership(column).erase),
+    );
+    said
+}
+
+/// The next version of a row, written now.
+pub(super) fn stamp(image: &mut Map<String, Value>, now: &Value) {
+    let version = image.get("version").and_then(Value::as_i64).unwrap_or(0) + 1;
+    image.insert("version".into(), version.into());
+    image.insert("updated_at".into(), now.clone());
+    image.insert("synced_at".into(), now.clone());
+}
+
+/// The base holds what the source says, and the row's own id is not the source's to say.
+fn source_columns(mut row: Map<String, Value>) -> Map<String, Value> {
+    row.shift_remove("id");
+    row
+}
+
+fn finish(
+    work: &Work<'_>,
+    arrival: Arrival,
+    write: Option<(Map<String, Value>, Operation)>,
+    base: Map<String, Value>,
+    leads: bool,
+    outcome: &mut Outcome,
+) {
+    let Arrival {
+        claim,
+        entity_id,
+        identity,
+        method,
+        evidence,
+        ..
+    } = arrival;
+    if let Some((image, operation)) = write {
+        outcome.rows.push(RowWrite {
+            entity_id: entity_id.clone(),
+            image: Some(image_text(&image)),
+            operation,
+            evidence: Some(evidence_of(work, &claim)),
+        });
+    }
+    if identity.is_none() {
+        outcome.arrived.push(claim.source_id.clone());
+    }
+    outcome.settled.push(claim.source_id.clone());
+    outcome.identities.push(IdentityWrite {
+        source_id: claim.source_id,
+        entity_id,
+        method,
+        evidence,
+        base,
+        leads,
+    });
+}
+
+pub(super) fn evidence_of(work: &Work<'_>, claim: &Claim) -> Evidence {
+    let module = if claim.origin.is_empty() {
+        work.definition.name()
+    } else {
+        &claim.origin
+    };
+    Evidence {
+        module: module.to_owned(),
+        source_id: claim.source_id.clone(),
+        record_hash: claim.hash.clone(),
+        pass_id: claim.pass_id,
+        page: claim.page,
+    }
+}
+
+fn conflict_report(work: &Work<'_>, claim: &Claim, conflict: &Conflict) -> Report {
+    let why = format!(
+        "`{}` changed at the source and by hand. The local value was kept; compare the two and correct one side.",
+        conflict.column
+    );
+    let code = format!("both_changed:{}", conflict.column);
+    let mut report = work.report(
+        ProblemKind::Conflict,
+        &claim.source_id,
+        &claim.origin,
+        &code,
+        &why,
+    );
+    report.place = Some(conflict.column.clone());
+    report.detail = json!({ "origin": claim.origin, "base": conflict.base, "theirs": conflict.theirs, "ours": conflict.ours });
+    report
+}

@@ -1,0 +1,236 @@
+//! The rounds of one reconciliation, from what is pending to a sealed promotion.
+
+use std::collections::BTreeSet;
+
+use sqlx::{AssertSqlSafe, PgConnection};
+use staging::database::{query, query_scalar};
+use staging::{ClaimTally, ProblemKind, Report};
+
+use super::{claim, wave};
+use crate::definition::{Definition, Definitions};
+use crate::guard::{Extent, exceeded};
+use crate::history::{self, Promotion, PromotionKind, Sealed};
+use crate::{matching, references};
+
+/// Records decided with one round of statements.
+const BATCH: i64 = 1_000;
+
+/// Why a module cannot be reconciled.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// Nothing of that name is loaded.
+    #[error("no module is called `{0}`")]
+    UnknownModule(String),
+    /// The database.
+    #[error("reconciling stopped at the database")]
+    Sql(#[from] sqlx::Error),
+}
+
+/// For whom and in which run.
+#[derive(Clone, Copy)]
+pub struct Reconciling<'a> {
+    /// All modules.
+    pub definitions: &'a Definitions,
+    /// The module.
+    pub module: &'a str,
+    /// The run.
+    pub run_id: i64,
+    /// Who promotes, for the ledger.
+    pub actor: &'a str,
+}
+
+/// What became of the pending records.
+#[derive(Debug)]
+pub struct Reconciled {
+    /// Every claimed record, in one state each.
+    pub tally: ClaimTally,
+    /// The change set, counted.
+    pub extent: Extent,
+    /// The guard's objection, if it has one: roll back and ask a person.
+    pub exceeded: Option<String>,
+    /// The promotion; `None` when production stood as it should.
+    pub promotion: Option<Sealed>,
+}
+
+/// The state of one reconciliation.
+pub(super) struct Work<'a> {
+    pub(super) definitions: &'a Definitions,
+    pub(super) definition: &'a Definition,
+    pub(super) run_id: i64,
+    pub(super) now: serde_json::Value,
+    pub(super) promotion: Option<i64>,
+    pub(super) tally: ClaimTally,
+    pub(super) extent: Extent,
+    /// Records that land without the parent they wait for, to break a circle.
+    pub(super) unlinked: BTreeSet<String>,
+    /// Whether records of this module became pending while it ran, since a parent among them arrived.
+    pub(super) woken: bool,
+    /// Parked records this run has counted and may yet take up again.
+    pub(super) parked: BTreeSet<String>,
+}
+
+/// Decides every pending record of a module and promotes the outcome. Any number of calls over the same
+/// records gives the same production; a call that finds nothing to do writes nothing to it.
+pub async fn reconcile(
+    conn: &mut PgConnection,
+    of: &Reconciling<'_>,
+) -> Result<Reconciled, ReconcileError> {
+    let definition = of
+        .definitions
+        .get(of.module)
+        .ok_or_else(|| ReconcileError::UnknownModule(of.module.to_owned()))?;
+    query("set local timezone = 'UTC'")
+        .execute(&mut *conn)
+        .await?;
+    plan_for_batches(conn).await?;
+    let now: serde_json::Value = query_scalar("select to_jsonb(now())")
+        .fetch_one(&mut *conn)
+        .await?;
+    claim::take_up_again(conn, definition).await?;
+    let mut work = Work {
+        definitions: of.definitions,
+        definition,
+        run_id: of.run_id,
+        now,
+        promotion: None,
+        tally: ClaimTally::default(),
+        extent: Extent {
+            live: live_rows(conn, definition.entity()).await?,
+            ..Extent::default()
+        },
+        unlinked: BTreeSet::new(),
+        woken: false,
+        parked: BTreeSet::new(),
+    };
+    if has_pending(conn, of.module).await? {
+        matching::index_strangers(conn, definition).await?;
+        work.run(conn).await?;
+    }
+    let promotion = match work.promotion {
+        Some(number) => Some(history::seal(conn, number, &work.promoted_by(of.actor)).await?),
+        None => None,
+    };
+    let exceeded = exceeded(&definition.spec.guard, &work.extent);
+    Ok(Reconciled {
+        tally: work.tally,
+        extent: work.extent,
+        exceeded,
+        promotion,
+    })
+}
+
+/// Every statement here looks up a batch in indexed tables that this very transaction fills, of which the
+/// planner's statistics know nothing yet: joins in the order written, through indexes, are right at any size.
+async fn plan_for_batches(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::raw_sql(
+        "set local join_collapse_limit = 1; set local from_collapse_limit = 1; set local enable_hashjoin = off;
+         set local enable_mergejoin = off; set local enable_seqscan = off; set local enable_sort = off;
+         set local jit = off",
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn live_rows(conn: &mut PgConnection, entity: &str) -> sqlx::Result<i64> {
+    query_scalar(AssertSqlSafe(format!(
+        "select count(*) from prod.\"{entity}\" where deleted_at is null"
+    )))
+    .fetch_one(conn)
+    .await
+}
+
+async fn has_pending(conn: &mut PgConnection, module: &str) -> sqlx::Result<bool> {
+    query_scalar("select exists (select from staging.pending where module = $1)")
+        .bind(module)
+        .fetch_one(conn)
+        .await
+}
+
+impl Work<'_> {
+    /// Rounds until nothing is pending any more and no circle of waiting records is left.
+    async fn run(&mut self, conn: &mut PgConnection) -> sqlx::Result<()> {
+        loop {
+            self.woken = false;
+            for minted in [false, true] {
+                if !minted || !self.definition.spec.matching.minted.is_empty() {
+                    self.round(conn, minted).await?;
+                }
+            }
+            if self.woken {
+                continue;
+            }
+            match references::circle(conn, self.definition.name()).await? {
+                Some(source_id) if self.unlinked.insert(source_id.clone()) => {
+                    staging::enqueue(conn, self.definition.name(), &[&source_id], &[]).await?;
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    async fn round(&mut self, conn: &mut PgConnection, minted: bool) -> sqlx::Result<()> {
+        let mut after = (String::new(), String::new());
+        loop {
+            let claims = claim::next_claims(conn, self.definition, &after, minted, BATCH).await?;
+            let Some(last) = claims.last() else {
+                return Ok(());
+            };
+            after = (last.source_id.clone(), last.origin.clone());
+            for claim in &claims {
+                // Taken up again within this run: its first outcome is superseded by the one to come.
+                if self.parked.remove(&claim.source_id) {
+                    self.tally.parked -= 1;
+                } else {
+                    self.tally.claimed += 1;
+                }
+            }
+            wave::decide_all(self, conn, claims).await?;
+        }
+    }
+
+    /// The number of this run's promotion, opened when there is something to write.
+    pub(super) async fn promotion(&mut self, conn: &mut PgConnection) -> sqlx::Result<i64> {
+        if let Some(number) = self.promotion {
+            return Ok(number);
+        }
+        let number = history::open(conn).await?.number;
+        self.promotion = Some(number);
+        Ok(number)
+    }
+
+    fn promoted_by(&self, actor: &str) -> Promotion {
+        Promotion {
+            kind: PromotionKind::Sync,
+            module: Some(self.definition.name().to_owned()),
+            run_id: Some(self.run_id),
+            target: None,
+            actor: actor.to_owned(),
+            reason: format!(
+                "{} from {}",
+                self.definition.name(),
+                self.definition.module.source
+            ),
+        }
+    }
+
+    pub(super) fn report(
+        &self,
+        kind: ProblemKind,
+        source_id: &str,
+        origin: &str,
+        code: &str,
+        why: &str,
+    ) -> Report {
+        Report {
+            kind,
+            module: self.definition.name().to_owned(),
+            source_id: source_id.to_owned(),
+            code: code.to_owned(),
+            why: why.to_owned(),
+            place: None,
+            detail: serde_json::json!({ "origin": origin }),
+            waits_for: None,
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The sequence of a run, and how its end is recorded.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use fetcher::{Class, FetchError, Read, Source};
+use reconciler::{Definition, Definitions};
+use sqlx::PgPool;
+use staging::database::{query_as, query_scalar};
+use staging::{ClaimTally, Holder, Lease, Outcome, PageTally, RunState};
+
+use super::{halt_at, promote, stage};
+
+/// The two steps of a run, by their names in `ops.run_steps`.
+const READ: &str = "fetch and stage";
+const PROMOTE: &str = "reconcile and promote";
+
+/// What a run is asked to do.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    /// The database.
+    pub pool: &'a PgPool,
+    /// All modules.
+    pub definitions: &'a Definitions,
+    /// The module to run.
+    pub definition: &'a Definition,
+    /// Its source; `None` reconciles what is staged without asking for more.
+    pub source: Option<&'a Source>,
+    /// Reads everything even where the module can read since an instant.
+    pub full: bool,
+    /// Who runs it, for the ledger.
+    pub actor: &'a str,
+    /// Told of every staged group of pages: records so far, and the source's total where it gives one.
+    pub progress: &'a (dyn Fn(i64, Option<u64>) + Sync),
+}
+
+/// How a run ended, or who holds the module.
+#[derive(Debug)]
+pub enum Ended {
+    /// It ran.
+    Ran {
+        /// The run's number.
+        run_id: i64,
+        /// Whether it went on where another had stopped.
+        resumed: bool,
+        /// Its outcome, as recorded.
+        outcome: Box<Outcome>,
+    },
+    /// Another process runs the module.
+    Held(Holder),
+}
+
+/// What a read came to.
+#[derive(Debug, Default)]
+pub(super) struct ReadEnd {
+    pub(super) staged: PageTally,
+    pub(super) pages: i64,
+    pub(super) total_count: Option<i64>,
+    pub(super) complete: bool,
+    pub(super) stop: Option<RunState>,
+    pub(super) cause: Option<String>,
+}
+
+/// Runs a module and records how it ended. An error is a database that went away or a bug; everything a
+/// source or a record can do wrong is an outcome.
+pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
+    let name = job.definition.name();
+    let (lease, run_id, resumed) = match open(job).await.context("The run could not be opened.")? {
+        Ok(opened) => opened,
+        Err(holder) => return Ok(Ended::Held(holder)),
+    };
+    let renewal = tokio::spawn(keep_lease(job.pool.clone(), lease.clone()));
+    let outcome = run(job, &lease, run_id).await;
+    renewal.abort();
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(failure) => {
+            let outcome = failed(format!("{failure:#}"));
+            // The database may be what failed; then the next run finds this one unfinished and says so.
+            let _ = finish(job, &lease, run_id, &outcome).await;
+            return Err(failure);
+        }
+    };
+    finish(job, &lease, run_id, &outcome)
+        .await
+        .context("The end of the run could not be recorded.")?;
+    tracing::info!(
+        module = name,
+        run_id,
+        state = outcome.state.as_str(),
+        "run ended"
+    );
+    Ok(Ended::Ran {
+        run_id,
+        resumed,
+        outcome: Box::new(outcome),
+    })
+}
+
+async fn open(job: &Job<'_>) -> anyhow::Result<Result<(Lease, i64, bool), Holder>> {
+    let name = job.definition.name();
+    let mut tx = job.pool.begin().await?;
+    let lease = match staging::take_lease(&mut tx, name).await? {
+        Ok(lease) => lease,
+        Err(holder) => return Ok(Err(holder)),
+    };
+    staging::ensure_partition(&mut tx, name).await?;
+    let mode = if job.full { "full" } else { "incremental" };
+    let strategy = match (job.source, job.definition.module.fetch.read) {
+        (None, _) => "staged",
+        (_, Read::Since) if !job.full => "since",
+        _ => "full",
+    };
+    let source = &job.definition.module.source;
+    let (run_id, resumed) = staging::open_run(&mut tx, name, source, mode, strategy).await?;
+    tx.commit().await?;
+    halt_at("opened");
+    Ok(Ok((lease, run_id, resumed)))
+}
+
+async fn keep_lease(pool: PgPool, lease: Lease) {
+    let mut beat = tokio::time::interval(Duration::from_secs(15));
+    loop {
+        beat.tick().await;
+        if let Ok(mut tx) = pool.begin().await
+            && staging::renew_lease(&mut tx, &lease).await.is_ok()
+        {
+            let _ = tx.commit().await;
+        }
+    }
+}
+
+async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Outcome> {
+    step(job, run_id, READ, "RUNNING").await?;
+    let read = match job.source {
+        Some(source) => stage::read(job, source, lease, run_id)
+            .await
+            .context("Staging stopped.")?,
+        None => ReadEnd {
+            complete: true,
+            ..ReadEnd::default()
+        },
+    };
+    step(job, run_id, READ, "OK").await?;
+    halt_at("read");
+    step(job, run_id, PROMOTE, "RUNNING").await?;
+    let promoted = promote::promote(job, lease, run_id)
+        .await
+        .context("Promoting stopped.")?;
+    step(job, run_id, PROMOTE, "OK").await?;
+    halt_at("promoted");
+    let stop = promoted.stop.or(read.stop);
+    let claims = promoted.claims;
+    let state = staging::run_state(stop, read.complete, read.staged, claims);
+    let cause = promoted
+        .cause
+        .or(read.cause)
+        .or_else(|| explain(state, &read.staged, &claims));
+    Ok(Outcome {
+        state,
+        cause,
+        complete: read.complete,
+        total_count: read.total_count,
+        pages: read.pages,
+        staged: read.staged,
+        claims,
+        promotion: promoted.number,
+    })
+}
+
+/// Says which step the run is in, so that "where did it stop" and "what took so long" have an answer.
+async fn step(job: &Job<'_>, run_id: i64, step: &str, state: &str) -> sqlx::Result<()> {
+    let mut tx = job.pool.begin().await?;
+    staging::mark_step(&mut tx, run_id, step, state, None).await?;
+    tx.commit().await
+}
+
+/// The cause of a state that no single event explains.
+fn explain(state: RunState, staged: &PageTally, claims: &ClaimTally) -> Option<String> {
+    match state {
+        RunState::OkQ => Some(format!(
+            "{} quarantined, {} parked, {} in review: `concord quarantine list`, `concord parking list` show them.",
+            claims.quarantined, claims.parked, claims.in_review
+        )),
+        RunState::Failed => Some(format!(
+            "The counts do not add up ({staged:?}, {claims:?}). This is a bug in Concord: report it with this line."
+        )),
+        _ => None,
+    }
+}
+
+fn failed(cause: String) -> Outcome {
+    Outcome {
+        state: RunState::Failed,
+        cause: Some(cause),
+        complete: false,
+        total_count: None,
+        pages: 0,
+        staged: PageTally::default(),
+        claims: ClaimTally::default(),
+        promotion: None,
+    }
+}
+
+async fn finish(job: &Job<'_>, lease: &Lease, run_id: i64, outcome: &Outcome) -> sqlx::Result<()> {
+    let mut tx = job.pool.begin().await?;
+    staging::finish_run(&mut tx, run_id, outcome).await?;
+    if outcome.complete {
+        staging::forget_old_sightings(&mut tx, &lease.module).await?;
+    }
+    staging::release_lease(&mut tx, lease).await?;
+    tx.commit().await
+}
+
+/// The instant to read from: the newest one in production, or the start of the last complete pass where
+/// the data claim to be from later than that, less the overlap. `None` reads everything.
+pub(super) async fn since(
+    job: &Job<'_>,
+    tx: &mut sqlx::PgConnection,
+) -> sqlx::Result<Option<String>> {
+    let (definition, fetch) = (job.definition, &job.definition.module.fetch);
+    let Some(since) = fetch
+        .since
+        .as_ref()
+        .filter(|_| !job.full && fetch.read == Read::Since)
+    else {
+        return Ok(None);
+    };
+    let Some(complete) = staging::last_complete(tx, definition.name()).await? else {
+        return Ok(None);
+    };
+    let (entity, column) = (definition.entity(), &since.column);
+    if definition.contract.column(column).is_none() {
+        return Ok(None);
+    }
+    query_scalar(sqlx::AssertSqlSafe(format!(
+        "select to_char((least(max(\"{column}\"), $1::timestamptz) - make_interval(secs => $2))
+                        at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') from prod.\"{entity}\""
+    )))
+    .bind(complete)
+    .bind(since.overlap.as_secs_f64())
+    .fetch_one(tx)
+    .await
+}
+
+/// Modules that have pending records, as when a parent of theirs has arrived.
+pub async fn woken(pool: &PgPool) -> sqlx::Result<Vec<String>> {
+    let mut tx = pool.begin().await?;
+    let rows: Vec<(String,)> =
+        query_as("select distinct module from staging.pending order by module")
+            .fetch_all(&mut *tx)
+            .await?;
+    Ok(rows.into_iter().map(|(module,)| module).collect())
+}
+
+/// The run state and cause of a failed fetch.
+pub(super) fn stopped(failure: &FetchError) -> (RunState, String) {
+    let state = match failure.class() {
+        Class::Waiting => RunState::Waiting,
+        Class::Failed => RunState::Failed,
+        Class::Partial => RunState::Partial,
+    };
+    (state, failure.to_string())
+}
