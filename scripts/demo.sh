@@ -65,6 +65,8 @@ write_config() {
     [ -w "$data" ] || fail "$data belongs to another account. Remove it, or run this as that account."
     cat >"$config" <<TOML
 # Written by scripts/demo.sh at every run: the source's port is new each time.
+zone = "America/Montreal"
+
 [sources.gazelle]
 endpoint = "$endpoint"
 auth = { kind = "header", name = "x-gazelle-api-key", secret_env = "GAZELLE_API_KEY" }

@@ -1,6 +1,6 @@
 //! Fetching and staging side by side: pages that are ready together are staged together.
 
-use fetcher::{Cursor, Page, Selection, Source, pages};
+use fetcher::{Cursor, FetchError, Page, Selection, Source, pages};
 use futures::StreamExt;
 use sqlx::{PgConnection, PgPool};
 use staging::database::query;
@@ -49,6 +49,11 @@ pub(super) async fn read(
                     ready.push(page);
                 }
                 Err(failure) => {
+                    if matches!(failure, FetchError::CursorRefused { .. }) {
+                        let mut tx = job.pool.begin().await?;
+                        staging::abandon_pass(&mut tx, &lease.module).await?;
+                        tx.commit().await?;
+                    }
                     let (state, cause) = stopped(&failure);
                     end.stop = Some(state);
                     end.cause = Some(cause);

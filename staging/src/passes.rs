@@ -43,13 +43,7 @@ pub async fn open_pass(
     if let Some(pass) = open {
         return Ok(pass);
     }
-    query(
-        "update staging.passes set state = 'incomplete', finished_at = clock_timestamp()
-         where module = $1 and state = 'open'",
-    )
-    .bind(module)
-    .execute(&mut *conn)
-    .await?;
+    abandon_pass(conn, module).await?;
     let pass_id = query_scalar(
         "insert into staging.passes (module, strategy, selection)
          values ($1, $2, jsonb_strip_nulls(jsonb_build_object('since', $3::text))) returning pass_id",
@@ -69,6 +63,18 @@ pub async fn open_pass(
         cursor: None,
         resumed: false,
     })
+}
+
+/// Gives up the module's open pass, as when the source refuses its cursor: the next one starts anew.
+pub async fn abandon_pass(conn: &mut PgConnection, module: &str) -> sqlx::Result<()> {
+    query(
+        "update staging.passes set state = 'incomplete', finished_at = clock_timestamp()
+         where module = $1 and state = 'open'",
+    )
+    .bind(module)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Moves the module's checkpoint. Called in the transaction that stages the page, and nowhere else.
@@ -216,4 +222,30 @@ pub async fn forget_old_sightings(conn: &mut PgConnection, module: &str) -> sqlx
     .execute(conn)
     .await?;
     Ok(forgotten.rows_affected())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::PgPool;
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn a_pass_is_resumed_until_it_is_given_up(pool: PgPool) {
+        let mut tx = pool.begin().await.unwrap();
+        let first = open_pass(&mut tx, "clients", "full", None).await.unwrap();
+        assert!(!first.resumed);
+        move_checkpoint(&mut tx, "clients", first.pass_id, 3, Some("c3"))
+            .await
+            .unwrap();
+        let again = open_pass(&mut tx, "clients", "full", None).await.unwrap();
+        assert_eq!(
+            (again.pass_id, again.page, again.cursor.as_deref()),
+            (first.pass_id, 3, Some("c3"))
+        );
+        assert!(again.resumed);
+        abandon_pass(&mut tx, "clients").await.unwrap();
+        let anew = open_pass(&mut tx, "clients", "full", None).await.unwrap();
+        assert_ne!(anew.pass_id, first.pass_id);
+        assert_eq!((anew.page, anew.cursor, anew.resumed), (0, None, false));
+    }
 }

@@ -83,7 +83,9 @@ fn phone(text: &str) -> Option<String> {
         .fold(number.as_str(), |number, mark| {
             number.split_once(mark).map_or(number, |(before, _)| before)
         });
-    let parsed = phonenumber::parse(Some(phonenumber::country::CA), number).ok()?;
+    // A number with a country code of its own is read as it stands.
+    let home = (!number.trim_start().starts_with('+')).then_some(phonenumber::country::CA);
+    let parsed = phonenumber::parse(home, number).ok()?;
     phonenumber::is_valid(&parsed)
         .then(|| parsed.format().mode(phonenumber::Mode::E164).to_string())
 }
@@ -127,7 +129,7 @@ mod tests {
             (Normal::Email, "anne.roy", None),
             (Normal::Email, "a b@example.org", None),
             (Normal::Email, "@example.org", None),
-            (Normal::Phone, "(514) 555-0123", None),
+            (Normal::Phone, "(514) 555-0123", Some("+15145550123")),
             (Normal::Phone, "514-842-9951", Some("+15148429951")),
             (Normal::Phone, "+1 514 842 9951", Some("+15148429951")),
             (Normal::Phone, "5148429951 poste 12", Some("+15148429951")),

@@ -40,6 +40,7 @@ pub(super) async fn decide_all(
         if claims.is_empty() {
             continue;
         }
+        let promotion = work.promotion;
         let mut attempt = conn.begin().await?;
         match wave(work, &mut attempt, claims.clone()).await {
             Ok((outcome, deferred)) => {
@@ -53,8 +54,8 @@ pub(super) async fn decide_all(
             }
             Err(failure) if is_about_data(&failure) => {
                 attempt.rollback().await?;
-                // A promotion opened inside the attempt is rolled back with it; its number is opened again.
-                work.promotion = write::reopened(conn, work.promotion).await?;
+                // A promotion opened inside the attempt is rolled back with it; one opened before still holds.
+                work.promotion = promotion;
                 if claims.len() == 1 {
                     refuse(work, conn, &claims[0], &failure).await?;
                 } else {

@@ -132,15 +132,3 @@ async fn wake_children(
     .fetch_one(conn)
     .await
 }
-
-/// The number of a promotion whose opening may have been rolled back with an attempt: the same head is
-/// locked again.
-pub(super) async fn reopened(
-    conn: &mut PgConnection,
-    number: Option<i64>,
-) -> sqlx::Result<Option<i64>> {
-    match number {
-        None => Ok(None),
-        Some(_) => Ok(Some(history::open(conn).await?.number)),
-    }
-}
