@@ -11,7 +11,7 @@ use super::claim::Claim;
 use super::meeting::{evidence_of, stamp};
 use super::outcome::Outcome;
 use super::wave::rows_now;
-use crate::history::{self, Operation, RowWrite, apply_images};
+use crate::history::{Operation, RowWrite, apply_images};
 use crate::identities::{self};
 use crate::matching::{self};
 
