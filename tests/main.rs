@@ -9,6 +9,7 @@ mod hand_edits;
 mod killed;
 mod lossless;
 mod module_tools;
+mod placeholders;
 mod references;
 mod rollback;
 mod rust_code;

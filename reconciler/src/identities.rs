@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
-use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 use staging::database::{query, query_as, query_scalar};
 
 use crate::definition::Definition;
@@ -18,6 +19,8 @@ pub(crate) struct Identity {
     pub(crate) base: Map<String, Value>,
     pub(crate) leads: bool,
     pub(crate) gone: bool,
+    /// Whether the entity was only made up for a child of the record, which has not come yet.
+    pub(crate) placeholder: bool,
 }
 
 /// The identities of records of a module, by source id.
@@ -26,15 +29,9 @@ pub(crate) async fn known(
     definition: &Definition,
     ids: &[&str],
 ) -> sqlx::Result<HashMap<String, Identity>> {
-    let rows: Vec<Identity> = query_as(
-        "select source_id, entity_id, base, leads, gone from prod.identities
-         where source = $1 and module = $2 and source_id = any($3) and valid_to is null",
-    )
-    .bind(&definition.module.source)
-    .bind(definition.name())
-    .bind(ids)
-    .fetch_all(conn)
-    .await?;
+    const COLUMNS: &str =
+        "source_id, entity_id, base, leads, gone, method = 'placeholder' as placeholder";
+    let rows: Vec<Identity> = of_records(conn, definition, ids, COLUMNS).await?;
     Ok(rows
         .into_iter()
         .map(|row| (row.source_id.clone(), row))
@@ -47,16 +44,29 @@ pub(crate) async fn entities(
     definition: &Definition,
     ids: &[&str],
 ) -> sqlx::Result<HashMap<String, String>> {
-    let rows: Vec<(String, String)> = query_as(
-        "select source_id, entity_id from prod.identities
-         where source = $1 and module = $2 and source_id = any($3) and valid_to is null",
-    )
+    let rows: Vec<(String, String)> =
+        of_records(conn, definition, ids, "source_id, entity_id").await?;
+    Ok(rows.into_iter().collect())
+}
+
+async fn of_records<T>(
+    conn: &mut PgConnection,
+    definition: &Definition,
+    ids: &[&str],
+    columns: &str,
+) -> sqlx::Result<Vec<T>>
+where
+    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
+    query_as(AssertSqlSafe(format!(
+        "select {columns} from prod.identities
+         where source = $1 and module = $2 and source_id = any($3) and valid_to is null"
+    )))
     .bind(&definition.module.source)
     .bind(definition.name())
     .bind(ids)
     .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().collect())
+    .await
 }
 
 /// What entities are known by: whether a living record leads them, and what their records have said.
@@ -122,6 +132,7 @@ pub(crate) async fn write(
              as r(source_id, entity_id, method, evidence, base, leads)
          on conflict (source, module, source_id) where valid_to is null
          do update set base = excluded.base, leads = excluded.leads, gone = false,
+             evidence = case when i.method = 'placeholder' then excluded.evidence else i.evidence end,
              method = case when i.method = 'placeholder' then 'known' else i.method end",
     )
     .bind(&definition.module.source)
@@ -136,6 +147,29 @@ pub(crate) async fn write(
     .bind(rows.iter().map(|r| r.leads).collect::<Vec<_>>())
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// Ends what was held of records that turn out to be other entities; one held since this very transaction
+/// never was.
+pub(crate) async fn end(
+    conn: &mut PgConnection,
+    definition: &Definition,
+    ids: &[&str],
+) -> sqlx::Result<()> {
+    for sql in [
+        "delete from prod.identities
+         where source = $1 and module = $2 and source_id = any($3) and valid_to is null and valid_from = now()",
+        "update prod.identities set valid_to = now()
+         where source = $1 and module = $2 and source_id = any($3) and valid_to is null",
+    ] {
+        query(sql)
+            .bind(&definition.module.source)
+            .bind(definition.name())
+            .bind(ids)
+            .execute(&mut *conn)
+            .await?;
+    }
     Ok(())
 }
 

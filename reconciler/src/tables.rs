@@ -51,6 +51,14 @@ pub async fn prepare_tables(
     Ok(changes.len())
 }
 
+/// The name of the foreign key that a declared reference becomes.
+pub(crate) fn link_name(entity: &str, column: &str) -> String {
+    format!("{entity}_{column}_parent")
+        .chars()
+        .take(63)
+        .collect()
+}
+
 /// A foreign key, checked at commit, for rows written from now on.
 async fn link(
     conn: &mut PgConnection,
@@ -58,10 +66,7 @@ async fn link(
     column: &str,
     parent: &str,
 ) -> sqlx::Result<()> {
-    let name: String = format!("{entity}_{column}_parent")
-        .chars()
-        .take(63)
-        .collect();
+    let name = link_name(entity, column);
     let there: bool = query_scalar(
         "select exists (select from pg_constraint where conname = $1 and conrelid = to_regclass($2))",
     )

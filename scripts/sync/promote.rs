@@ -18,9 +18,39 @@ pub(super) struct Promoted {
     pub(super) cause: Option<String>,
 }
 
+/// How often a promotion that crossed another module's is tried.
+const TRIES: u32 = 3;
+
+/// Promotes what is pending. Two modules may cross, one moving the children of the other's placeholders while that
+/// one writes them: the database stops one of the two, which then sees what the other did and begins again.
+pub(super) async fn promote(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Promoted> {
+    for _ in 1..TRIES {
+        match attempt(job, lease, run_id).await {
+            Err(failure) if crossed(&failure) => {
+                tracing::info!(
+                    module = lease.module,
+                    run_id,
+                    "the promotion crossed another, and begins again"
+                );
+            }
+            outcome => return outcome,
+        }
+    }
+    attempt(job, lease, run_id).await
+}
+
+/// A deadlock, or a parent that went between the look at it and the commit.
+fn crossed(failure: &anyhow::Error) -> bool {
+    let sql = failure.chain().find_map(|cause| cause.downcast_ref());
+    let code = sql
+        .and_then(sqlx::Error::as_database_error)
+        .and_then(|error| error.code());
+    code.is_some_and(|code| ["40P01", "40001", "23503"].contains(&&*code))
+}
+
 /// Decides and promotes what is pending in one transaction, or, where the guard objects and nobody has
 /// approved it, changes nothing and leaves an approval to be given.
-pub(super) async fn promote(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Promoted> {
+async fn attempt(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Promoted> {
     let mut tx = job.pool.begin().await?;
     hold(&mut tx, lease).await?;
     let of = Reconciling {

@@ -55,7 +55,11 @@ pub(super) async fn look_up(
     adopt(work, conn, shaped, orphans, outcome).await?;
     let unknown: Vec<&(Claim, Shaped)> = shaped
         .iter()
-        .filter(|(claim, _)| !identities.contains_key(&claim.source_id))
+        .filter(|(claim, _)| {
+            identities
+                .get(&claim.source_id)
+                .is_none_or(|identity| identity.placeholder)
+        })
         .collect();
     let keys: Vec<Key> = unknown
         .iter()

@@ -6,6 +6,7 @@ use staging::{ProblemKind, Report};
 
 use super::Work;
 use super::claim::Claim;
+use super::folding::{self, Fold};
 use super::outcome::{Outcome, matchable};
 use super::wave::{Arrival, joined, rows_now};
 use super::write::image_text;
@@ -24,7 +25,12 @@ pub(super) async fn merge_all(
     outcome: &mut Outcome,
 ) -> sqlx::Result<()> {
     let entity = work.definition.entity();
-    let ids: Vec<&str> = arrivals.iter().map(|a| a.entity_id.as_str()).collect();
+    let made_up = arrivals.iter().filter_map(|a| a.folded.as_ref());
+    let ids: Vec<&str> = arrivals
+        .iter()
+        .map(|a| a.entity_id.as_str())
+        .chain(made_up.map(|placeholder| placeholder.entity_id.as_str()))
+        .collect();
     let mut standing = rows_now(conn, entity, &ids).await?;
     let others = joined(conn, entity, &arrivals).await?;
     let returned = history::returned(conn, entity, &ids).await?;
@@ -43,6 +49,12 @@ pub(super) async fn merge_all(
             Some(ours) => {
                 if let Some(returned) = returned.get(&arrival.entity_id) {
                     heed_returned(work, &mut base, &mut arrival.row, &ours, returned);
+                }
+                if let Some(made_up) = &arrival.folded {
+                    outcome.folds.push(Fold::of(work, &arrival, made_up));
+                    outcome.unmasked.push(arrival.claim.source_id.clone());
+                    let row = standing.remove(&made_up.entity_id);
+                    arrival.by_hand = folding::written_by_hand(row, made_up);
                 }
                 meet(work, arrival, &base, ours, leads, outcome);
             }
@@ -144,18 +156,21 @@ fn meet(
 ) {
     let definition = work.definition;
     let theirs = source_columns(arrival.row.0.clone());
-    let Merged {
-        changes,
-        conflicts,
-        erased,
-    } = merge(
+    let mut merged = merge(
         base,
         &theirs,
         &ours,
         |column| definition.ownership(column),
         leads,
     );
-    outcome.tally.conflicts += conflicts.len() as i64;
+    let contradicted = folding::carry(work, &arrival, &mut merged, &ours);
+    let Merged {
+        changes,
+        conflicts,
+        erased,
+    } = merged;
+    outcome.tally.conflicts += (conflicts.len() + contradicted.len()) as i64;
+    outcome.reports.extend(contradicted);
     let claim = &arrival.claim;
     let reports = conflicts
         .iter()
@@ -180,26 +195,23 @@ fn meet(
             outcome.same(&arrival.claim.source_id);
             return;
         }
-        outcome.tally.same += 1;
+        match arrival.folded {
+            Some(_) => outcome.tally.promoted += 1,
+            None => outcome.tally.same += 1,
+        }
         finish(work, arrival, None, next_base, leads, outcome);
         return;
     }
     outcome.extent.erased += i64::from(erased > 0);
-    outcome.extent.changed += 1;
+    // A placeholder that finds its record is news, not a change of what stood.
+    outcome.extent.changed += i64::from(!unmasked && arrival.folded.is_none());
     outcome.tally.promoted += 1;
     outcome.tally.updated += 1;
     let keys = &definition.spec.matching.keys;
     let rekey = changes
         .keys()
         .any(|column| keys.iter().any(|key| key.on.contains(column)));
-    ours.extend(changes);
-    if returns {
-        ours.insert("deleted_at".into(), Value::Null);
-    }
-    if unmasked {
-        ours.insert("is_placeholder".into(), false.into());
-    }
-    stamp(&mut ours, &work.now);
+    advance(work, &mut ours, changes, unmasked, returns);
     if rekey && leads || unmasked {
         let keys = keys_of(&matchable(&Row(ours.clone()), &arrival.hints), keys);
         outcome.index(&arrival.entity_id, keys, true);
@@ -212,6 +224,24 @@ fn meet(
         leads,
         outcome,
     );
+}
+
+/// The next version of a row that changes, is unmasked or returns.
+fn advance(
+    work: &Work<'_>,
+    ours: &mut Map<String, Value>,
+    changes: Map<String, Value>,
+    unmasked: bool,
+    returns: bool,
+) {
+    ours.extend(changes);
+    if returns {
+        ours.insert("deleted_at".into(), Value::Null);
+    }
+    if unmasked {
+        ours.insert("is_placeholder".into(), false.into());
+    }
+    stamp(ours, &work.now);
 }
 
 /// What the source has said so far: an absent or ignored empty value leaves the word before it standing.

@@ -2,6 +2,7 @@
 
 use staging::{ClaimTally, Report};
 
+use super::folding::Fold;
 use crate::Row;
 use crate::guard::Extent;
 use crate::history::RowWrite;
@@ -23,6 +24,8 @@ pub(super) struct Outcome {
     pub(super) settled: Vec<String>,
     /// Placeholders whose true record came.
     pub(super) unmasked: Vec<String>,
+    /// Placeholders whose true record is another entity.
+    pub(super) folds: Vec<Fold>,
     pub(super) parked: Vec<String>,
     pub(super) tally: ClaimTally,
     pub(super) extent: Extent,

@@ -12,7 +12,7 @@ use super::Work;
 use super::claim::{Claim, Shaped, settle, shape};
 use super::known::{Known, look_up};
 use super::outcome::{self, Outcome, matchable};
-use super::{meeting, write};
+use super::{folding, meeting, write};
 use crate::identities::{self, Identity, Standing};
 use crate::matching::{Candidate, Decision, Key, decide, distinct_of, keys_of};
 use crate::{Rejection, Row};
@@ -24,6 +24,10 @@ pub(super) struct Arrival {
     pub(super) hints: Row,
     pub(super) entity_id: String,
     pub(super) identity: Option<Identity>,
+    /// The placeholder that stood for the record, where the record turns out to be another entity.
+    pub(super) folded: Option<Identity>,
+    /// What a person had written into that placeholder.
+    pub(super) by_hand: Map<String, Value>,
     pub(super) method: &'static str,
     pub(super) evidence: Value,
 }
@@ -117,6 +121,7 @@ async fn wave(
     meeting::merge_all(work, conn, arrivals, &mut outcome).await?;
     write::tombstones(work, conn, &gone, &mut outcome).await?;
     write::apply(work, conn, &mut outcome).await?;
+    folding::apply(work, conn, &outcome).await?;
     let put_off: HashSet<(&str, &str)> = deferred
         .iter()
         .map(|c| (c.source_id.as_str(), c.origin.as_str()))
@@ -177,10 +182,10 @@ fn match_all(
     let mut targets: HashSet<String> = HashSet::new();
     let mut new_keys: HashSet<Key> = HashSet::new();
     for (claim, shaped) in shaped {
-        let identity = known.identities.get(&claim.source_id).cloned();
+        let mut identity = known.identities.get(&claim.source_id).cloned();
         let keys = match &identity {
-            Some(_) => Vec::new(),
-            None => keys_of(
+            Some(identity) if !identity.placeholder => Vec::new(),
+            _ => keys_of(
                 &matchable(&shaped.row, &shaped.hints),
                 &work.definition.spec.matching.keys,
             ),
@@ -190,8 +195,10 @@ fn match_all(
             continue;
         }
         let decided = match &identity {
-            Some(identity) => Some((identity.entity_id.clone(), "known", json!({}))),
-            None => decide_new(work, &claim, &shaped, &keys, known, outcome),
+            Some(identity) if !identity.placeholder => {
+                Some((identity.entity_id.clone(), "known", json!({})))
+            }
+            _ => decide_new(work, &claim, &shaped, &keys, known, outcome),
         };
         let Some((entity_id, method, evidence)) = decided else {
             continue;
@@ -201,6 +208,7 @@ fn match_all(
             continue;
         }
         new_keys.extend(keys);
+        let folded = identity.take_if(|identity| identity.entity_id != entity_id);
         let Shaped { row, hints, .. } = shaped;
         arrivals.push(Arrival {
             claim,
@@ -208,6 +216,8 @@ fn match_all(
             hints,
             entity_id,
             identity,
+            folded,
+            by_hand: Map::new(),
             method,
             evidence,
         });
@@ -215,7 +225,7 @@ fn match_all(
     (arrivals, deferred)
 }
 
-/// The entity of a record that no identity knows; `None` when a person must say.
+/// The entity of a record that no identity knows, or only a placeholder's; `None` when a person must say.
 fn decide_new(
     work: &Work<'_>,
     claim: &Claim,
@@ -226,6 +236,7 @@ fn decide_new(
 ) -> Option<(String, &'static str, Value)> {
     let specs = &work.definition.spec.matching.keys;
     let whole = matchable(&shaped.row, &shaped.hints);
+    let made_up = known.identities.get(&claim.source_id);
     let distinct: Map<String, Value> = specs
         .iter()
         .filter_map(|spec| Some((spec.label.clone(), distinct_of(&whole, spec)?.into())))
@@ -234,12 +245,21 @@ fn decide_new(
         .iter()
         .filter_map(|key| known.candidates.get(key))
         .flatten()
+        .filter(|candidate| made_up.is_none_or(|own| own.entity_id != candidate.entity_id))
         .cloned()
         .collect();
-    let evidence = |keys: &[String]| json!({ "keys": keys, "distinct": distinct });
+    let evidence = |keys: &[String]| match made_up {
+        Some(own) if !keys.is_empty() => {
+            json!({ "keys": keys, "distinct": distinct, "placeholder": own.entity_id })
+        }
+        _ => json!({ "keys": keys, "distinct": distinct }),
+    };
     match decide(specs, &candidates, |spec| distinct_of(&whole, spec)) {
         Decision::Match { entity_id, keys } => Some((entity_id, "exact_key", evidence(&keys))),
         Decision::NoMatch => {
+            if let Some(own) = made_up {
+                return Some((own.entity_id.clone(), "known", evidence(&[])));
+            }
             let source = &work.definition.module.source;
             let (id, method) = match known.strangers.get(&claim.source_id) {
                 None => (claim.source_id.clone(), "new"),

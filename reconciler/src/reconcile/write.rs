@@ -8,6 +8,7 @@ use staging::database::query_scalar;
 
 use super::Work;
 use super::claim::Claim;
+use super::folding::Fold;
 use super::meeting::{evidence_of, stamp};
 use super::outcome::Outcome;
 use super::wave::rows_now;
@@ -81,6 +82,8 @@ pub(super) async fn apply(
         let number = work.promotion(conn).await?;
         apply_images(conn, number, definition.entity(), &outcome.rows).await?;
     }
+    let folded: Vec<&str> = outcome.folds.iter().map(Fold::source_id).collect();
+    identities::end(conn, definition, &folded).await?;
     identities::write(
         conn,
         definition,
