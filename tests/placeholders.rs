@@ -169,3 +169,19 @@ async fn what_people_wrote_into_a_placeholder_goes_with_it() {
         "a table of somebody else's may still name it"
     );
 }
+
+#[tokio::test]
+async fn a_row_that_stands_already_is_not_made_up_anew() {
+    let world = World::small().await;
+    one_person_twice(&world).await;
+    world.run_sync(&["--module", "pianos"]).await.expect(0);
+    world
+        .sql("insert into prod.users (id, name, color) values ('usr_twice1', 'Ligne de V5', '#aabbcc')")
+        .await;
+    children_first(&world).await;
+    let row = "select name || is_placeholder::text from prod.users where id = 'usr_twice1'";
+    assert_eq!(world.value(row).await, "Ligne de V5false");
+    world.run_sync(&["--module", "users"]).await.expect(0);
+    let color = "select color from prod.users where id = 'usr_twice1'";
+    assert_eq!(world.value(color).await, "#aabbcc");
+}

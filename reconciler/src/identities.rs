@@ -102,6 +102,24 @@ pub(crate) async fn standings(
         .collect())
 }
 
+/// Rows that stand under these ids, and whether some identity is theirs.
+pub(crate) async fn bearers(
+    conn: &mut PgConnection,
+    entity: &str,
+    ids: &[&str],
+) -> sqlx::Result<HashMap<String, bool>> {
+    let rows: Vec<(String, bool)> = query_as(AssertSqlSafe(format!(
+        "select t.id, exists (select from prod.identities i
+                              where i.entity = $1 and i.entity_id = t.id and i.valid_to is null)
+         from prod.\"{entity}\" t where t.id = any($2)"
+    )))
+    .bind(entity)
+    .bind(ids)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().collect())
+}
+
 /// A new or changed identity to be written.
 #[derive(Debug)]
 pub(crate) struct IdentityWrite {

@@ -81,7 +81,7 @@ pub(crate) fn resolve(definition: &Definition, row: &mut Row, parents: &Parents)
 }
 
 /// Makes up flagged parents, each with an identity that the true record will take over and a task for the
-/// operator.
+/// operator. A row that stands under the id without being anybody's is the parent; another source's is not.
 pub(crate) async fn make_placeholders(
     conn: &mut PgConnection,
     definitions: &Definitions,
@@ -102,24 +102,33 @@ pub(crate) async fn make_placeholders(
         };
         let mut rows = Vec::new();
         let mut links = Vec::new();
+        let bearers = identities::bearers(conn, parent.entity(), &ids).await?;
         for raw in ids {
-            let columns = placeholder_columns(parent, raw);
-            rows.push(RowWrite {
-                entity_id: raw.to_owned(),
-                image: Some(placeholder_image(&columns, raw, now)),
-                operation: Operation::Insert,
-                evidence: None,
-            });
+            let (entity_id, method) = match bearers.get(raw) {
+                None => (raw.to_owned(), "placeholder"),
+                Some(false) => (raw.to_owned(), "source_id"),
+                Some(true) => (format!("{}:{raw}", parent.module.source), "placeholder"),
+            };
+            let mut base = Map::new();
+            if method == "placeholder" {
+                base = placeholder_columns(parent, raw);
+                rows.push(RowWrite {
+                    entity_id: entity_id.clone(),
+                    image: Some(placeholder_image(&base, &entity_id, now)),
+                    operation: Operation::Insert,
+                    evidence: None,
+                });
+                tasks.push(unknown_parent(module, raw, child));
+            }
+            made.insert((module.to_owned(), raw.to_owned()), entity_id.clone());
             links.push(IdentityWrite {
                 source_id: raw.to_owned(),
-                entity_id: raw.to_owned(),
-                method: "placeholder",
+                entity_id,
+                method,
                 evidence: json!({ "wanted_by": child }),
-                base: columns,
+                base,
                 leads: true,
             });
-            made.insert((module.to_owned(), raw.to_owned()), raw.to_owned());
-            tasks.push(unknown_parent(module, raw, child));
         }
         apply_images(conn, promotion, parent.entity(), &rows).await?;
         identities::write(conn, parent, promotion, &links).await?;
@@ -136,11 +145,11 @@ fn placeholder_columns(parent: &Definition, raw: &str) -> Map<String, Value> {
 
 fn placeholder_image(
     columns: &Map<String, Value>,
-    raw: &str,
+    entity_id: &str,
     now: &Value,
 ) -> Box<serde_json::value::RawValue> {
     let mut image = columns.clone();
-    image.insert("id".into(), raw.into());
+    image.insert("id".into(), entity_id.into());
     for column in ["created_at", "updated_at", "synced_at"] {
         image.insert(column.into(), now.clone());
     }

@@ -3,8 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, PgConnection};
-use staging::database::query_as;
+use sqlx::PgConnection;
 
 use super::Work;
 use super::claim::{Claim, Shaped};
@@ -71,7 +70,7 @@ pub(super) async fn look_up(
         .iter()
         .map(|(claim, _)| claim.source_id.as_str())
         .collect();
-    let strangers = standing_rows(conn, definition.entity(), &new_ids).await?;
+    let strangers = identities::bearers(conn, definition.entity(), &new_ids).await?;
     Ok(Known {
         identities,
         candidates,
@@ -161,22 +160,4 @@ async fn adopt(
     }
     *shaped = kept;
     Ok(())
-}
-
-/// Rows that stand under these ids, and whether some identity is theirs.
-async fn standing_rows(
-    conn: &mut PgConnection,
-    entity: &str,
-    ids: &[&str],
-) -> sqlx::Result<HashMap<String, bool>> {
-    let rows: Vec<(String, bool)> = query_as(AssertSqlSafe(format!(
-        "select t.id, exists (select from prod.identities i
-                              where i.entity = $1 and i.entity_id = t.id and i.valid_to is null)
-         from prod.\"{entity}\" t where t.id = any($2)"
-    )))
-    .bind(entity)
-    .bind(ids)
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().collect())
 }
