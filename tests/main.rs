@@ -11,6 +11,7 @@ mod lossless;
 mod module_tools;
 mod placeholders;
 mod references;
+mod rekeying;
 mod rollback;
 mod rust_code;
 mod secrets;

@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use anyhow::Context;
+use reconciler::Definitions;
 use reconciler::history::{self, Operation, RollbackOutcome, RollbackPlan};
 use serde_json::json;
 use sqlx::PgPool;
@@ -66,7 +68,9 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
                 );
             }
         }
-        done(pool, &args, &plan).await
+        // Keys of rows that return are computed as their modules say.
+        let definitions = Definitions::compile(&config.load_modules()?, &config.zone)?;
+        done(pool, &definitions, &args, &plan).await
     })
     .await
 }
@@ -94,7 +98,12 @@ fn agreed(number: i64) -> anyhow::Result<bool> {
     ))
 }
 
-async fn done(pool: &PgPool, args: &Args, plan: &RollbackPlan) -> anyhow::Result<Answer> {
+async fn done(
+    pool: &PgPool,
+    definitions: &Definitions,
+    args: &Args,
+    plan: &RollbackPlan,
+) -> anyhow::Result<Answer> {
     let actor = args.actor.name();
     let mut tx = pool.begin().await?;
     // The head stays locked until the end, so what was shown is what is done.
@@ -114,7 +123,7 @@ async fn done(pool: &PgPool, args: &Args, plan: &RollbackPlan) -> anyhow::Result
         args.discard_local,
     )
     .await?;
-    let RollbackOutcome::Done { sealed, .. } = outcome else {
+    let RollbackOutcome::Done { sealed, entities } = outcome else {
         tx.rollback().await?;
         let text = format!(
             "Production already is as after promotion {}; nothing was written.",
@@ -122,6 +131,11 @@ async fn done(pool: &PgPool, args: &Args, plan: &RollbackPlan) -> anyhow::Result
         );
         return Answer::new(text, &json!({ "done": false, "plan": plan }));
     };
+    reconciler::rekey(&mut tx, definitions, sealed.number, &entities)
+        .await
+        .context(
+            "The match keys of the returned rows could not be computed; nothing was changed.",
+        )?;
     tx.commit().await?;
     let text = format!(
         "Promotion {} returned {} rows to how they were after promotion {}. `concord rollback {}` undoes it.",

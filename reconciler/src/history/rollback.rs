@@ -54,7 +54,8 @@ pub enum RollbackError {
 /// Every row that promotions after `n` changed becomes, byte for byte and audit columns included, what it was then.
 /// What people wrote by hand since the ledger last knew a row stays, unless `discard_local`. Who is who
 /// (`prod.identities`) stays too, and with it the base of the merge: the next sync keeps what the rollback restored until
-/// the source changes those records. Match keys of rows that went go with them; those of the others are the caller's.
+/// the source changes those records. Match keys of rows that went go with them; those of the others are the caller's,
+/// by [`crate::rekey`].
 pub async fn rollback(
     conn: &mut PgConnection,
     n: i64,

@@ -8,11 +8,13 @@ mod folding;
 mod known;
 mod meeting;
 mod outcome;
+mod rekeying;
 mod wave;
 mod work;
 mod write;
 
 use work::Work;
 
+pub use rekeying::rekey;
 pub use work::{ReconcileError, Reconciled, Reconciling, reconcile};
 pub(crate) use write::image_text;

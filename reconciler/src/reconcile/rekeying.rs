@@ -1,0 +1,106 @@
+//! Match keys of rows that a rollback wrote: computed anew, as if their records had just landed so.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, PgConnection};
+use staging::database::query_as;
+
+use super::claim::{Claim, shape};
+use super::outcome::matchable;
+use crate::Row;
+use crate::definition::{Definition, Definitions};
+use crate::matching::{Key, keys_of, store_keys};
+
+/// Rows taken with one round of statements.
+const BATCH: i64 = 1_000;
+
+/// Computes the match keys of the rows that promotion `number` changed anew, for every module that fills one of
+/// `entities`.
+pub async fn rekey(
+    conn: &mut PgConnection,
+    definitions: &Definitions,
+    number: i64,
+    entities: &BTreeSet<String>,
+) -> sqlx::Result<()> {
+    for definition in definitions.parents_first() {
+        if entities.contains(definition.entity()) && !definition.spec.matching.keys.is_empty() {
+            rekey_module(conn, definition, number).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A row, and the record of the module that speaks for it.
+#[derive(sqlx::FromRow)]
+struct Spoken {
+    entity_id: String,
+    image: Json<Map<String, Value>>,
+    #[sqlx(flatten)]
+    claim: Claim,
+}
+
+async fn rekey_module(
+    conn: &mut PgConnection,
+    definition: &Definition,
+    number: i64,
+) -> sqlx::Result<()> {
+    let entity = definition.entity();
+    let derived = definition.spec.derive.as_ref().map(|d| d.from.as_str());
+    let mut after = String::new();
+    loop {
+        let rows: Vec<Spoken> = query_as(AssertSqlSafe(format!(
+            "select t.id as entity_id, to_jsonb(t) as image, r.source_id, r.module as origin, r.payload::text as payload,
+                    r.raw, r.gone_in is not null as gone, r.hash, r.pass_id, r.page
+             from history.changes c
+             join prod.\"{entity}\" t on t.id = c.entity_id
+             cross join lateral (
+                 select source_id from prod.identities i
+                 where i.entity_id = t.id and i.entity = c.entity and i.module = $3 and i.source = $4 and i.valid_to is null
+                 order by i.leads desc, i.gone, i.valid_from, i.source_id limit 1) i
+             cross join lateral (
+                 select * from staging.records r where r.source_id = i.source_id and r.module in ($3, $5)
+                 order by r.module = $3 desc limit 1) r
+             where c.number = $1 and c.entity = $2 and c.part = 1 and c.entity_id > $6
+             order by c.entity_id limit $7"
+        )))
+        .bind(number)
+        .bind(entity)
+        .bind(definition.name())
+        .bind(&definition.module.source)
+        .bind(derived)
+        .bind(&after)
+        .bind(BATCH)
+        .fetch_all(&mut *conn)
+        .await?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        after.clone_from(&last.entity_id);
+        let ids: Vec<&str> = rows.iter().map(|row| row.entity_id.as_str()).collect();
+        let keys: Vec<(&str, Key)> = rows
+            .iter()
+            .flat_map(|row| {
+                let keys = keys_of_row(definition, row);
+                keys.into_iter().map(|key| (row.entity_id.as_str(), key))
+            })
+            .collect();
+        store_keys(conn, definition, &ids, &keys).await?;
+    }
+}
+
+/// The keys of the row as it stands, with the `_columns` of its record beside it.
+fn keys_of_row(definition: &Definition, spoken: &Spoken) -> Vec<Key> {
+    let row = Row(spoken.image.0.clone());
+    let specs = &definition.spec.matching.keys;
+    let hinted = specs
+        .iter()
+        .flat_map(|spec| &spec.on)
+        .any(|column| column.starts_with('_'));
+    let shaped = hinted.then(|| shape(definition, &spoken.claim));
+    match shaped {
+        Some(Ok(Some(shaped))) => keys_of(&matchable(&row, &shaped.hints), specs),
+        _ => keys_of(&row, specs),
+    }
+}
