@@ -7,6 +7,7 @@ mod first_run;
 mod folder_sources;
 mod hand_edits;
 mod killed;
+mod late;
 mod lossless;
 mod module_tools;
 mod placeholders;

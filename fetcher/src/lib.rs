@@ -5,6 +5,7 @@
 mod auth;
 mod export;
 mod failure;
+mod length;
 mod modules;
 mod pages;
 mod schema;
@@ -16,6 +17,7 @@ pub use auth::{
 };
 pub use export::{ExportError, Written, write_jsonl};
 pub use failure::{Attempt, Class, FetchError, GraphQlError};
+pub use length::length_of_time;
 pub use modules::{
     FetchSpec, IdPath, Module, ModuleError, Nested, Paging, Path, Read, Since, Style, load_modules,
     nearest,

@@ -22,16 +22,19 @@ const APPROVALS: i64 = 20;
 
 /// The modules to be judged, in the order of their names.
 pub fn module_infos(config: &Config) -> anyhow::Result<Vec<ModuleInfo>> {
-    let infos = config.load_modules()?.into_iter().map(|module| {
+    let modules = config.load_modules()?;
+    config.check_modules(&modules)?;
+    let infos = modules.into_iter().map(|module| {
         let contract = Contract::parse(
             &format!("{}/contract.yaml", module.folder.display()),
             &module.contract_yaml,
         )?;
+        let source = config.sources.get(&module.source);
         Ok(ModuleInfo {
+            expected_period: source.and_then(|source| source.expected_every(&module.name)),
             name: module.name,
             source: module.source,
             entity: contract.entity,
-            expected_period: None,
         })
     });
     infos.collect()

@@ -14,7 +14,7 @@ use super::settings::Config;
 pub(super) struct Environment(BTreeMap<String, String>);
 
 /// What a variable of a source may end in.
-const SOURCE_KEYS: [&str; 16] = [
+const SOURCE_KEYS: [&str; 17] = [
     "ENDPOINT",
     "AUTH_KIND",
     "AUTH_NAME",
@@ -31,6 +31,7 @@ const SOURCE_KEYS: [&str; 16] = [
     "RETRY_ATTEMPTS",
     "TIMEOUT_SECONDS",
     "ALLOW_HTTP",
+    "EXPECTED_EVERY",
 ];
 
 impl Environment {
@@ -173,6 +174,13 @@ impl Environment {
             "RATE_BURST" => source.rate.burst = parse(variable, value, "a whole number")?,
             "RETRY_ATTEMPTS" => source.retry.attempts = parse(variable, value, "a whole number")?,
             "TIMEOUT_SECONDS" => source.timeout_seconds = parse(variable, value, "a whole number")?,
+            "EXPECTED_EVERY" => {
+                let refuse = |problem| {
+                    let remedy = "Write a length of time such as `1h`, or unset it.".to_owned();
+                    ConfigError::of_variable(variable, (problem, remedy))
+                };
+                source.expected_every = Some(fetcher::length_of_time(value).map_err(refuse)?);
+            }
             "ALLOW_HTTP" => source.allow_http = parse(variable, value, "`true` or `false`")?,
             other => unreachable!("{other} is not in SOURCE_KEYS"),
         }

@@ -25,6 +25,26 @@ impl Config {
         fetcher::load_modules(&self.modules)
     }
 
+    /// Every module that a source's section names is one of that source.
+    pub fn check_modules(&self, modules: &[Module]) -> Result<(), ConfigError> {
+        for (source, settings) in &self.sources {
+            let of_source = |module: &&Module| module.source == *source;
+            let known: Vec<String> = modules
+                .iter()
+                .filter(of_source)
+                .map(|module| module.name.clone())
+                .collect();
+            let named = settings.modules.keys();
+            if let Some(name) = named.into_iter().find(|name| !known.contains(name)) {
+                return Err(ConfigError::UnknownModule {
+                    name: name.clone(),
+                    known,
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// One module by name.
     pub fn load_module(&self, name: &str) -> anyhow::Result<Module> {
         let modules = self.load_modules()?;

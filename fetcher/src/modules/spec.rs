@@ -1,11 +1,10 @@
 //! The `fetch` part of `module.yaml`, as written and as resolved against the query.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, Visitor};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::path::{IdPath, Path};
@@ -133,7 +132,7 @@ pub struct Since {
     /// The contract column whose highest value is the next `since`.
     pub column: String,
     /// How far to reach back behind it.
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "crate::length::read")]
     pub overlap: Duration,
 }
 
@@ -181,31 +180,4 @@ pub struct FetchSpec {
     pub since: Option<Since>,
     /// Nested connections followed to their end.
     pub nested: Vec<Nested>,
-}
-
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    deserializer.deserialize_str(DurationVisitor)
-}
-
-struct DurationVisitor;
-
-impl Visitor<'_> for DurationVisitor {
-    type Value = Duration;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a length of time such as `30d` or `12h`")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
-        let refuse = || {
-            E::custom(format!(
-                "`{text}` is not a length of time; write `30d` or `12h`"
-            ))
-        };
-        let span: jiff::Span = text.parse().map_err(|_| refuse())?;
-        let length = span
-            .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
-            .map_err(|_| refuse())?;
-        Duration::try_from(length).map_err(|_| refuse())
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 use url::{Host, Url};
@@ -35,6 +36,12 @@ pub struct SourceConfig {
     /// Further headers that hold no secret.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// How often each module is promised a complete run; without it, none is ever late.
+    #[serde(default, deserialize_with = "crate::length::read_some")]
+    pub expected_every: Option<Duration>,
+    /// What holds for single modules of the source.
+    #[serde(default)]
+    pub modules: BTreeMap<String, ModuleConfig>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub allow_http: bool,
@@ -64,9 +71,27 @@ impl SourceConfig {
             connect_timeout_seconds: connect_timeout_seconds(),
             max_body_bytes: max_body_bytes(),
             headers: BTreeMap::new(),
+            expected_every: None,
+            modules: BTreeMap::new(),
             allow_http: false,
         }
     }
+
+    /// How often this module is promised a complete run.
+    pub fn expected_every(&self, module: &str) -> Option<Duration> {
+        let own = self.modules.get(module);
+        own.and_then(|own| own.expected_every)
+            .or(self.expected_every)
+    }
+}
+
+/// `[sources.NAME.modules.MODULE]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModuleConfig {
+    /// How often this module is promised a complete run.
+    #[serde(default, deserialize_with = "crate::length::read_some")]
+    pub expected_every: Option<Duration>,
 }
 
 /// The ways to log in.
