@@ -1,6 +1,7 @@
 //! What `run_sync` is asked to do.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgGroup, Parser, ValueEnum};
 
@@ -19,9 +20,18 @@ pub struct Arguments {
     /// Run every module whose source is configured
     #[arg(long)]
     pub all: bool,
-    /// Read only what a source can name as new, or everything
+    /// Read as the module declares, or everything, or a range
     #[arg(long, value_enum, default_value_t = Mode::Incremental)]
     pub mode: Mode,
+    /// With --mode repair: from this instant (RFC 3339), or from the beginning of this day in the account's zone
+    #[arg(long, value_name = "WHEN", required_if_eq("mode", "repair"))]
+    pub since: Option<String>,
+    /// With --mode repair: up to this instant, or to the beginning of this day
+    #[arg(long, value_name = "WHEN", requires = "since")]
+    pub until: Option<String>,
+    /// Run the same job again and again with this pause between, until SIGINT or SIGTERM
+    #[arg(long, value_name = "PAUSE", value_parser = pause, conflicts_with = "dry_run")]
+    pub watch: Option<Duration>,
     /// Show what would change, and write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -45,8 +55,20 @@ pub struct Arguments {
 /// How much of a source is read.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
-    /// What the source can name as new, and no less than the overlap.
+    /// As the module declares: what the source can name as new, and no less than the overlap.
     Incremental,
     /// Everything.
     Full,
+    /// From --since to --until, by the module's `since` filter; the checkpoint stays.
+    Repair,
+}
+
+/// A pause that lets others work, too.
+fn pause(text: &str) -> Result<Duration, String> {
+    match fetcher::length_of_time(text)? {
+        pause if pause < Duration::from_millis(100) => {
+            Err("a pause of at least `100ms` is wanted".to_owned())
+        }
+        pause => Ok(pause),
+    }
 }

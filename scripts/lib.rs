@@ -6,6 +6,7 @@ pub mod config;
 pub mod commands;
 pub mod process;
 pub mod progress;
+pub mod repair;
 pub mod report;
 pub mod sync;
 

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::sync::Progressed;
+
 /// The progress of one module.
 pub struct Progress {
     bar: Option<ProgressBar>,
@@ -35,13 +37,20 @@ impl Progress {
         }
     }
 
-    /// So many records have come, of `total` where the source says how many there are.
-    pub fn records(&self, fetched: i64, total: Option<u64>) {
+    /// Shows how far the module has come.
+    pub fn show(&self, progressed: Progressed) {
+        match progressed {
+            Progressed::Read(fetched, total) => self.records(fetched, total),
+            Progressed::Decided(decided, pending) => self.decided(decided, pending),
+        }
+    }
+
+    fn records(&self, fetched: i64, total: Option<u64>) {
         match (&self.bar, total) {
             (Some(bar), total) => {
                 if let Some(total) = total.filter(|_| bar.length().is_none()) {
                     bar.set_length(total);
-                    bar.set_style(style("{prefix:14} {bar:30} {pos:>9}/{len} records {per_sec:>14} {eta:>4} left {msg}"));
+                    bar.set_style(style("{prefix:14} {bar:30} {percent:>3} % {pos:>9}/{len} records {per_sec:>14} {eta:>4} left {msg}"));
                 }
                 bar.set_position(u64::try_from(fetched).unwrap_or(0));
             }
@@ -50,6 +59,15 @@ impl Progress {
             }
             _ => {}
         }
+    }
+
+    fn decided(&self, decided: i64, pending: i64) {
+        let Some(bar) = &self.bar else { return };
+        bar.set_style(style(
+            "{prefix:14} {bar:30} {percent:>3} % {pos:>9}/{len} decided {msg}",
+        ));
+        bar.set_length(u64::try_from(pending).unwrap_or(0));
+        bar.set_position(u64::try_from(decided).unwrap_or(0));
     }
 
     /// Ends with a closing line.

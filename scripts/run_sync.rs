@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use concord::arguments::{Arguments, Mode};
+use concord::arguments::Arguments;
 use concord::config::{Config, open_sources};
 use concord::process::{UsageError, exit_code, explain, prepare};
 use concord::progress::Progress;
+use concord::repair::Repair;
 use concord::report::{Line, print_dry_run, print_lines, worst_exit};
-use concord::sync::{Ended, Job, dry_run, sync_module, woken};
+use concord::sync::{Ended, Job, Range, Stop, dry_run, sync_module, woken};
 use fetcher::Source;
 use reconciler::{Definition, Definitions};
 use staging::database::Database;
@@ -33,17 +34,61 @@ async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     config.modules.extend(arguments.modules.iter().cloned());
     let definitions = Definitions::compile(&config.load_modules()?, &config.zone)?;
     let chosen = choose(arguments, &config, &definitions)?;
+    let repair = Repair::of(arguments, &config.zone, &chosen)?;
     let sources = open_sources(
         &config,
         chosen.iter().map(|definition| &definition.module.source),
     )?;
+    let stop = Stop::listen().context("Signals cannot be listened to.")?;
     let database = staging::database::open(&config.database).await?;
-    let result = run_all(arguments, &definitions, &chosen, &sources, &database).await;
+    let work = Work {
+        arguments,
+        definitions: &definitions,
+        chosen: &chosen,
+        sources: &sources,
+        database: &database,
+        range: Repair::range(repair.as_ref(), arguments.mode),
+        stop: &stop,
+    };
+    let result = run_until_stopped(&work).await;
     database
         .close()
         .await
         .context("The embedded database did not stop cleanly.")?;
     result
+}
+
+/// What every round of the job needs.
+struct Work<'a> {
+    arguments: &'a Arguments,
+    definitions: &'a Definitions,
+    chosen: &'a [&'a Definition],
+    sources: &'a BTreeMap<String, Source>,
+    database: &'a Database,
+    range: Range<'a>,
+    stop: &'a Stop,
+}
+
+/// The job once, or with `--watch` again and again; the exit code is that of the last.
+async fn run_until_stopped(work: &Work<'_>) -> anyhow::Result<u8> {
+    loop {
+        let outcome = run_all(work).await;
+        let Some(pause) = work.arguments.watch.filter(|_| !work.stop.is_asked()) else {
+            return outcome;
+        };
+        let code = match outcome {
+            Ok(code) => code,
+            Err(failure) => {
+                // The next round may find the database again.
+                eprintln!("run_sync: {}", explain(&failure));
+                exit_code(&failure)
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = work.stop.asked() => return Ok(code),
+        }
+    }
 }
 
 /// The modules to run, parents first.
@@ -74,55 +119,51 @@ fn choose<'a>(
     Ok(chosen)
 }
 
-async fn run_all(
-    arguments: &Arguments,
-    definitions: &Definitions,
-    chosen: &[&Definition],
-    sources: &BTreeMap<String, Source>,
-    database: &Database,
-) -> anyhow::Result<u8> {
-    let pool = &database.pool;
+async fn run_all(work: &Work<'_>) -> anyhow::Result<u8> {
+    let pool = &work.database.pool;
     let mut tx = pool.begin().await?;
-    reconciler::prepare_tables(&mut tx, definitions).await?;
+    reconciler::prepare_tables(&mut tx, work.definitions).await?;
     tx.commit().await?;
     let mut lines = Vec::new();
-    for definition in chosen {
-        let source = sources.get(&definition.module.source);
-        lines.extend(run_one(arguments, definitions, definition, source, database).await?);
+    for definition in work.chosen {
+        if !work.stop.is_asked() {
+            let source = work.sources.get(&definition.module.source);
+            lines.extend(run_one(work, definition, source).await?);
+        }
     }
     // Parents that came have woken children of other modules, or of modules that ran before them.
     let mut before = Vec::new();
     loop {
         let mut names = woken(pool).await?;
         names.retain(|name| !lines.iter().any(|line: &Line| line.stopped(name)));
-        if arguments.dry_run || names == before {
+        if work.arguments.dry_run || work.stop.is_asked() || names == before {
             break;
         }
-        for definition in names.iter().filter_map(|name| definitions.get(name)) {
-            lines.extend(run_one(arguments, definitions, definition, None, database).await?);
+        for definition in names.iter().filter_map(|name| work.definitions.get(name)) {
+            lines.extend(run_one(work, definition, None).await?);
         }
         before = names;
     }
-    print_lines(&lines, arguments.json)?;
+    print_lines(&lines, work.arguments.json)?;
     Ok(worst_exit(&lines))
 }
 
 async fn run_one(
-    arguments: &Arguments,
-    definitions: &Definitions,
+    work: &Work<'_>,
     definition: &Definition,
     source: Option<&Source>,
-    database: &Database,
 ) -> anyhow::Result<Option<Line>> {
+    let arguments = work.arguments;
     let progress = Progress::begin(definition.name(), arguments.json);
     let job = Job {
-        pool: &database.pool,
-        definitions,
+        pool: &work.database.pool,
+        definitions: work.definitions,
         definition,
         source,
-        full: arguments.mode == Mode::Full,
+        range: work.range,
+        stop: work.stop,
         actor: &arguments.actor,
-        progress: &|fetched, total| progress.records(fetched, total),
+        progress: &|progressed| progress.show(progressed),
     };
     if let Some(source) = source.filter(|_| arguments.dry_run) {
         let dry = dry_run(&job, source, 200).await?;

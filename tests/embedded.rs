@@ -81,3 +81,39 @@ async fn fetching_into_a_file_needs_no_database() {
         "no server was begun"
     );
 }
+
+#[tokio::test]
+async fn doctor_only_looks() {
+    let world = World::small().await;
+    let doctor = ["doctor", "--offline", "--json"];
+    let concord = env!("CARGO_BIN_EXE_concord");
+    let answer = alone(&world, concord, &doctor).await.expect(0);
+    assert!(answer.stdout.contains("none yet"), "{}", answer.stdout);
+    let data = world.folder().join("concord-data");
+    assert!(!data.exists(), "no data directory, no server, no tokens");
+    let answer = world.concord(&doctor).await.expect(0);
+    assert!(
+        answer
+            .stdout
+            .contains("none yet; the first run applies them"),
+        "{}",
+        answer.stdout
+    );
+    let schemas = "select count(*) from pg_namespace where nspname in ('ops', 'concord')";
+    assert_eq!(
+        world.count(schemas).await,
+        0,
+        "an empty database stays empty"
+    );
+    world.run_sync(&["--module", "users"]).await.expect(0);
+    let answer = world.concord(&doctor).await.expect(0);
+    assert!(
+        answer.stdout.contains("every hash as it should be"),
+        "{}",
+        answer.stdout
+    );
+    world
+        .sql("insert into concord.migrations select 9999, 'newer', now(), true, '', 0")
+        .await;
+    world.concord(&doctor).await.expect(5);
+}

@@ -16,6 +16,7 @@ mod rekeying;
 mod rollback;
 mod rust_code;
 mod secrets;
+mod stopping;
 mod ten_runs;
 mod tidy;
 mod world;

@@ -312,7 +312,7 @@ async fn a_record_without_an_id_gets_a_name_and_a_hole() {
 #[tokio::test]
 async fn since_and_constants_reach_the_source() {
     let query = "query Q($after: String, $from: DateTime, $types: [T!]) { all(after: $after, from: $from, types: $types) { nodes { id } pageInfo { hasNextPage endCursor } } }";
-    let fetch = "  connection: all\n  read: since\n  since: { variable: from, column: occurred_at, overlap: 30d }\n  variables: { types: [NOTE, 5] }\n";
+    let fetch = "  connection: all\n  read: since\n  since: { variable: from, until: to, column: occurred_at, overlap: 30d }\n  variables: { types: [NOTE, 5] }\n";
     let module = module(fetch, query, &[]);
     assert_eq!(
         module.fetch.since.as_ref().unwrap().overlap.as_secs(),
@@ -321,6 +321,7 @@ async fn since_and_constants_reach_the_source() {
     let server = Scripted::start(|_| axum::Json(json!({ "data": { "all": { "nodes": [], "pageInfo": { "hasNextPage": false, "endCursor": null } } } }))).await;
     let selection = Selection {
         since: Some("2026-01-01T00:00:00Z".to_owned()),
+        until: Some("2026-02-01T00:00:00Z".to_owned()),
     };
     let pages: Vec<_> = fetcher::pages(&server.open(), &module, selection, None)
         .collect()
@@ -330,7 +331,7 @@ async fn since_and_constants_reach_the_source() {
     let asked = server.asked();
     assert_eq!(
         asked[0].body["variables"],
-        json!({ "from": "2026-01-01T00:00:00Z", "types": ["NOTE", 5] })
+        json!({ "from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z", "types": ["NOTE", 5] })
     );
     assert_eq!(asked[1].body["variables"], json!({ "types": ["NOTE", 5] }));
 }

@@ -9,10 +9,10 @@ use reconciler::contract::{Contract, ContractError, contract_problems};
 use reconciler::history;
 use serde::Serialize;
 use sqlx::PgPool;
-use staging::database::query_scalar;
+use staging::database::{MIGRATOR, query_scalar};
 
+use super::Answer;
 use super::source::{first_reply, opened_once};
-use super::{Answer, with_database};
 use crate::config::Config;
 use crate::process::{EXIT_FAILED, explain};
 use crate::table::Table;
@@ -62,19 +62,7 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
         "modules",
         modules.map_err(|error| anyhow::anyhow!(explain(error))),
     ));
-    let looked = with_database(config, async |pool| {
-        let mut of_database = vec![
-            finding("database", server(pool).await),
-            finding("migrations", migrations(pool).await),
-        ];
-        if let Ok(definitions) = &definitions {
-            of_database.push(finding("contracts", contracts(pool, definitions).await));
-        }
-        of_database.push(finding("history", chain(pool).await));
-        Ok(of_database)
-    })
-    .await;
-    match looked {
+    match of_database(config, definitions.as_ref().ok()).await {
         Ok(of_database) => findings.extend(of_database),
         Err(error) => findings.push(finding("database", Err(error))),
     }
@@ -93,6 +81,31 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
         EXIT_FAILED
     };
     Ok(Answer::new(table.to_string(), &findings)?.ending_with(exit))
+}
+
+/// Looks at the database as it stands: none is made, and none is migrated.
+async fn of_database(
+    config: &Config,
+    definitions: Option<&Definitions>,
+) -> anyhow::Result<Vec<Finding>> {
+    let Some(database) = staging::database::look(&config.database).await? else {
+        let place = config.database.data_dir.display();
+        let none = format!("none yet; the first run makes the embedded one in {place}");
+        return Ok(vec![finding("database", Ok(none))]);
+    };
+    let pool = &database.pool;
+    let mut findings = vec![finding("database", server(pool).await)];
+    let version = applied(pool).await;
+    let is_current = matches!(&version, Ok(Some(version)) if *version == newest());
+    findings.push(finding("migrations", version.and_then(migrations)));
+    if is_current {
+        if let Some(definitions) = definitions {
+            findings.push(finding("contracts", contracts(pool, definitions).await));
+        }
+        findings.push(finding("history", chain(pool).await));
+    }
+    database.close().await?;
+    Ok(findings)
 }
 
 fn place(config: &Config) -> String {
@@ -134,14 +147,42 @@ async fn server(pool: &PgPool) -> anyhow::Result<String> {
     Ok(format!("PostgreSQL {version}, {size}"))
 }
 
-/// Opening the database has applied them; what is left to say is which.
-async fn migrations(pool: &PgPool) -> anyhow::Result<String> {
+/// The schema this program brings a database to.
+fn newest() -> i64 {
+    let versions = MIGRATOR.iter().map(|migration| migration.version);
+    versions.max().unwrap_or(0)
+}
+
+/// The schema the database is at; `None` where nothing was ever applied.
+async fn applied(pool: &PgPool) -> anyhow::Result<Option<i64>> {
     let mut tx = pool.begin().await?;
-    let last: i64 = query_scalar("select max(version) from concord.migrations")
+    let is_there: bool = query_scalar("select to_regclass('concord.migrations') is not null")
         .fetch_one(&mut *tx)
         .await?;
+    let version = match is_there {
+        true => {
+            query_scalar("select max(version) from concord.migrations")
+                .fetch_one(&mut *tx)
+                .await?
+        }
+        false => None,
+    };
     tx.rollback().await?;
-    Ok(format!("at {last}, as this program"))
+    Ok(version)
+}
+
+fn migrations(version: Option<i64>) -> anyhow::Result<String> {
+    let newest = newest();
+    match version {
+        None => Ok("none yet; the first run applies them".to_owned()),
+        Some(version) if version == newest => Ok(format!("at {version}, as this program")),
+        Some(version) if version < newest => Ok(format!(
+            "at {version}; the next run, or `concord migrate`, brings them to {newest}, and then there is more to look at"
+        )),
+        Some(version) => anyhow::bail!(
+            "The database is at {version} and this program at {newest}. Install the newer version of Concord that wrote it."
+        ),
+    }
 }
 
 /// Each table's contract: the union of those of all modules that fill it.
@@ -254,7 +295,11 @@ async fn of_sources(args: &Args, config: &Config) -> Vec<Finding> {
 }
 
 fn token(config: &Config, name: &str, kind: AuthKind) -> anyhow::Result<String> {
-    let stored = config.token_store()?.load(name)?;
+    // Opening the store would make it.
+    let stored = match config.database.data_dir.join("tokens").is_dir() {
+        true => config.token_store()?.load(name)?,
+        false => None,
+    };
     match (stored, kind) {
         (Some(_), _) => Ok("stored, and readable with this key".to_owned()),
         (None, AuthKind::Oauth2ClientCredentials) => {

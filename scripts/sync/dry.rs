@@ -7,7 +7,7 @@ use reconciler::{Reconciled, Reconciling, reconcile};
 use staging::{PagePlace, PageTally};
 
 use super::stage::add;
-use super::{Job, since, stopped};
+use super::{Job, Progressed, Range, since, stopped};
 
 /// What a run would do.
 #[derive(Debug)]
@@ -27,7 +27,10 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
     let module = job.definition.name();
     let mut tx = job.pool.begin().await?;
     staging::ensure_partition(&mut tx, module).await?;
-    let from = since(job, &mut tx).await?;
+    let (from, until) = match job.range {
+        Range::Repair { since, until } => (Some(since.to_owned()), until.map(str::to_owned)),
+        _ => (since(job, &mut tx).await?, None),
+    };
     let strategy = if from.is_some() { "since" } else { "full" };
     // An interrupted pass is of no use here, and stays as it is once this is rolled back.
     let pass = staging::open_pass(
@@ -40,7 +43,7 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
     let mut stream = pages(
         source,
         &job.definition.module,
-        Selection { since: from },
+        Selection { since: from, until },
         None,
     );
     let mut staged = PageTally::default();
@@ -61,7 +64,7 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
                     &mut staged,
                     staging::stage_pages(&mut tx, place, &page, &derivations).await?,
                 );
-                (job.progress)(i64::from(staged.fetched), total);
+                (job.progress)(Progressed::Read(i64::from(staged.fetched), total));
             }
             Err(failure) => cause = Some(stopped(&failure).1),
         }
@@ -79,6 +82,7 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
         module,
         run_id: 0,
         actor: job.actor,
+        decided: &|_| {},
     };
     let reconciled = reconcile(&mut tx, &of).await?;
     let rows = match &reconciled.promotion {

@@ -5,9 +5,11 @@ mod halt;
 mod promote;
 mod run;
 mod stage;
+mod stop;
 
 use run::{ReadEnd, since, stopped};
 
 pub use dry::{DryRun, dry_run};
 pub(crate) use halt::halt_at;
-pub use run::{Ended, Job, sync_module, woken};
+pub use run::{Ended, Job, Progressed, Range, sync_module, woken};
+pub use stop::Stop;

@@ -3,11 +3,12 @@
 use reconciler::guard::Extent;
 use reconciler::{Reconciling, reconcile};
 use sqlx::PgConnection;
-use staging::database::{query, query_as};
+use staging::database::{query, query_as, query_scalar};
 use staging::{ClaimTally, Lease, ProblemKind, Report, RunState};
+use tokio::sync::watch;
 
 use super::stage::hold;
-use super::{Job, halt_at};
+use super::{Job, Progressed, halt_at};
 
 /// What promoting came to.
 #[derive(Debug, Default)]
@@ -23,9 +24,14 @@ const TRIES: u32 = 3;
 
 /// Promotes what is pending. Two modules may cross, one moving the children of the other's placeholders while that
 /// one writes them: the database stops one of the two, which then sees what the other did and begins again.
-pub(super) async fn promote(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Promoted> {
+pub(super) async fn promote(
+    job: &Job<'_>,
+    lease: &Lease,
+    run_id: i64,
+    decided: &watch::Sender<(i64, i64)>,
+) -> anyhow::Result<Promoted> {
     for _ in 1..TRIES {
-        match attempt(job, lease, run_id).await {
+        match attempt(job, lease, run_id, decided).await {
             Err(failure) if crossed(&failure) => {
                 tracing::info!(
                     module = lease.module,
@@ -36,7 +42,7 @@ pub(super) async fn promote(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow
             outcome => return outcome,
         }
     }
-    attempt(job, lease, run_id).await
+    attempt(job, lease, run_id, decided).await
 }
 
 /// A deadlock, or a parent that went between the look at it and the commit.
@@ -50,14 +56,27 @@ fn crossed(failure: &anyhow::Error) -> bool {
 
 /// Decides and promotes what is pending in one transaction, or, where the guard objects and nobody has
 /// approved it, changes nothing and leaves an approval to be given.
-async fn attempt(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Promoted> {
+async fn attempt(
+    job: &Job<'_>,
+    lease: &Lease,
+    run_id: i64,
+    decided: &watch::Sender<(i64, i64)>,
+) -> anyhow::Result<Promoted> {
     let mut tx = job.pool.begin().await?;
     hold(&mut tx, lease).await?;
+    let pending: i64 = query_scalar("select count(*) from staging.pending where module = $1")
+        .bind(&lease.module)
+        .fetch_one(&mut *tx)
+        .await?;
     let of = Reconciling {
         definitions: job.definitions,
         module: &lease.module,
         run_id,
         actor: job.actor,
+        decided: &|claimed| {
+            (job.progress)(Progressed::Decided(claimed, pending.max(claimed)));
+            decided.send_replace((claimed, pending.max(claimed)));
+        },
     };
     let reconciled = reconcile(&mut tx, &of).await?;
     halt_at("reconciled");

@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use staging::database::{query_as, query_scalar};
 use staging::{ClaimTally, Holder, Lease, Outcome, PageTally, RunState};
 
-use super::{halt_at, promote, stage};
+use super::{Stop, halt_at, promote, stage};
 
 /// The two steps of a run, by their names in `ops.run_steps`.
 const READ: &str = "fetch and stage";
@@ -26,12 +26,49 @@ pub struct Job<'a> {
     pub definition: &'a Definition,
     /// Its source; `None` reconciles what is staged without asking for more.
     pub source: Option<&'a Source>,
-    /// Reads everything even where the module can read since an instant.
-    pub full: bool,
+    /// How much of the source it reads.
+    pub range: Range<'a>,
+    /// Whether somebody asks the program to end.
+    pub stop: &'a Stop,
     /// Who runs it, for the ledger.
     pub actor: &'a str,
-    /// Told of every staged group of pages: records so far, and the source's total where it gives one.
-    pub progress: &'a (dyn Fn(i64, Option<u64>) + Sync),
+    /// Told of every staged group of pages and every decided batch.
+    pub progress: &'a (dyn Fn(Progressed) + Sync),
+}
+
+/// How much of a source is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Range<'a> {
+    /// As the module declares with `read`.
+    Incremental,
+    /// Everything.
+    Full,
+    /// A range, by the module's `since` filter; the checkpoint stays.
+    Repair {
+        /// From here, RFC 3339.
+        since: &'a str,
+        /// Up to here.
+        until: Option<&'a str>,
+    },
+}
+
+impl Range<'_> {
+    fn mode(self) -> &'static str {
+        match self {
+            Self::Incremental => "incremental",
+            Self::Full => "full",
+            Self::Repair { .. } => "repair",
+        }
+    }
+}
+
+/// How far a run has come in the step it is in.
+#[derive(Debug, Clone, Copy)]
+pub enum Progressed {
+    /// Records read, of so many where the source says how many there are.
+    Read(i64, Option<u64>),
+    /// Pending records decided, of so many.
+    Decided(i64, i64),
 }
 
 /// How a run ended, or who holds the module.
@@ -70,7 +107,10 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
         Err(holder) => return Ok(Ended::Held(holder)),
     };
     let renewal = tokio::spawn(keep_lease(job.pool.clone(), lease.clone()));
-    let outcome = run(job, &lease, run_id).await;
+    let outcome = tokio::select! {
+        outcome = run(job, &lease, run_id) => outcome,
+        () = job.stop.asked() => Ok(cancelled()),
+    };
     renewal.abort();
     let outcome = match outcome {
         Ok(outcome) => outcome,
@@ -105,10 +145,11 @@ async fn open(job: &Job<'_>) -> anyhow::Result<Result<(Lease, i64, bool), Holder
         Err(holder) => return Ok(Err(holder)),
     };
     staging::ensure_partition(&mut tx, name).await?;
-    let mode = if job.full { "full" } else { "incremental" };
-    let strategy = match (job.source, job.definition.module.fetch.read) {
-        (None, _) => "staged",
-        (_, Read::Since) if !job.full => "since",
+    let mode = job.range.mode();
+    let strategy = match (job.source, job.range, job.definition.module.fetch.read) {
+        (None, ..) => "staged",
+        (_, Range::Repair { .. }, _) => "repair",
+        (_, Range::Incremental, Read::Since) => "since",
         _ => "full",
     };
     let source = &job.definition.module.source;
@@ -144,9 +185,14 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Outcom
     step(job, run_id, READ, "OK").await?;
     halt_at("read");
     step(job, run_id, PROMOTE, "RUNNING").await?;
-    let promoted = promote::promote(job, lease, run_id)
+    let (decided, changes) = tokio::sync::watch::channel((0, 0));
+    let telling = tokio::spawn(tell_decided(job.pool.clone(), run_id, changes));
+    let promoted = promote::promote(job, lease, run_id, &decided)
         .await
-        .context("Promoting stopped.")?;
+        .context("Promoting stopped.");
+    telling.abort();
+    let _ = telling.await;
+    let promoted = promoted?;
     step(job, run_id, PROMOTE, "OK").await?;
     halt_at("promoted");
     let stop = promoted.stop.or(read.stop);
@@ -170,9 +216,35 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Outcom
 
 /// Says which step the run is in, so that "where did it stop" and "what took so long" have an answer.
 async fn step(job: &Job<'_>, run_id: i64, step: &str, state: &str) -> sqlx::Result<()> {
-    let mut tx = job.pool.begin().await?;
-    staging::mark_step(&mut tx, run_id, step, state, None).await?;
+    mark(job.pool, run_id, step, state, None).await
+}
+
+async fn mark(
+    pool: &PgPool,
+    run_id: i64,
+    step: &str,
+    state: &str,
+    detail: Option<&str>,
+) -> sqlx::Result<()> {
+    let mut tx = pool.begin().await?;
+    staging::mark_step(&mut tx, run_id, step, state, detail).await?;
     tx.commit().await
+}
+
+/// Writes how many of the pending records are decided, beside the promotion's own transaction and no more often
+/// than anybody would look.
+pub(super) async fn tell_decided(
+    pool: PgPool,
+    run_id: i64,
+    mut decided: tokio::sync::watch::Receiver<(i64, i64)>,
+) {
+    while decided.changed().await.is_ok() {
+        let (done, of) = *decided.borrow_and_update();
+        let detail = format!("{done} / {of}");
+        // Whoever looks sees the next one, if this one is lost.
+        let _ = mark(&pool, run_id, PROMOTE, "RUNNING", Some(&detail)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 /// The cause of a state that no single event explains.
@@ -189,9 +261,22 @@ fn explain(state: RunState, staged: &PageTally, claims: &ClaimTally) -> Option<S
     }
 }
 
+/// What was staged and promoted stays; a statement under way is taken back by the database.
+fn cancelled() -> Outcome {
+    ended(
+        RunState::Cancelled,
+        "A person or the system asked the program to end. The next run goes on from its last page."
+            .to_owned(),
+    )
+}
+
 fn failed(cause: String) -> Outcome {
+    ended(RunState::Failed, cause)
+}
+
+fn ended(state: RunState, cause: String) -> Outcome {
     Outcome {
-        state: RunState::Failed,
+        state,
         cause: Some(cause),
         complete: false,
         total_count: None,
@@ -222,7 +307,7 @@ pub(super) async fn since(
     let Some(since) = fetch
         .since
         .as_ref()
-        .filter(|_| !job.full && fetch.read == Read::Since)
+        .filter(|_| job.range == Range::Incremental && fetch.read == Read::Since)
     else {
         return Ok(None);
     };

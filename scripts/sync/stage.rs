@@ -7,7 +7,7 @@ use staging::database::query;
 use staging::{Derivation, Lease, PagePlace, PageTally, Pass};
 use tokio::sync::mpsc;
 
-use super::{Job, ReadEnd, halt_at, since, stopped};
+use super::{Job, Progressed, Range, ReadEnd, halt_at, since, stopped};
 
 /// Pages held in memory between the fetcher and the database, at most.
 const BUFFERED: usize = 12;
@@ -20,9 +20,7 @@ pub(super) async fn read(
     run_id: i64,
 ) -> anyhow::Result<ReadEnd> {
     let mut tx = job.pool.begin().await?;
-    let from = since(job, &mut tx).await?;
-    let strategy = if from.is_some() { "since" } else { "full" };
-    let pass = staging::open_pass(&mut tx, &lease.module, strategy, from.as_deref()).await?;
+    let pass = open_pass(job, &mut tx).await?;
     note_selection(&mut tx, run_id, &pass).await?;
     tx.commit().await?;
     let mut end = ReadEnd::default();
@@ -70,16 +68,31 @@ pub(super) async fn read(
         );
         cursor = next.as_ref().map(|next| next.as_str().to_owned());
         end.pages += ready.len() as i64;
-        end.total_count = total
-            .and_then(|total| i64::try_from(total).ok())
-            .or(end.total_count);
-        (job.progress)(i64::from(end.staged.fetched), total);
+        let said = total.and_then(|total| i64::try_from(total).ok());
+        if let Some(said) = said.filter(|said| end.total_count != Some(*said)) {
+            let mut tx = job.pool.begin().await?;
+            staging::note_total(&mut tx, pass.pass_id, said).await?;
+            tx.commit().await?;
+        }
+        end.total_count = said.or(end.total_count);
+        (job.progress)(Progressed::Read(i64::from(end.staged.fetched), total));
         halt_at("staged");
     }
     if end.stop.is_none() {
         close(&place, &mut end).await?;
     }
     Ok(end)
+}
+
+/// The pass that answers what the job asks for.
+async fn open_pass(job: &Job<'_>, tx: &mut PgConnection) -> sqlx::Result<Pass> {
+    let module = job.definition.name();
+    if let Range::Repair { since, until } = job.range {
+        return staging::open_repair(tx, module, since, until).await;
+    }
+    let from = since(job, tx).await?;
+    let strategy = if from.is_some() { "since" } else { "full" };
+    staging::open_pass(tx, module, strategy, from.as_deref()).await
 }
 
 struct Place<'a> {
@@ -92,12 +105,13 @@ struct Place<'a> {
 async fn note_selection(tx: &mut PgConnection, run_id: i64, pass: &Pass) -> sqlx::Result<()> {
     query(
         "update ops.runs set strategy = $2, resumed = resumed or $4,
-             selection = jsonb_strip_nulls(jsonb_build_object('since', $3::text)) where run_id = $1",
+             selection = jsonb_strip_nulls(jsonb_build_object('since', $3::text, 'until', $5::text)) where run_id = $1",
     )
     .bind(run_id)
     .bind(&pass.strategy)
     .bind(&pass.since)
     .bind(pass.resumed && pass.page > 0)
+    .bind(&pass.until)
     .execute(tx)
     .await?;
     Ok(())
@@ -114,6 +128,7 @@ fn listen(
         &job.definition.module,
         Selection {
             since: pass.since.clone(),
+            until: pass.until.clone(),
         },
         from,
     );

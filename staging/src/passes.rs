@@ -13,6 +13,8 @@ pub struct Pass {
     pub strategy: String,
     /// The instant a `since` pass reads from, RFC 3339; `None` reads everything.
     pub since: Option<String>,
+    /// The instant a repair reads up to; `None` reads to the end.
+    pub until: Option<String>,
     /// Pages staged so far.
     pub page: i32,
     /// The cursor to go on from; `None` at the beginning.
@@ -32,7 +34,7 @@ pub async fn open_pass(
     since: Option<&str>,
 ) -> sqlx::Result<Pass> {
     let open: Option<Pass> = query_as(
-        "select p.pass_id, p.strategy, p.selection ->> 'since' as since, c.page, c.cursor, true as resumed
+        "select p.pass_id, p.strategy, p.selection ->> 'since' as since, null as until, c.page, c.cursor, true as resumed
          from staging.passes p join staging.checkpoints c on c.pass_id = p.pass_id and c.module = p.module
          where p.module = $1 and p.state = 'open' and p.strategy = $2",
     )
@@ -59,10 +61,50 @@ pub async fn open_pass(
         pass_id,
         strategy: strategy.to_owned(),
         since,
+        until: None,
         page: 0,
         cursor: None,
         resumed: false,
     })
+}
+
+/// A pass over a range, beside the module's own: it is never open, so it is not resumed, moves no checkpoint and
+/// leaves the pass that waits at one alone.
+pub async fn open_repair(
+    conn: &mut PgConnection,
+    module: &str,
+    since: &str,
+    until: Option<&str>,
+) -> sqlx::Result<Pass> {
+    let pass_id = query_scalar(
+        "insert into staging.passes (module, strategy, selection, state)
+         values ($1, 'repair', jsonb_strip_nulls(jsonb_build_object('since', $2::text, 'until', $3::text)), 'incomplete')
+         returning pass_id",
+    )
+    .bind(module)
+    .bind(since)
+    .bind(until)
+    .fetch_one(conn)
+    .await?;
+    Ok(Pass {
+        pass_id,
+        strategy: "repair".to_owned(),
+        since: Some(since.to_owned()),
+        until: until.map(str::to_owned),
+        page: 0,
+        cursor: None,
+        resumed: false,
+    })
+}
+
+/// Notes what the source says it holds, so that progress has a measure before the pass is closed.
+pub async fn note_total(conn: &mut PgConnection, pass_id: i64, total: i64) -> sqlx::Result<()> {
+    query("update staging.passes set total_count = $2 where pass_id = $1")
+        .bind(pass_id)
+        .bind(total)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Gives up the module's open pass, as when the source refuses its cursor: the next one starts anew.
@@ -77,7 +119,8 @@ pub async fn abandon_pass(conn: &mut PgConnection, module: &str) -> sqlx::Result
     Ok(())
 }
 
-/// Moves the module's checkpoint. Called in the transaction that stages the page, and nowhere else.
+/// Moves the module's checkpoint behind a page of its open pass; a pass that is not open has none. Called in the
+/// transaction that stages the page, and nowhere else.
 pub(crate) async fn move_checkpoint(
     conn: &mut PgConnection,
     module: &str,
@@ -86,7 +129,8 @@ pub(crate) async fn move_checkpoint(
     cursor: Option<&str>,
 ) -> sqlx::Result<()> {
     query(
-        "insert into staging.checkpoints (module, pass_id, page, cursor) values ($1, $2, $3, $4)
+        "insert into staging.checkpoints (module, pass_id, page, cursor)
+         select $1, $2, $3, $4 where exists (select from staging.passes where pass_id = $2 and state = 'open')
          on conflict (module) do update set pass_id = excluded.pass_id, page = excluded.page,
              cursor = excluded.cursor, updated_at = clock_timestamp()",
     )
@@ -141,15 +185,17 @@ pub async fn close_pass(
     .await?;
     let cause = incomplete_because(&seen, total_count);
     let complete = cause.is_none();
+    move_checkpoint(conn, module, pass_id, 0, None).await?;
+    // A range proves nothing about the rest, so a repair never counts as a complete pass.
     query(
-        "update staging.passes set state = $2, total_count = $3, finished_at = clock_timestamp() where pass_id = $1",
+        "update staging.passes set state = case when strategy = 'repair' then state else $2 end, total_count = $3,
+             finished_at = clock_timestamp() where pass_id = $1",
     )
     .bind(pass_id)
     .bind(if complete { "complete" } else { "incomplete" })
     .bind(total_count)
     .execute(&mut *conn)
     .await?;
-    move_checkpoint(conn, module, pass_id, 0, None).await?;
     Ok(PassEnd {
         complete,
         cause,
@@ -166,8 +212,9 @@ fn incomplete_because(seen: &Seen, total_count: Option<i64>) -> Option<String> {
             .map(ToString::to_string)
             .unwrap_or_default();
         return Some(format!(
-            "{} records could not be read from the source (first: {first}). Nothing was taken for deleted; the next run reads again.",
-            seen.holes
+            "The source left {} {} (first: {first}). Nothing was taken for deleted; the next run reads again.",
+            seen.holes,
+            if seen.holes == 1 { "hole" } else { "holes" }
         ));
     }
     match total_count {

@@ -275,8 +275,6 @@ impl FetchError {
         match self {
             FetchError::Unauthorized { .. } | FetchError::Token { .. } => Class::Waiting,
             FetchError::CursorRefused { .. } => Class::Partial,
-            // Tried again within the run; what still crashes then needs a person.
-            FetchError::Crashed { .. } => Class::Failed,
             other if other.is_transient() => Class::Waiting,
             _ => Class::Failed,
         }

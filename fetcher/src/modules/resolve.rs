@@ -255,7 +255,9 @@ fn require_variables(
 ) -> Result<(), ModuleError> {
     let declared = document.variables();
     let since = file.since.as_ref().map(|since| since.variable.as_str());
-    for name in file.variables.keys().map(String::as_str).chain(since) {
+    let until = file.since.as_ref().and_then(|since| since.until.as_deref());
+    let given = file.variables.keys().map(String::as_str);
+    for name in given.chain(since).chain(until) {
         if !declared.contains(&name) {
             return Err(place.fault(
                 &["fetch", name],

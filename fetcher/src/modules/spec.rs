@@ -129,6 +129,9 @@ pub struct Paging {
 pub struct Since {
     /// The query variable that takes the value.
     pub variable: String,
+    /// The query variable that takes the end of a range, where the source can be given one.
+    #[serde(default)]
+    pub until: Option<String>,
     /// The contract column whose highest value is the next `since`.
     pub column: String,
     /// How far to reach back behind it.

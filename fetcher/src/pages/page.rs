@@ -70,6 +70,8 @@ pub struct Hole {
 /// What to read of a module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// For `read: since`: only records since this value.
+    /// For modules with a `since` block: only records since this value.
     pub since: Option<String>,
+    /// For those whose block names a variable for it: only records up to this value.
+    pub until: Option<String>,
 }

@@ -174,6 +174,10 @@ impl Reader {
         if let (Some(since), Some(value)) = (&spec.since, &self.selection.since) {
             variables.insert(since.variable.clone(), Value::from(value.as_str()));
         }
+        let until = spec.since.as_ref().and_then(|since| since.until.clone());
+        if let (Some(variable), Some(value)) = (until, &self.selection.until) {
+            variables.insert(variable, Value::from(value.as_str()));
+        }
         position.fill(&spec.paging, &mut variables);
         let question = Question {
             what: self.what(number),

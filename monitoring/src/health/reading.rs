@@ -60,6 +60,16 @@ pub struct Progress {
     pub fetched: i64,
     /// What the source says it holds, once known.
     pub total_count: Option<i64>,
+    /// How much of the step is done, in percent, where that can be known.
+    pub percent: Option<i64>,
+}
+
+/// The share of a step that says of itself `done / of`, or else of the records read.
+fn percent(detail: Option<&str>, fetched: i64, total_count: Option<i64>) -> Option<i64> {
+    let said = detail.and_then(|detail| detail.split_once(" / "));
+    let said = said.and_then(|(done, of)| Some((done.parse().ok()?, of.parse().ok()?)));
+    let (done, of): (i64, i64) = said.or(total_count.map(|total| (fetched, total)))?;
+    (of > 0).then(|| (done.saturating_mul(100) / of).clamp(0, 100))
 }
 
 /// The database's clock, by which everything is judged.
@@ -77,7 +87,7 @@ pub(super) async fn marks(
     let marks: Vec<Marks> = query_as(
         "select wanted.module,
                 (select floor(extract(epoch from finished_at))::bigint from ops.runs
-                 where module = wanted.module and complete and state in ('OK', 'OK_Q')
+                 where module = wanted.module and complete and state in ('OK', 'OK_Q') and mode <> 'repair'
                  order by run_id desc limit 1) as last_complete,
                 (select floor(extract(epoch from started_at))::bigint from ops.runs
                  where module = wanted.module order by run_id limit 1) as first_started,
@@ -166,6 +176,7 @@ pub(super) async fn progress(
     let (step, detail) = step.map_or((None, None), |(step, detail)| (Some(step), detail));
     let (pages, fetched, total_count) = pass.unwrap_or((0, 0, None));
     Ok(Progress {
+        percent: percent(detail.as_deref(), fetched, total_count),
         step,
         detail,
         pages,

@@ -52,14 +52,16 @@ fn why(view: &View<'_>, module: &ModuleHealth) -> Markup {
         @if let Some(progress) = &module.progress {
             p {
                 (words.progress) (words.colon)
-                @if let Some(step) = &progress.step { (view.foreign(step)) ", " }
+                @if let Some(step) = &progress.step { (view.said(step)) ", " }
                 (view.language.number(progress.pages)) " " (words.pages) ", "
                 (view.language.number(progress.fetched)) " " (words.records)
                 @if let Some(total) = progress.total_count { " / " (view.language.number(total)) }
+                @if let Some(detail) = &progress.detail { ", " (words.decided) " " (detail) }
+                @if let Some(percent) = progress.percent { " (" (percent) "\u{a0}%)" }
             }
         }
         @if module.status > Status::OkQ && let Some(cause) = &module.cause {
-            p.cause { (view.foreign(cause)) }
+            p.cause { (view.said(cause)) }
         }
     }
 }

@@ -3,9 +3,9 @@
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, html};
 
-use super::Language;
 use super::icons::icon;
 use super::words::Words;
+use super::{Language, causes};
 use crate::health::Instant;
 use crate::status::Status;
 
@@ -35,6 +35,16 @@ impl View<'_> {
                 (self.language.ago(self.now.seconds_since(at)))
                 " " span.clock { "(" (self.language.clock(at, self.zone)) ")" }
             }
+        }
+    }
+
+    /// A cause or a step in the visitor's language, where it is one of ours; a cause keeps its own words behind it,
+    /// since they hold numbers and names.
+    pub(super) fn said(&self, text: &str) -> Markup {
+        match (self.language, causes::in_french(text)) {
+            (Language::French, Some(french)) if causes::is_step(text) => html! { (french) },
+            (Language::French, Some(french)) => html! { (french) " " (self.foreign(text)) },
+            _ => self.foreign(text),
         }
     }
 

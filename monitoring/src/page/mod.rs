@@ -1,6 +1,7 @@
 //! The home page: what is the state, since when, why, and what can be done now.
 
 mod card;
+mod causes;
 mod home;
 mod icons;
 mod language;

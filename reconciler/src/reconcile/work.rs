@@ -37,6 +37,8 @@ pub struct Reconciling<'a> {
     pub run_id: i64,
     /// Who promotes, for the ledger.
     pub actor: &'a str,
+    /// Told after every batch how many records are decided.
+    pub decided: &'a (dyn Fn(i64) + Send + Sync),
 }
 
 /// What became of the pending records.
@@ -58,6 +60,7 @@ pub(super) struct Work<'a> {
     pub(super) definition: &'a Definition,
     pub(super) run_id: i64,
     pub(super) now: serde_json::Value,
+    decided: &'a (dyn Fn(i64) + Send + Sync),
     pub(super) promotion: Option<i64>,
     pub(super) tally: ClaimTally,
     pub(super) extent: Extent,
@@ -92,6 +95,7 @@ pub async fn reconcile(
         definition,
         run_id: of.run_id,
         now,
+        decided: of.decided,
         promotion: None,
         tally: ClaimTally::default(),
         extent: Extent {
@@ -186,6 +190,7 @@ impl Work<'_> {
                 }
             }
             wave::decide_all(self, conn, claims).await?;
+            (self.decided)(self.tally.claimed);
         }
     }
 

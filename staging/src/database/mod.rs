@@ -18,5 +18,5 @@ mod tests;
 
 pub use failure::OpenError;
 pub use migrate::{MIGRATOR, migrate, migrate_with};
-pub use open::{Database, DatabaseConfig, open};
+pub use open::{Database, DatabaseConfig, look, open};
 pub use statement::{query, query_as, query_scalar};

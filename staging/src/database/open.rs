@@ -77,9 +77,24 @@ pub async fn open(config: &DatabaseConfig) -> Result<Database, OpenError> {
     open_with(config, &MIGRATOR).await
 }
 
+/// Opens the database to look at it: nothing is migrated, and `None` where the embedded one was never made.
+pub async fn look(config: &DatabaseConfig) -> Result<Option<Database>, OpenError> {
+    if config.url.is_none() && !embedded::is_made(&config.data_dir) {
+        return Ok(None);
+    }
+    open_as(config, None).await.map(Some)
+}
+
 pub(super) async fn open_with(
     config: &DatabaseConfig,
     migrator: &Migrator,
+) -> Result<Database, OpenError> {
+    open_as(config, Some(migrator)).await
+}
+
+async fn open_as(
+    config: &DatabaseConfig,
+    migrator: Option<&Migrator>,
 ) -> Result<Database, OpenError> {
     let (options, embedded) = match &config.url {
         Some(url) => (configured(url, config)?, None),
@@ -122,7 +137,7 @@ fn configured(url: &str, config: &DatabaseConfig) -> Result<PgConnectOptions, Op
 async fn connect(
     options: PgConnectOptions,
     most: u32,
-    migrator: &Migrator,
+    migrator: Option<&Migrator>,
 ) -> Result<PgPool, OpenError> {
     // One connection outside the pool first: the pool hides the cause behind its own time limit.
     let place = place(&options);
@@ -150,6 +165,9 @@ async fn connect(
         .max_connections(most)
         .acquire_timeout(Duration::from_secs(30))
         .connect_lazy_with(options);
+    let Some(migrator) = migrator else {
+        return Ok(pool);
+    };
     match migrate_with(migrator, &pool).await {
         Ok(()) => Ok(pool),
         Err(error) => {

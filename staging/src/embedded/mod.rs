@@ -22,4 +22,5 @@ mod room;
 mod tests;
 
 pub use failure::EmbeddedError;
+pub(crate) use room::is_made;
 pub use server::{Embedded, start, stop};

@@ -116,6 +116,14 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<(), EmbeddedError
     write().map_err(EmbeddedError::file("write", path))
 }
 
+/// Whether a data directory holds, or names, a cluster; nothing is made by asking.
+pub(crate) fn is_made(data_dir: &Path) -> bool {
+    let home = data_dir.join("postgres");
+    let dir = located(&home).ok().flatten().unwrap_or(home);
+    // A cluster belongs to the server's account, and others may not look into it.
+    dir.join("cluster").is_dir()
+}
+
 fn located(home: &Path) -> Result<Option<PathBuf>, EmbeddedError> {
     let path = home.join("location");
     match fs::read_to_string(&path) {
