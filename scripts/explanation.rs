@@ -1,6 +1,6 @@
 //! What a reader of TOML or YAML says, as a problem and a remedy.
 
-use fetcher::nearest;
+use fetcher::one_of;
 
 /// Splits a reader's message; an unknown key is answered with the nearest known one.
 pub fn explain(message: &str) -> (String, String) {
@@ -9,16 +9,7 @@ pub fn explain(message: &str) -> (String, String) {
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let unknown = message.contains("unknown field") || message.contains("unknown variant");
     if let (true, Some((given, known))) = (unknown, names.split_first()) {
-        let list = known
-            .iter()
-            .map(|name| format!("`{name}`"))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let remedy = match nearest(given, known) {
-            Some(name) => format!("Did you mean `{name}`? Known are {list}."),
-            None => format!("Remove it, or use one of {list}."),
-        };
-        return (format!("`{given}` is not known here"), remedy);
+        return (format!("`{given}` is not known here"), one_of(given, known));
     }
     let remedy = match names.first() {
         Some(name) if message.contains("missing field") => format!("Add `{name}` to this section."),

@@ -1,6 +1,7 @@
 //! The programs of Concord: `concord` for people, `run_sync` for cron.
 
 pub mod arguments;
+pub mod choice;
 pub mod config;
 
 pub mod commands;

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use concord::arguments::Arguments;
+use concord::choice::choose;
 use concord::config::{Config, open_sources};
-use concord::process::{UsageError, exit_code, explain, prepare};
+use concord::process::{exit_code, explain, prepare};
 use concord::progress::Progress;
 use concord::repair::Repair;
 use concord::report::{Line, print_dry_run, print_lines, worst_exit};
-use concord::sync::{Ended, Job, Range, Stop, dry_run, sync_module, woken};
+use concord::sync::{Ended, Job, Range, Stop, again, dry_run, sync_module, woken};
 use fetcher::Source;
 use reconciler::{Definition, Definitions};
 use staging::database::Database;
@@ -50,7 +51,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         range: Repair::range(repair.as_ref(), arguments.mode),
         stop: &stop,
     };
-    let result = run_until_stopped(&work).await;
+    let result = again(arguments.watch, &stop, async || run_all(&work).await).await;
     database
         .close()
         .await
@@ -67,56 +68,6 @@ struct Work<'a> {
     database: &'a Database,
     range: Range<'a>,
     stop: &'a Stop,
-}
-
-/// The job once, or with `--watch` again and again; the exit code is that of the last.
-async fn run_until_stopped(work: &Work<'_>) -> anyhow::Result<u8> {
-    loop {
-        let outcome = run_all(work).await;
-        let Some(pause) = work.arguments.watch.filter(|_| !work.stop.is_asked()) else {
-            return outcome;
-        };
-        let code = match outcome {
-            Ok(code) => code,
-            Err(failure) => {
-                // The next round may find the database again.
-                eprintln!("run_sync: {}", explain(&failure));
-                exit_code(&failure)
-            }
-        };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = work.stop.asked() => return Ok(code),
-        }
-    }
-}
-
-/// The modules to run, parents first.
-fn choose<'a>(
-    arguments: &Arguments,
-    config: &Config,
-    definitions: &'a Definitions,
-) -> anyhow::Result<Vec<&'a Definition>> {
-    for name in &arguments.module {
-        config.load_module(name)?;
-    }
-    let wanted = |definition: &&Definition| match arguments.all {
-        true => config.sources.contains_key(&definition.module.source),
-        false => arguments
-            .module
-            .iter()
-            .any(|name| name == definition.name()),
-    };
-    let chosen: Vec<&Definition> = definitions
-        .parents_first()
-        .into_iter()
-        .filter(wanted)
-        .collect();
-    if chosen.is_empty() {
-        let problem = "No source is configured, so there is nothing to run. Add a [sources.NAME] section to concord.toml.";
-        return Err(UsageError(problem.to_owned()).into());
-    }
-    Ok(chosen)
 }
 
 async fn run_all(work: &Work<'_>) -> anyhow::Result<u8> {

@@ -162,8 +162,8 @@ async fn the_exit_code_says_how_it_ended() {
         (
             "a crash at the source",
             json!({ "name": "server_crash" }),
-            5,
-            "FAILED",
+            75,
+            "WAITING",
         ),
         (
             "an outage",

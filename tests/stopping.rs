@@ -8,6 +8,17 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
 
 use crate::world::World;
+use standin::Options;
+
+/// Small pages, so that a read has several groups of them.
+async fn paged() -> World {
+    World::new(Options {
+        timeline: Some(300),
+        page_cap: 3,
+        ..Options::small()
+    })
+    .await
+}
 
 /// `run_sync`, at work, and its results as they come.
 fn started(world: &World, arguments: &[&str]) -> (Child, Lines<BufReader<ChildStdout>>) {
@@ -58,10 +69,13 @@ async fn a_watching_job_runs_again_until_it_is_asked_to_end() {
 async fn a_run_that_is_asked_to_end_says_so_and_the_next_goes_on() {
     let world = World::small().await;
     world
-        .fault(json!({ "fault": "slow_bytes", "ms": 60000 }))
+        .fault(json!({ "name": "slow_bytes", "value": 60000 }))
         .await;
     let (mut child, mut lines) = started(&world, &["--all", "--watch", "1h"]);
     let running = "select count(*) from ops.runs where state = 'RUNNING'";
+    while world.value("to_regclass('ops.runs')::text").await.is_null() {
+        tokio::task::yield_now().await;
+    }
     while world.count(running).await == 0 {
         tokio::task::yield_now().await;
     }
@@ -85,7 +99,7 @@ async fn a_run_that_is_asked_to_end_says_so_and_the_next_goes_on() {
 
 #[tokio::test]
 async fn a_repair_reads_a_range_and_leaves_the_checkpoint() {
-    let world = World::small().await;
+    let world = paged().await;
     world.run_sync(&["--all"]).await.expect(0);
     let everything = world.production().await;
     let entry = world
@@ -208,7 +222,7 @@ async fn a_range_that_cannot_be_read_is_refused_before_anything_is_opened() {
 
 #[tokio::test]
 async fn a_run_shows_how_far_it_has_come() {
-    let world = World::small().await;
+    let world = paged().await;
     let child = world.halted_at("staged:2", &["--module", "clients"]).await;
     let served = world.serve().await;
     let (_, health) = served.get("/api/v1/health").await;

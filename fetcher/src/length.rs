@@ -7,7 +7,7 @@ use serde::de::{Deserializer, Error, Visitor};
 
 /// Reads a length of time; the error is a sentence.
 pub fn length_of_time(text: &str) -> Result<Duration, String> {
-    let refuse = || format!("`{text}` is not a length of time; write `30d`, `12h` or `15s`");
+    let refuse = || format!("`{text}` is not a length of time; write `30d` or `12h`");
     let span: jiff::Span = text.parse().map_err(|_| refuse())?;
     let length = span
         .to_duration(jiff::SpanRelativeTo::days_are_24_hours())

@@ -20,7 +20,7 @@ pub use failure::{Attempt, Class, FetchError, GraphQlError};
 pub use length::length_of_time;
 pub use modules::{
     FetchSpec, IdPath, Module, ModuleError, Nested, Paging, Path, Read, Since, Style, load_modules,
-    nearest,
+    nearest, one_of,
 };
 pub use pages::{Cursor, Hole, Page, Record, Selection, pages};
 pub use schema::{

@@ -311,7 +311,7 @@ async fn a_record_without_an_id_gets_a_name_and_a_hole() {
 
 #[tokio::test]
 async fn since_and_constants_reach_the_source() {
-    let query = "query Q($after: String, $from: DateTime, $types: [T!]) { all(after: $after, from: $from, types: $types) { nodes { id } pageInfo { hasNextPage endCursor } } }";
+    let query = "query Q($after: String, $from: DateTime, $to: DateTime, $types: [T!]) { all(after: $after, from: $from, to: $to, types: $types) { nodes { id } pageInfo { hasNextPage endCursor } } }";
     let fetch = "  connection: all\n  read: since\n  since: { variable: from, until: to, column: occurred_at, overlap: 30d }\n  variables: { types: [NOTE, 5] }\n";
     let module = module(fetch, query, &[]);
     assert_eq!(

@@ -1,5 +1,6 @@
 //! One run of one module: lease, fetch, stage, reconcile, promote, account.
 
+mod again;
 mod dry;
 mod halt;
 mod promote;
@@ -9,6 +10,7 @@ mod stop;
 
 use run::{ReadEnd, since, stopped};
 
+pub use again::again;
 pub use dry::{DryRun, dry_run};
 pub(crate) use halt::halt_at;
 pub use run::{Ended, Job, Progressed, Range, sync_module, woken};

@@ -222,7 +222,11 @@ impl Sorter<'_> {
             };
         }
         match self.raw.status < 400 && errors.iter().any(crashed) {
-            true => FetchError::Crashed { attempt, errors },
+            true => FetchError::Crashed {
+                internal: errors.iter().any(internal),
+                attempt,
+                errors,
+            },
             false => FetchError::Query { attempt, errors },
         }
     }
@@ -259,25 +263,47 @@ fn denies(error: &GraphQlError) -> bool {
     code_in(error, &["UNAUTHENTICATED", "UNAUTHORIZED", "401"])
 }
 
+/// Codes of errors inside a source.
+const INTERNAL_CODES: [&str; 9] = [
+    "INTERNAL_SERVER_ERROR",
+    "INTERNAL_ERROR",
+    "INTERNAL",
+    "SERVICE_UNAVAILABLE",
+    "TIMEOUT",
+    "500",
+    "502",
+    "503",
+    "504",
+];
+
+/// Words by which a program says that it broke, and not that it was asked for the wrong thing.
+const INTERNAL_WORDS: [&str; 12] = [
+    "undefined method",
+    "undefined local variable",
+    "nilclass",
+    "cannot read propert",
+    "is not a function",
+    "nullpointer",
+    "null reference",
+    "internal error",
+    "internal server error",
+    "something went wrong",
+    "unexpected error",
+    "exception",
+];
+
 /// An error that arose while executing, and not from the query or the caller's rights.
 fn crashed(error: &GraphQlError) -> bool {
     match &error.code {
-        Some(_) => code_in(
-            error,
-            &[
-                "INTERNAL_SERVER_ERROR",
-                "INTERNAL_ERROR",
-                "INTERNAL",
-                "SERVICE_UNAVAILABLE",
-                "TIMEOUT",
-                "500",
-                "502",
-                "503",
-                "504",
-            ],
-        ),
+        Some(_) => code_in(error, &INTERNAL_CODES),
         None => !error.path.is_empty() || !error.located,
     }
+}
+
+/// An error of the source itself, which passes when the source is mended or tried again.
+fn internal(error: &GraphQlError) -> bool {
+    let message = error.message.to_lowercase();
+    code_in(error, &INTERNAL_CODES) || INTERNAL_WORDS.iter().any(|words| message.contains(words))
 }
 
 /// Cost-based throttling: the time until enough points are restored.

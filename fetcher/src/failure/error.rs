@@ -123,6 +123,8 @@ pub enum FetchError {
         attempt: Attempt,
         /// What the source says.
         errors: Vec<GraphQlError>,
+        /// Whether it is the source's own fault, by its code or its words.
+        internal: bool,
     },
     /// The source asks us to slow down.
     #[error(
@@ -275,6 +277,10 @@ impl FetchError {
         match self {
             FetchError::Unauthorized { .. } | FetchError::Token { .. } => Class::Waiting,
             FetchError::CursorRefused { .. } => Class::Partial,
+            // Tried again within the run; a refusal in words we do not know needs a person then.
+            FetchError::Crashed {
+                internal: false, ..
+            } => Class::Failed,
             other if other.is_transient() => Class::Waiting,
             _ => Class::Failed,
         }

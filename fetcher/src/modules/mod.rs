@@ -8,5 +8,5 @@ mod spec;
 
 pub use load::{Module, load_modules};
 pub use path::{IdPath, Path};
-pub use problem::{ModuleError, nearest};
+pub use problem::{ModuleError, nearest, one_of};
 pub use spec::{FetchSpec, Nested, Paging, Read, Since, Style};

@@ -123,16 +123,17 @@ fn explain(text: &str) -> (String, String) {
         Some((place, _)) => format!("{place} does not know `{given}`"),
         None => format!("`{given}` is not known here"),
     };
-    let list = known
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    let remedy = match nearest(given, known) {
+    (problem, one_of(given, known))
+}
+
+/// What to write in place of an unknown name.
+pub fn one_of(given: &str, known: &[&str]) -> String {
+    let list: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+    let list = list.join(", ");
+    match nearest(given, known) {
         Some(name) => format!("Did you mean `{name}`? Known are {list}."),
         None => format!("Remove it, or use one of {list}."),
-    };
-    (problem, remedy)
+    }
 }
 
 fn remedy_for(text: &str, names: &[&str]) -> String {

@@ -56,7 +56,7 @@ fn why(view: &View<'_>, module: &ModuleHealth) -> Markup {
                 (view.language.number(progress.pages)) " " (words.pages) ", "
                 (view.language.number(progress.fetched)) " " (words.records)
                 @if let Some(total) = progress.total_count { " / " (view.language.number(total)) }
-                @if let Some(detail) = &progress.detail { ", " (words.decided) " " (detail) }
+                @if let Some(detail) = progress.detail.as_deref().filter(|detail| detail.contains(" / ")) { ", " (words.decided) " " (detail) }
                 @if let Some(percent) = progress.percent { " (" (percent) "\u{a0}%)" }
             }
         }

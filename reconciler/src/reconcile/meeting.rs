@@ -8,7 +8,7 @@ use super::Work;
 use super::claim::Claim;
 use super::folding::{self, Fold};
 use super::outcome::{Outcome, matchable};
-use super::wave::{Arrival, joined, rows_now};
+use super::wave::{Arrival, joined, quarantine, rows_now};
 use super::write::image_text;
 use crate::Row;
 use crate::definition::Definition;
@@ -108,16 +108,7 @@ fn heed_returned(
 fn insert(work: &Work<'_>, arrival: Arrival, leads: bool, outcome: &mut Outcome) {
     let definition = work.definition;
     if let Err(rejection) = definition.contract.check(&arrival.row) {
-        let claim = &arrival.claim;
-        let mut report = work.report(
-            ProblemKind::Quarantine,
-            &claim.source_id,
-            &claim.origin,
-            &rejection.code,
-            &rejection.why,
-        );
-        report.place = rejection.at;
-        outcome.quarantined(report);
+        outcome.quarantined(quarantine(work, &arrival.claim, rejection));
         return;
     }
     let mut image = arrival.row.0.clone();

@@ -157,7 +157,8 @@ fn shape_all(work: &Work<'_>, claims: Vec<Claim>, outcome: &mut Outcome) -> Vec<
     shaped
 }
 
-fn quarantine(work: &Work<'_>, claim: &Claim, rejection: Rejection) -> staging::Report {
+/// A record that the contract or a rule refuses.
+pub(super) fn quarantine(work: &Work<'_>, claim: &Claim, rejection: Rejection) -> staging::Report {
     let mut report = work.report(
         ProblemKind::Quarantine,
         &claim.source_id,

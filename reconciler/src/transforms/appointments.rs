@@ -1,8 +1,7 @@
 //! Appointments: visits, and the personal events and memos that stand between them.
 
-use super::payload::{self, CoreDate, CoreDateTime, Origin};
+use super::payload::{self, CoreDate, CoreDateTime, Origin, source_query};
 use crate::{Rejection, Row, local_day::local_day};
-use graphql_client::GraphQLQuery;
 use jiff::tz::TimeZone;
 use list_appointments::{
     EventLocationType, EventStatus, EventType, ListAppointmentsAllEventsBatchedNodes as Node,
@@ -11,14 +10,11 @@ use list_appointments::{
 use serde::Serialize;
 use validator::Validate;
 
-#[derive(GraphQLQuery)]
-#[graphql(
-    schema_path = "../fetcher/modules/gazelle/schema.graphql",
-    query_path = "../fetcher/modules/gazelle/appointments/query.graphql",
-    response_derives = "Clone"
-)]
-#[expect(dead_code, reason = "the derive reads the query of this name")]
-struct ListAppointments;
+source_query!(
+    ListAppointments,
+    "../fetcher/modules/gazelle/appointments/query.graphql",
+    "Clone"
+);
 
 #[derive(Serialize, Validate)]
 struct Appointment {

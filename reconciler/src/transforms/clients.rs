@@ -1,19 +1,15 @@
 //! Clients: people and institutions, each with its default contact.
 
-use super::payload::{self, CoreDate, CoreDateTime, Origin};
+use super::payload::{self, CoreDate, CoreDateTime, Origin, source_query};
 use crate::{Rejection, Row};
-use graphql_client::GraphQLQuery;
 use list_clients::{ClientStatus, ListClientsAllClientsNodes as Node};
 use serde::Serialize;
 use validator::Validate;
 
-#[derive(GraphQLQuery)]
-#[graphql(
-    schema_path = "../fetcher/modules/gazelle/schema.graphql",
-    query_path = "../fetcher/modules/gazelle/clients/query.graphql"
-)]
-#[expect(dead_code, reason = "the derive reads the query of this name")]
-struct ListClients;
+source_query!(
+    ListClients,
+    "../fetcher/modules/gazelle/clients/query.graphql"
+);
 
 #[derive(Serialize, Validate)]
 struct Client {

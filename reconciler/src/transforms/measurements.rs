@@ -2,24 +2,20 @@
 
 use super::{
     note_readings::{NoteReadings, note_readings},
-    payload::{self, CoreDate, CoreDateTime, Origin},
+    payload::{self, CoreDate, CoreDateTime, Origin, source_query},
     timeline,
 };
 use crate::{Rejection, Row, local_day::local_day};
-use graphql_client::GraphQLQuery;
 use jiff::tz::TimeZone;
 use list_measurements::ListMeasurementsAllPianosNodesAllPianoMeasurements as Node;
 use serde::Serialize;
 use serde_json::Value;
 use validator::Validate;
 
-#[derive(GraphQLQuery)]
-#[graphql(
-    schema_path = "../fetcher/modules/gazelle/schema.graphql",
-    query_path = "../fetcher/modules/gazelle/measurements/query.graphql"
-)]
-#[expect(dead_code, reason = "the derive reads the query of this name")]
-struct ListMeasurements;
+source_query!(
+    ListMeasurements,
+    "../fetcher/modules/gazelle/measurements/query.graphql"
+);
 
 /// The ranges are those of `contract.yaml`; here they give the fault its name.
 #[derive(Serialize, Validate)]

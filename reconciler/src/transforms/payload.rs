@@ -5,6 +5,21 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
+/// The types of a module's query, in a Rust module named after it: `source_query!(ListUsers, "…/query.graphql")`.
+macro_rules! source_query {
+    ($name:ident, $path:tt $(, $derives:tt)?) => {
+        #[derive(graphql_client::GraphQLQuery)]
+        #[graphql(
+            schema_path = "../fetcher/modules/gazelle/schema.graphql",
+            query_path = $path
+            $(, response_derives = $derives)?
+        )]
+        #[expect(dead_code, reason = "the derive reads the query of this name")]
+        struct $name;
+    };
+}
+pub(super) use source_query;
+
 /// The source's calendar day.
 pub(super) type CoreDate = jiff::civil::Date;
 /// The source's instant; it prints in UTC whatever offset it came with, so that equal instants are equal texts.

@@ -1,19 +1,15 @@
 //! Pianos: the instruments that are looked after.
 
-use super::payload::{self, CoreDate, CoreDateTime, Origin};
+use super::payload::{self, CoreDate, CoreDateTime, Origin, source_query};
 use crate::{Rejection, Row};
-use graphql_client::GraphQLQuery;
 use list_pianos::{ListPianosAllPianosNodes as Node, PianoStatus, PianoType};
 use serde::Serialize;
 use validator::Validate;
 
-#[derive(GraphQLQuery)]
-#[graphql(
-    schema_path = "../fetcher/modules/gazelle/schema.graphql",
-    query_path = "../fetcher/modules/gazelle/pianos/query.graphql"
-)]
-#[expect(dead_code, reason = "the derive reads the query of this name")]
-struct ListPianos;
+source_query!(
+    ListPianos,
+    "../fetcher/modules/gazelle/pianos/query.graphql"
+);
 
 #[derive(Serialize, Validate)]
 struct Piano {

@@ -1,8 +1,7 @@
 //! Timeline entries: what happened, and the evidence by which two records of one entry recognise each other.
 
-use super::payload::{self, CoreDateTime, Origin};
+use super::payload::{self, CoreDateTime, Origin, source_query};
 use crate::{Rejection, Row};
-use graphql_client::GraphQLQuery;
 use list_timeline_entries::TimelineEntryType;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -11,13 +10,10 @@ use validator::Validate;
 
 pub(super) use list_timeline_entries::ListTimelineEntriesAllTimelineEntriesNodes as Node;
 
-#[derive(GraphQLQuery)]
-#[graphql(
-    schema_path = "../fetcher/modules/gazelle/schema.graphql",
-    query_path = "../fetcher/modules/gazelle/timeline/query.graphql"
-)]
-#[expect(dead_code, reason = "the derive reads the query of this name")]
-struct ListTimelineEntries;
+source_query!(
+    ListTimelineEntries,
+    "../fetcher/modules/gazelle/timeline/query.graphql"
+);
 
 /// Columns whose names begin with `_` serve matching and are not in the contract.
 #[derive(Serialize, Validate)]

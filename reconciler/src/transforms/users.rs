@@ -1,19 +1,12 @@
 //! Users: the people who work in the account, and its pseudo-users.
 
-use super::payload::{self, CoreDateTime, Origin};
+use super::payload::{self, CoreDateTime, Origin, source_query};
 use crate::{Rejection, Row};
-use graphql_client::GraphQLQuery;
 use list_users::{AccessLevel, ListUsersAllUsers as Node, UserStatus};
 use serde::Serialize;
 use validator::Validate;
 
-#[derive(GraphQLQuery)]
-#[graphql(
-    schema_path = "../fetcher/modules/gazelle/schema.graphql",
-    query_path = "../fetcher/modules/gazelle/users/query.graphql"
-)]
-#[expect(dead_code, reason = "the derive reads the query of this name")]
-struct ListUsers;
+source_query!(ListUsers, "../fetcher/modules/gazelle/users/query.graphql");
 
 #[derive(Serialize, Validate)]
 struct User {

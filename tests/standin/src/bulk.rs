@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The fields of one record when no query file is given: those of a real client node, about 1 KB.
-const NODE: &str = include_str!("../schema/bulk.graphql");
+const NODE: &str = include_str!("../../../fetcher/modules/gazelle/clients/query.graphql");
 
 /// What a bulk server is started with.
 #[derive(Debug, Clone, clap::Args)]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 /// The query that the records of a bulk server answer.
-const QUERY: &str = include_str!("../../../standin/schema/bulk.graphql");
+const QUERY: &str = include_str!("../../../../fetcher/modules/gazelle/clients/query.graphql");
 /// The page information stands in the last bytes of an answer.
 const TAIL: usize = 400;
 
