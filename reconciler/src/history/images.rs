@@ -236,9 +236,11 @@ pub(super) async fn write_rows(
         .execute(&mut *conn)
         .await?;
     let changed = statement.fetch_one(&mut *conn).await?;
-    query("select set_config('enable_hashjoin', $1, true), set_config('enable_nestloop', 'on', true)")
-        .bind(hash)
-        .execute(conn)
-        .await?;
+    query(
+        "select set_config('enable_hashjoin', $1, true), set_config('enable_nestloop', 'on', true)",
+    )
+    .bind(hash)
+    .execute(conn)
+    .await?;
     Ok(changed)
 }
