@@ -178,7 +178,9 @@ async fn judge(
     let known: Vec<(i32, bool)> = query_as(
         "select i.n::int, r.hash = i.hash and r.gone_in is null
          from unnest($2::text[], $3::bytea[]) with ordinality as i(source_id, hash, n)
-         join staging.records r on r.module = $1 and r.source_id = i.source_id",
+         -- One look-up each, whatever the planner believes of the table's size.
+         cross join lateral (select hash, gone_in from staging.records r
+             where r.module = $1 and r.source_id = i.source_id offset 0) r",
     )
     .bind(module)
     .bind(&ids)

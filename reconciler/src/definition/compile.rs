@@ -11,7 +11,7 @@ use super::order;
 use super::spec::{ModuleFile, ReconcileSpec, Severity, TransformKind};
 use crate::contract::{Contract, ContractError, Place, position_of};
 use crate::local_day::zone_named;
-use crate::mapping::{Expression, Mapping, MappingError, Predicate};
+use crate::mapping::{Expression, Mapping, MappingError, Predicate, Seen};
 use crate::merge::Ownership;
 use crate::transforms::Typed;
 use crate::{Rejection, Row};
@@ -62,9 +62,9 @@ pub struct Definition {
     /// Its contract.
     pub contract: Contract,
     /// The rules, compiled, in the order written.
-    pub rules: Vec<Predicate>,
+    rules: Vec<Predicate>,
     /// With `severity: fix`, the corrections of the rule of the same index.
-    pub fixes: Vec<Option<Mapping>>,
+    fixes: Vec<Option<Mapping>>,
     /// Of all files of the folder: another one replays the module's records.
     pub fingerprint: String,
     transform: Transform,
@@ -85,6 +85,33 @@ impl Definition {
     /// The production table's name.
     pub fn entity(&self) -> &str {
         &self.contract.entity
+    }
+
+    /// Runs the rules on a row that the contract has accepted. Returns those that fired without setting the
+    /// record aside, as (code, why).
+    pub fn run_rules(&self, row: &mut Row) -> Result<Vec<(String, String)>, Rejection> {
+        let mut warnings = Vec::new();
+        let mut seen = Seen::new(row);
+        for (index, rule) in self.spec.rules.iter().enumerate() {
+            if !self.rules[index].holds(&seen)? {
+                continue;
+            }
+            match rule.severity {
+                Severity::Quarantine => return Err(Rejection::new(&rule.code, &rule.why)),
+                Severity::Warn => warnings.push((rule.code.clone(), rule.why.clone())),
+                Severity::Fix => {
+                    if let Some(fix) = &self.fixes[index] {
+                        let text = serde_json::to_string(row).map_err(|_| {
+                            Rejection::new(&rule.code, "The row cannot be written as JSON.")
+                        })?;
+                        row.0.extend(fix.apply(&text)?.0);
+                        *row = self.contract.check_partial(row)?;
+                        seen = Seen::new(row);
+                    }
+                }
+            }
+        }
+        Ok(warnings)
     }
 
     /// The row that a record of the module `origin` becomes; `None` where it holds none for this module.

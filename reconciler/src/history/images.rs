@@ -1,9 +1,11 @@
 //! Writes rows of production from their images, and what happened to them into the ledger.
 
 use serde_json::value::RawValue;
+use sqlx::postgres::PgArguments;
+use sqlx::query::QueryScalar;
 use sqlx::types::Json;
-use sqlx::{AssertSqlSafe, PgConnection};
-use staging::database::query_scalar;
+use sqlx::{AssertSqlSafe, PgConnection, Postgres};
+use staging::database::{query, query_scalar};
 
 use super::table::EntityTable;
 
@@ -82,7 +84,7 @@ pub async fn apply_images(
                                       $8::bytea[], $9::bigint[], $10::integer[])
                  as g (entity_id, image, operation, module, source_id, record_hash, pass_id, page)";
     let sql = statement(&table, given, Shape::Table);
-    let changed: i64 = query_scalar(AssertSqlSafe(sql))
+    let write = query_scalar(AssertSqlSafe(sql))
         .bind(number)
         .bind(entity)
         .bind(
@@ -124,9 +126,8 @@ pub async fn apply_images(
             rows.iter()
                 .map(|r| r.evidence.as_ref().map(|e| e.page))
                 .collect::<Vec<_>>(),
-        )
-        .fetch_one(conn)
-        .await?;
+        );
+    let changed = write_rows(conn, write).await?;
     Ok(changed.unsigned_abs())
 }
 
@@ -148,8 +149,8 @@ pub(super) fn same_row(row: &str, image: &str) -> String {
     )
 }
 
-/// The one statement that writes rows and ledger. `$1` is the number, `$2` the entity; `given` yields
-/// `entity_id, image, operation, module, source_id, record_hash, pass_id, page`.
+/// The one statement that writes rows and ledger, run by [`write_rows`]. `$1` is the number, `$2` the entity;
+/// `given` yields `entity_id, image, operation, module, source_id, record_hash, pass_id, page`.
 pub(super) fn statement(table: &EntityTable, given: &str, shape: Shape) -> String {
     let name = &table.name;
     let columns = table.list("");
@@ -159,53 +160,50 @@ pub(super) fn statement(table: &EntityTable, given: &str, shape: Shape) -> Strin
         .map(|c| format!("{c} = excluded.{c}"))
         .collect();
     let excluded = excluded.join(", ");
-    let same_as_known = same_row("f.image", "k.image");
+    let same_as_known = same_row("s.found_image", "o.image");
     let new_image = match shape {
         Shape::Table => "w.image".to_owned(),
         Shape::Given => {
             format!(
-                "case when w.image is null or w.image = g.image then w.image
-                          when {} then g.image else w.image end",
-                same_row("w.image", "g.image")
+                "case when w.image is null or w.image = s.image then w.image
+                          when {} then s.image else w.image end",
+                same_row("w.image", "s.image")
             )
         }
     };
     format!(
         "with given as materialized ({given}),
-         found as materialized (
-             select id, image, sha256(convert_to(image::text, 'UTF8')) as hash
-             from (select t.id, to_jsonb(t) as image from given join {name} t on t.id = entity_id offset 0) f),
+         stood as materialized (
+             select given.*, f.image as found_image, sha256(convert_to(f.image::text, 'UTF8')) as found_hash,
+                    last.after as known_hash
+             from given
+             left join lateral (select to_jsonb(t) as image from {name} t where t.id = entity_id offset 0) f on true
+             left join lateral (select c.after from history.changes c
+                                where c.entity = $2 and c.entity_id = given.entity_id
+                                order by c.number desc, c.part desc limit 1) last on true),
          written as (
              insert into {name} as t ({columns})
              select {values} from given g, jsonb_populate_record(null::{name}, g.image) r where g.image is not null
              on conflict (id) do update set {excluded}
              returning t.id, to_jsonb(t) as image),
          removed as (
-             delete from {name} t using given g where t.id = g.entity_id and g.image is null),
-         known as materialized (
-             select g.entity_id, last.after as hash,
-                    case when last.after <> f.hash
-                         then (select o.image from history.objects o where o.hash = last.after) end as image
-             from given g left join found f on f.id = g.entity_id
-             left join lateral (select after from history.changes c
-                                where c.entity = $2 and c.entity_id = g.entity_id
-                                order by c.number desc, c.part desc limit 1) last on true),
+             delete from {name} where id = any(array(select entity_id from given where image is null))),
          fate as materialized (
-             select g.entity_id, k.hash as known_hash, f.hash as found_hash, f.image as found_image,
-                    {new_image} as new_image,
-                    f.hash is distinct from k.hash and not (k.image is not null and {same_as_known}) as edited
-             from given g join known k using (entity_id)
-             left join found f on f.id = g.entity_id left join written w on w.id = g.entity_id),
+             select s.*, {new_image} as new_image,
+                    case when s.found_hash is not distinct from s.known_hash then false
+                         when s.found_hash is null then true
+                         else not exists (select from history.objects o where o.hash = s.known_hash and {same_as_known})
+                    end as edited
+             from stood s left join written w on w.id = s.entity_id),
          hashed as materialized (
-             select entity_id, known_hash, found_hash, edited, new_image,
-                    case when edited then found_hash else known_hash end as before,
+             select *, case when edited then found_hash else known_hash end as before,
                     sha256(convert_to(new_image::text, 'UTF8')) as after
              from fate),
          objects as (
              insert into history.objects (hash, image)
              select after, new_image from hashed where after is not null and after is distinct from before
              union all
-             select found_hash, found_image from fate where edited and found_hash is not null
+             select found_hash, found_image from hashed where edited and found_hash is not null
              on conflict do nothing),
          changed as (
              insert into history.changes (number, entity, entity_id, part, operation, before, after,
@@ -213,8 +211,8 @@ pub(super) fn statement(table: &EntityTable, given: &str, shape: Shape) -> Strin
              select $1, $2, entity_id, 0, 'local', known_hash, found_hash, null, null, null, null::bigint, null::integer
              from hashed where edited
              union all
-             select $1, $2, entity_id, 1, g.operation, before, after, module, source_id, record_hash, pass_id, page
-             from hashed join given g using (entity_id) where after is distinct from before
+             select $1, $2, entity_id, 1, operation, before, after, module, source_id, record_hash, pass_id, page
+             from hashed where after is distinct from before
              on conflict (number, entity, entity_id, part) do update set
                  after = excluded.after, module = excluded.module, source_id = excluded.source_id,
                  record_hash = excluded.record_hash, pass_id = excluded.pass_id, page = excluded.page,
@@ -223,4 +221,26 @@ pub(super) fn statement(table: &EntityTable, given: &str, shape: Shape) -> Strin
              returning part)
          select count(*) from changed where part = 1"
     )
+}
+
+/// Runs a [`statement`] with its arguments. Rows given and rows written meet by hash whatever the planner
+/// believes of their number: a loop over both would cost the square of it.
+pub(super) async fn write_rows(
+    conn: &mut PgConnection,
+    statement: QueryScalar<'_, Postgres, i64, PgArguments>,
+) -> sqlx::Result<i64> {
+    let hash: String = query_scalar("select current_setting('enable_hashjoin')")
+        .fetch_one(&mut *conn)
+        .await?;
+    sqlx::raw_sql("set local enable_hashjoin = on; set local enable_nestloop = off")
+        .execute(&mut *conn)
+        .await?;
+    let changed = statement.fetch_one(&mut *conn).await?;
+    query(
+        "select set_config('enable_hashjoin', $1, true), set_config('enable_nestloop', 'on', true)",
+    )
+    .bind(hash)
+    .execute(conn)
+    .await?;
+    Ok(changed)
 }

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::{query, query_scalar};
 
 use super::chain::{Promotion, PromotionKind, Sealed, open, seal};
-use super::images::{Shape, statement};
+use super::images::{Shape, statement, write_rows};
 use super::plan::refusals;
 use super::table::EntityTable;
 use super::targets::{Touched, targets};
@@ -108,14 +108,13 @@ async fn restore(
                 continue;
             };
             lock(conn, &table, &ids).await?;
-            let changed: i64 = query_scalar(AssertSqlSafe(statement(&table, &given, Shape::Given)))
+            let restore = query_scalar(AssertSqlSafe(statement(&table, &given, Shape::Given)))
                 .bind(number)
                 .bind(&entity)
                 .bind(&ids)
                 .bind(n)
-                .bind(discard_local)
-                .fetch_one(&mut *conn)
-                .await?;
+                .bind(discard_local);
+            let changed = write_rows(conn, restore).await?;
             forget_keys(conn, &table, &ids).await?;
             if changed > 0 {
                 entities.insert(entity);

@@ -9,6 +9,6 @@ mod reach;
 mod row_mapping;
 mod selection;
 
-pub use predicate::Predicate;
+pub use predicate::{Predicate, Seen};
 pub use program::MappingError;
 pub use row_mapping::{Expression, Mapping};

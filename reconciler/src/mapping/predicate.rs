@@ -6,7 +6,19 @@ use super::program::{MappingError, Program, parsed};
 use crate::{Rejection, Row};
 use jaq_json::Val;
 
-/// A compiled condition on a row. Absent columns are null to it, as in jq.
+/// A row as conditions see it.
+pub struct Seen(Val);
+
+impl Seen {
+    /// Absent columns are null to a condition, as in jq.
+    pub fn new(row: &Row) -> Self {
+        Self(payload::object(
+            row.0.iter().map(|(column, value)| (column.as_str(), value)),
+        ))
+    }
+}
+
+/// A compiled condition on a row.
 pub struct Predicate {
     code: String,
     program: Program,
@@ -25,11 +37,10 @@ impl Predicate {
     }
 
     /// Whether the condition holds; no output counts as false.
-    pub fn holds(&self, row: &Row) -> Result<bool, Rejection> {
-        let input = payload::object(row.0.iter().map(|(column, value)| (column.as_str(), value)));
+    pub fn holds(&self, row: &Seen) -> Result<bool, Rejection> {
         let output = self
             .program
-            .run(input, &Budget::new())
+            .run(row.0.clone(), &Budget::new())
             .map_err(|rejection| rejection.at(&self.code))?;
         Ok(output.is_some_and(|value| !matches!(value, Val::Null | Val::Bool(false))))
     }
@@ -62,7 +73,7 @@ mod tests {
                 .unwrap_or_else(|error| panic!("{error}"));
             let row: Row = serde_json::from_value(row).expect("a row");
             assert_eq!(
-                predicate.holds(&row).map_err(|r| r.code),
+                predicate.holds(&Seen::new(&row)).map_err(|r| r.code),
                 expected.map_err(str::to_owned),
                 "{jq}"
             );

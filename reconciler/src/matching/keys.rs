@@ -3,7 +3,6 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::Row;
 use crate::definition::KeySpec;
 
 /// A key's value for one row, as a digest: equal digests are equal keys.
@@ -15,16 +14,19 @@ pub struct Key {
     pub value: Vec<u8>,
 }
 
-/// The keys a row has. A key of which any column is absent, null or meaningless is no key: unknown never
-/// equals unknown.
-pub fn keys_of(row: &Row, specs: &[KeySpec]) -> Vec<Key> {
-    specs.iter().filter_map(|spec| key_of(row, spec)).collect()
+/// The keys of the row whose columns `value` tells. A key of which any column is absent, null or
+/// meaningless is no key: unknown never equals unknown.
+pub fn keys_of<'v>(specs: &[KeySpec], value: impl Fn(&str) -> Option<&'v Value>) -> Vec<Key> {
+    specs
+        .iter()
+        .filter_map(|spec| key_of(spec, &value))
+        .collect()
 }
 
-fn key_of(row: &Row, spec: &KeySpec) -> Option<Key> {
+fn key_of<'v>(spec: &KeySpec, value: impl Fn(&str) -> Option<&'v Value>) -> Option<Key> {
     let mut digest = Sha256::new();
     for (index, column) in spec.on.iter().enumerate() {
-        let text = match row.get(column)? {
+        let text = match value(column)? {
             Value::String(text) => text.clone(),
             Value::Number(number) => number.to_string(),
             Value::Bool(flag) => flag.to_string(),
@@ -41,8 +43,11 @@ fn key_of(row: &Row, spec: &KeySpec) -> Option<Key> {
 }
 
 /// The value of a key's `distinct` column, where the row has one.
-pub(crate) fn distinct_of(row: &Row, spec: &KeySpec) -> Option<String> {
-    match row.get(spec.distinct.as_deref()?)? {
+pub(crate) fn distinct_of<'v>(
+    spec: &KeySpec,
+    value: impl Fn(&str) -> Option<&'v Value>,
+) -> Option<String> {
+    match value(spec.distinct.as_deref()?)? {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
         other => Some(other.to_string()),

@@ -8,7 +8,6 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::{query, query_as};
 
 use super::{Candidate, Key, keys_of};
-use crate::Row;
 use crate::definition::Definition;
 
 #[derive(sqlx::FromRow)]
@@ -139,7 +138,7 @@ pub(crate) async fn index_strangers(
         let keys: Vec<(&str, Key)> = rows
             .iter()
             .flat_map(|(id, row)| {
-                keys_of(&Row(row.0.clone()), &definition.spec.matching.keys)
+                keys_of(&definition.spec.matching.keys, |column| row.0.get(column))
                     .into_iter()
                     .map(|key| (id.as_str(), key))
             })

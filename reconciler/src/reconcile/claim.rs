@@ -3,7 +3,8 @@
 use sqlx::PgConnection;
 use staging::database::{query, query_as};
 
-use crate::definition::{Definition, Severity};
+use crate::definition::Definition;
+use crate::matching::Key;
 use crate::{Rejection, Row};
 
 /// One staged record to be decided.
@@ -127,8 +128,17 @@ pub(super) async fn settle(
 pub(super) struct Shaped {
     pub(super) row: Row,
     pub(super) hints: Row,
+    /// The exact keys of a record that no identity knows.
+    pub(super) keys: Vec<Key>,
     /// Rules that fired without setting the record aside, as (code, why).
     pub(super) warnings: Vec<(String, String)>,
+}
+
+impl Shaped {
+    /// What matching sees under a name: a hint, or a column of the row.
+    pub(super) fn value(&self, column: &str) -> Option<&serde_json::Value> {
+        self.hints.get(column).or_else(|| self.row.get(column))
+    }
 }
 
 /// Transforms a record, holds it against the contract and runs the module's rules. `None` where a record
@@ -164,35 +174,13 @@ pub(super) fn shape(definition: &Definition, claim: &Claim) -> Result<Option<Sha
         .partition(|(column, _)| column.starts_with('_'));
     row.insert("id".into(), claim.source_id.clone().into());
     let mut row = definition.contract.check_partial(&Row(row))?;
-    let warnings = run_rules(definition, &mut row)?;
+    let warnings = definition.run_rules(&mut row)?;
     Ok(Some(Shaped {
         row,
         hints: Row(hints),
+        keys: Vec::new(),
         warnings,
     }))
-}
-
-fn run_rules(definition: &Definition, row: &mut Row) -> Result<Vec<(String, String)>, Rejection> {
-    let mut warnings = Vec::new();
-    for (index, rule) in definition.spec.rules.iter().enumerate() {
-        if !definition.rules[index].holds(row)? {
-            continue;
-        }
-        match rule.severity {
-            Severity::Quarantine => return Err(Rejection::new(&rule.code, &rule.why)),
-            Severity::Warn => warnings.push((rule.code.clone(), rule.why.clone())),
-            Severity::Fix => {
-                if let Some(fix) = &definition.fixes[index] {
-                    let text = serde_json::to_string(row).map_err(|_| {
-                        Rejection::new(&rule.code, "The row cannot be written as JSON.")
-                    })?;
-                    row.0.extend(fix.apply(&text)?.0);
-                    *row = definition.contract.check_partial(row)?;
-                }
-            }
-        }
-    }
-    Ok(warnings)
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use sqlx::PgConnection;
 
 use super::Work;
 use super::claim::{Claim, Shaped};
-use super::outcome::{Outcome, matchable};
+use super::cores::on_every_core;
+use super::outcome::Outcome;
 use crate::Row;
 use crate::definition::Missing;
 use crate::identities::{self, Identity};
@@ -26,7 +27,7 @@ pub(super) struct Known {
 pub(super) async fn look_up(
     work: &mut Work<'_>,
     conn: &mut PgConnection,
-    shaped: &mut Vec<(Claim, Shaped)>,
+    shaped: &mut Vec<(&Claim, Shaped)>,
     outcome: &mut Outcome,
 ) -> sqlx::Result<Known> {
     let definition = work.definition;
@@ -52,20 +53,23 @@ pub(super) async fn look_up(
         orphans.push(references::resolve(definition, &mut shaped.row, &parents));
     }
     adopt(work, conn, shaped, orphans, outcome).await?;
-    let unknown: Vec<&(Claim, Shaped)> = shaped
-        .iter()
+    let mut unknown: Vec<&mut (&Claim, Shaped)> = shaped
+        .iter_mut()
         .filter(|(claim, _)| {
             identities
                 .get(&claim.source_id)
                 .is_none_or(|identity| identity.placeholder)
         })
         .collect();
-    let keys: Vec<Key> = unknown
-        .iter()
-        .flat_map(|(_, s)| keys_of(&matchable(&s.row, &s.hints), &definition.spec.matching.keys))
-        .collect();
-    let candidates =
-        matching::candidates(conn, definition, &keys.iter().collect::<Vec<_>>()).await?;
+    let specs = &definition.spec.matching.keys;
+    let keys = on_every_core(&unknown, |(_, shaped)| {
+        keys_of(specs, |column| shaped.value(column))
+    });
+    for ((_, shaped), keys) in unknown.iter_mut().zip(keys) {
+        shaped.keys = keys;
+    }
+    let keys: Vec<&Key> = unknown.iter().flat_map(|(_, s)| &s.keys).collect();
+    let candidates = matching::candidates(conn, definition, &keys).await?;
     let new_ids: Vec<&str> = unknown
         .iter()
         .map(|(claim, _)| claim.source_id.as_str())
@@ -79,7 +83,7 @@ pub(super) async fn look_up(
 }
 
 /// Whether the record of this id refers to itself.
-fn shaped_refers_to(shaped: &[(Claim, Shaped)], id: &str, definition: &crate::Definition) -> bool {
+fn shaped_refers_to(shaped: &[(&Claim, Shaped)], id: &str, definition: &crate::Definition) -> bool {
     let own = definition
         .spec
         .references
@@ -101,7 +105,7 @@ fn shaped_refers_to(shaped: &[(Claim, Shaped)], id: &str, definition: &crate::De
 async fn adopt(
     work: &mut Work<'_>,
     conn: &mut PgConnection,
-    shaped: &mut Vec<(Claim, Shaped)>,
+    shaped: &mut Vec<(&Claim, Shaped)>,
     orphans: Vec<Vec<Orphanage>>,
     outcome: &mut Outcome,
 ) -> sqlx::Result<()> {

@@ -1,5 +1,7 @@
 //! Records meeting rows: the merge, and what it leaves to be written.
 
+use std::mem::take;
+
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use staging::{ProblemKind, Report};
@@ -7,7 +9,7 @@ use staging::{ProblemKind, Report};
 use super::Work;
 use super::claim::Claim;
 use super::folding::{self, Fold};
-use super::outcome::{Outcome, matchable};
+use super::outcome::Outcome;
 use super::wave::{Arrival, joined, quarantine, rows_now};
 use super::write::image_text;
 use crate::Row;
@@ -21,7 +23,7 @@ use crate::merge::{Conflict, Merged, Owner, is_empty, merge};
 pub(super) async fn merge_all(
     work: &mut Work<'_>,
     conn: &mut PgConnection,
-    arrivals: Vec<Arrival>,
+    arrivals: Vec<Arrival<'_>>,
     outcome: &mut Outcome,
 ) -> sqlx::Result<()> {
     let entity = work.definition.entity();
@@ -48,7 +50,7 @@ pub(super) async fn merge_all(
         match standing.remove(&arrival.entity_id) {
             Some(ours) => {
                 if let Some(returned) = returned.get(&arrival.entity_id) {
-                    heed_returned(work, &mut base, &mut arrival.row, &ours, returned);
+                    heed_returned(work, &mut base, &mut arrival.shaped.row, &ours, returned);
                 }
                 if let Some(made_up) = &arrival.folded {
                     outcome.folds.push(Fold::of(work, &arrival, made_up));
@@ -67,11 +69,12 @@ pub(super) async fn merge_all(
 
 /// Whether a known record says nothing new. Its row was taken out of production by a person or a rollback
 /// then, and stays out until the source changes the record.
-fn is_repeated(arrival: &Arrival) -> bool {
+fn is_repeated(arrival: &Arrival<'_>) -> bool {
     let Some(identity) = arrival.identity.as_ref().filter(|identity| !identity.gone) else {
         return false;
     };
     let said = arrival
+        .shaped
         .row
         .0
         .iter()
@@ -105,13 +108,14 @@ fn heed_returned(
     });
 }
 
-fn insert(work: &Work<'_>, arrival: Arrival, leads: bool, outcome: &mut Outcome) {
+fn insert(work: &Work<'_>, mut arrival: Arrival<'_>, leads: bool, outcome: &mut Outcome) {
     let definition = work.definition;
-    if let Err(rejection) = definition.contract.check(&arrival.row) {
-        outcome.quarantined(quarantine(work, &arrival.claim, rejection));
+    if let Err(rejection) = definition.contract.check(&arrival.shaped.row) {
+        outcome.quarantined(quarantine(work, arrival.claim, rejection));
         return;
     }
-    let mut image = arrival.row.0.clone();
+    let base = source_columns(take(&mut arrival.shaped.row.0));
+    let mut image = base.clone();
     image.insert("id".into(), arrival.entity_id.clone().into());
     for column in ["created_at", "updated_at", "synced_at"] {
         image.insert(column.into(), work.now.clone());
@@ -120,12 +124,18 @@ fn insert(work: &Work<'_>, arrival: Arrival, leads: bool, outcome: &mut Outcome)
     image.insert("is_placeholder".into(), false.into());
     outcome.tally.promoted += 1;
     outcome.tally.inserted += 1;
-    let keys = keys_of(
-        &matchable(&Row(image.clone()), &arrival.hints),
-        &definition.spec.matching.keys,
-    );
+    let keys = if arrival.identity.is_none() {
+        take(&mut arrival.shaped.keys)
+    } else {
+        keys_of(&definition.spec.matching.keys, |column| {
+            arrival
+                .shaped
+                .hints
+                .get(column)
+                .or_else(|| image.get(column))
+        })
+    };
     outcome.index(&arrival.entity_id, keys, false);
-    let base = source_columns(arrival.row.0.clone());
     finish(
         work,
         arrival,
@@ -139,14 +149,14 @@ fn insert(work: &Work<'_>, arrival: Arrival, leads: bool, outcome: &mut Outcome)
 /// A record meets a row: merge, and write only what changes.
 fn meet(
     work: &Work<'_>,
-    arrival: Arrival,
+    mut arrival: Arrival<'_>,
     base: &Map<String, Value>,
     mut ours: Map<String, Value>,
     leads: bool,
     outcome: &mut Outcome,
 ) {
     let definition = work.definition;
-    let theirs = source_columns(arrival.row.0.clone());
+    let theirs = source_columns(take(&mut arrival.shaped.row.0));
     let mut merged = merge(
         base,
         &theirs,
@@ -162,7 +172,7 @@ fn meet(
     } = merged;
     outcome.tally.conflicts += (conflicts.len() + contradicted.len()) as i64;
     outcome.reports.extend(contradicted);
-    let claim = &arrival.claim;
+    let claim = arrival.claim;
     let reports = conflicts
         .iter()
         .map(|conflict| conflict_report(work, claim, conflict));
@@ -204,7 +214,13 @@ fn meet(
         .any(|column| keys.iter().any(|key| key.on.contains(column)));
     advance(work, &mut ours, changes, unmasked, returns);
     if rekey && leads || unmasked {
-        let keys = keys_of(&matchable(&Row(ours.clone()), &arrival.hints), keys);
+        let keys = keys_of(keys, |column| {
+            arrival
+                .shaped
+                .hints
+                .get(column)
+                .or_else(|| ours.get(column))
+        });
         outcome.index(&arrival.entity_id, keys, true);
     }
     finish(
@@ -265,7 +281,7 @@ fn source_columns(mut row: Map<String, Value>) -> Map<String, Value> {
 
 fn finish(
     work: &Work<'_>,
-    arrival: Arrival,
+    arrival: Arrival<'_>,
     write: Option<(Map<String, Value>, Operation)>,
     base: Map<String, Value>,
     leads: bool,
@@ -284,7 +300,7 @@ fn finish(
             entity_id: entity_id.clone(),
             image: Some(image_text(&image)),
             operation,
-            evidence: Some(evidence_of(work, &claim)),
+            evidence: Some(evidence_of(work, claim)),
         });
     }
     if identity.is_none() {
@@ -292,7 +308,7 @@ fn finish(
     }
     outcome.settled.push(claim.source_id.clone());
     outcome.identities.push(IdentityWrite {
-        source_id: claim.source_id,
+        source_id: claim.source_id.clone(),
         entity_id,
         method,
         evidence,

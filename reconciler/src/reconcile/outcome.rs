@@ -3,7 +3,6 @@
 use staging::{ClaimTally, Report};
 
 use super::folding::Fold;
-use crate::Row;
 use crate::guard::Extent;
 use crate::history::RowWrite;
 use crate::identities::IdentityWrite;
@@ -50,18 +49,6 @@ impl Outcome {
         self.keys
             .extend(keys.into_iter().map(|key| (entity_id.to_owned(), key)));
     }
-}
-
-/// The row that matching looks at: the contract's columns with the hints beside them.
-pub(super) fn matchable(row: &Row, hints: &Row) -> Row {
-    let mut whole = row.clone();
-    whole.0.extend(
-        hints
-            .0
-            .iter()
-            .map(|(column, value)| (column.clone(), value.clone())),
-    );
-    whole
 }
 
 /// Adds what a wave counted to the run's counts.

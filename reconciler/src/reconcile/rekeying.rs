@@ -8,7 +8,6 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::query_as;
 
 use super::claim::{Claim, shape};
-use super::outcome::matchable;
 use crate::Row;
 use crate::definition::{Definition, Definitions};
 use crate::matching::{Key, keys_of, store_keys};
@@ -92,15 +91,18 @@ async fn rekey_module(
 
 /// The keys of the row as it stands, with the `_columns` of its record beside it.
 fn keys_of_row(definition: &Definition, spoken: &Spoken) -> Vec<Key> {
-    let row = Row(spoken.image.0.clone());
+    let row = &spoken.image.0;
     let specs = &definition.spec.matching.keys;
     let hinted = specs
         .iter()
         .flat_map(|spec| &spec.on)
         .any(|column| column.starts_with('_'));
     let shaped = hinted.then(|| shape(definition, &spoken.claim));
-    match shaped {
-        Some(Ok(Some(shaped))) => keys_of(&matchable(&row, &shaped.hints), specs),
-        _ => keys_of(&row, specs),
-    }
+    let hints = match shaped {
+        Some(Ok(Some(shaped))) => shaped.hints,
+        _ => Row::default(),
+    };
+    keys_of(specs, |column| {
+        hints.get(column).or_else(|| row.get(column))
+    })
 }

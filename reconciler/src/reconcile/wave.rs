@@ -10,18 +10,19 @@ use staging::database::query_as;
 
 use super::Work;
 use super::claim::{Claim, Shaped, settle, shape};
+use super::cores::on_every_core;
 use super::known::{Known, look_up};
-use super::outcome::{self, Outcome, matchable};
+use super::outcome::{self, Outcome};
 use super::{folding, meeting, write};
+use crate::Rejection;
+use crate::definition::KeySpec;
 use crate::identities::{self, Identity, Standing};
-use crate::matching::{Candidate, Decision, Key, decide, distinct_of, keys_of};
-use crate::{Rejection, Row};
+use crate::matching::{Candidate, Decision, Key, decide, distinct_of};
 
 /// A record on its way to an entity.
-pub(super) struct Arrival {
-    pub(super) claim: Claim,
-    pub(super) row: Row,
-    pub(super) hints: Row,
+pub(super) struct Arrival<'c> {
+    pub(super) claim: &'c Claim,
+    pub(super) shaped: Shaped,
     pub(super) entity_id: String,
     pub(super) identity: Option<Identity>,
     /// The placeholder that stood for the record, where the record turns out to be another entity.
@@ -46,7 +47,7 @@ pub(super) async fn decide_all(
         }
         let promotion = work.promotion;
         let mut attempt = conn.begin().await?;
-        match wave(work, &mut attempt, claims.clone()).await {
+        match wave(work, &mut attempt, &claims).await {
             Ok((outcome, deferred)) => {
                 attempt.commit().await?;
                 outcome::add(&mut work.tally, &outcome.tally);
@@ -110,12 +111,11 @@ async fn refuse(
 async fn wave(
     work: &mut Work<'_>,
     conn: &mut PgConnection,
-    claims: Vec<Claim>,
+    claims: &[Claim],
 ) -> sqlx::Result<(Outcome, Vec<Claim>)> {
     let mut outcome = Outcome::default();
-    let (gone, present): (Vec<Claim>, Vec<Claim>) =
-        claims.iter().cloned().partition(|claim| claim.gone);
-    let mut shaped = shape_all(work, present, &mut outcome);
+    let (gone, present): (Vec<&Claim>, Vec<&Claim>) = claims.iter().partition(|claim| claim.gone);
+    let mut shaped = shape_all(work, &present, &mut outcome);
     let known = look_up(work, conn, &mut shaped, &mut outcome).await?;
     let (arrivals, deferred) = match_all(work, shaped, &known, &mut outcome);
     meeting::merge_all(work, conn, arrivals, &mut outcome).await?;
@@ -131,13 +131,19 @@ async fn wave(
         .filter(|c| !put_off.contains(&(c.source_id.as_str(), c.origin.as_str())))
         .collect();
     settle(conn, work.definition.name(), &done).await?;
-    Ok((outcome, deferred))
+    Ok((outcome, deferred.into_iter().cloned().collect()))
 }
 
-fn shape_all(work: &Work<'_>, claims: Vec<Claim>, outcome: &mut Outcome) -> Vec<(Claim, Shaped)> {
+fn shape_all<'c>(
+    work: &Work<'_>,
+    claims: &[&'c Claim],
+    outcome: &mut Outcome,
+) -> Vec<(&'c Claim, Shaped)> {
     let mut shaped = Vec::with_capacity(claims.len());
-    for claim in claims {
-        match shape(work.definition, &claim) {
+    let definition = work.definition;
+    let results = on_every_core(claims, |claim| shape(definition, claim));
+    for (&claim, result) in claims.iter().zip(results) {
+        match result {
             Ok(Some(row)) => {
                 for (code, why) in &row.warnings {
                     outcome.reports.push(work.report(
@@ -151,7 +157,7 @@ fn shape_all(work: &Work<'_>, claims: Vec<Claim>, outcome: &mut Outcome) -> Vec<
                 shaped.push((claim, row));
             }
             Ok(None) => outcome.same(&claim.source_id),
-            Err(rejection) => outcome.quarantined(quarantine(work, &claim, rejection)),
+            Err(rejection) => outcome.quarantined(quarantine(work, claim, rejection)),
         }
     }
     shaped
@@ -172,26 +178,19 @@ pub(super) fn quarantine(work: &Work<'_>, claim: &Claim, rejection: Rejection) -
 
 /// Decides which entity each record is. A record that another one of this wave may concern is put off to
 /// the next wave, so that the order within a wave never matters.
-fn match_all(
+fn match_all<'c>(
     work: &Work<'_>,
-    shaped: Vec<(Claim, Shaped)>,
+    shaped: Vec<(&'c Claim, Shaped)>,
     known: &Known,
     outcome: &mut Outcome,
-) -> (Vec<Arrival>, Vec<Claim>) {
+) -> (Vec<Arrival<'c>>, Vec<&'c Claim>) {
     let mut arrivals = Vec::with_capacity(shaped.len());
     let mut deferred = Vec::new();
     let mut targets: HashSet<String> = HashSet::new();
     let mut new_keys: HashSet<Key> = HashSet::new();
     for (claim, shaped) in shaped {
         let mut identity = known.identities.get(&claim.source_id).cloned();
-        let keys = match &identity {
-            Some(identity) if !identity.placeholder => Vec::new(),
-            _ => keys_of(
-                &matchable(&shaped.row, &shaped.hints),
-                &work.definition.spec.matching.keys,
-            ),
-        };
-        if keys.iter().any(|key| new_keys.contains(key)) {
+        if shaped.keys.iter().any(|key| new_keys.contains(key)) {
             deferred.push(claim);
             continue;
         }
@@ -199,7 +198,7 @@ fn match_all(
             Some(identity) if !identity.placeholder => {
                 Some((identity.entity_id.clone(), "known", json!({})))
             }
-            _ => decide_new(work, &claim, &shaped, &keys, known, outcome),
+            _ => decide_new(work, claim, &shaped, known, outcome),
         };
         let Some((entity_id, method, evidence)) = decided else {
             continue;
@@ -208,13 +207,11 @@ fn match_all(
             deferred.push(claim);
             continue;
         }
-        new_keys.extend(keys);
+        new_keys.extend(shaped.keys.iter().cloned());
         let folded = identity.take_if(|identity| identity.entity_id != entity_id);
-        let Shaped { row, hints, .. } = shaped;
         arrivals.push(Arrival {
             claim,
-            row,
-            hints,
+            shaped,
             entity_id,
             identity,
             folded,
@@ -231,18 +228,18 @@ fn decide_new(
     work: &Work<'_>,
     claim: &Claim,
     shaped: &Shaped,
-    keys: &[Key],
     known: &Known,
     outcome: &mut Outcome,
 ) -> Option<(String, &'static str, Value)> {
     let specs = &work.definition.spec.matching.keys;
-    let whole = matchable(&shaped.row, &shaped.hints);
     let made_up = known.identities.get(&claim.source_id);
+    let own = |spec: &KeySpec| distinct_of(spec, |column| shaped.value(column));
     let distinct: Map<String, Value> = specs
         .iter()
-        .filter_map(|spec| Some((spec.label.clone(), distinct_of(&whole, spec)?.into())))
+        .filter_map(|spec| Some((spec.label.clone(), own(spec)?.into())))
         .collect();
-    let candidates: Vec<Candidate> = keys
+    let candidates: Vec<Candidate> = shaped
+        .keys
         .iter()
         .filter_map(|key| known.candidates.get(key))
         .flatten()
@@ -255,7 +252,7 @@ fn decide_new(
         }
         _ => json!({ "keys": keys, "distinct": distinct }),
     };
-    match decide(specs, &candidates, |spec| distinct_of(&whole, spec)) {
+    match decide(specs, &candidates, own) {
         Decision::Match { entity_id, keys } => Some((entity_id, "exact_key", evidence(&keys))),
         Decision::NoMatch => {
             if let Some(own) = made_up {
@@ -309,7 +306,7 @@ pub(super) async fn rows_now(
 pub(super) async fn joined(
     conn: &mut PgConnection,
     entity: &str,
-    arrivals: &[Arrival],
+    arrivals: &[Arrival<'_>],
 ) -> sqlx::Result<HashMap<String, Standing>> {
     let ids: Vec<&str> = arrivals
         .iter()

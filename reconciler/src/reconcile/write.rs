@@ -26,7 +26,7 @@ pub(crate) fn image_text(image: &Map<String, Value>) -> Box<RawValue> {
 pub(super) async fn tombstones(
     work: &mut Work<'_>,
     conn: &mut PgConnection,
-    gone: &[Claim],
+    gone: &[&Claim],
     outcome: &mut Outcome,
 ) -> sqlx::Result<()> {
     if gone.is_empty() {

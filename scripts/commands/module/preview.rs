@@ -2,7 +2,6 @@
 
 use fetcher::{Record, Selection, pages};
 use futures::StreamExt;
-use reconciler::definition::Severity;
 use reconciler::{Definition, Definitions, Rejection, Row};
 use serde::Serialize;
 use serde_json::Value;
@@ -110,29 +109,14 @@ fn landed(
         row.0
             .shift_insert(0, "id".to_owned(), record.source_id.clone().into());
     }
-    for (index, (spec, rule)) in definition
-        .spec
-        .rules
-        .iter()
-        .zip(&definition.rules)
-        .enumerate()
-    {
-        if !rule.holds(&row)? {
-            continue;
-        }
-        match spec.severity {
-            Severity::Quarantine => return Err(Rejection::new(&spec.code, &spec.why)),
-            Severity::Warn => warnings.push(format!("{}: {}", spec.code, spec.why)),
-            Severity::Fix => {
-                if let Some(Some(fix)) = definition.fixes.get(index) {
-                    let payload = serde_json::to_string(&row).unwrap_or_default();
-                    row.0.extend(fix.apply(&payload)?.0);
-                }
-                warnings.push(format!("{} (corrected): {}", spec.code, spec.why));
-            }
-        }
-    }
     // Columns that only matching sees do not land.
     row.0.retain(|column, _| !column.starts_with('_'));
+    let mut row = definition.contract.check_partial(&row)?;
+    let fired = definition.run_rules(&mut row)?;
+    warnings.extend(
+        fired
+            .into_iter()
+            .map(|(code, why)| format!("{code}: {why}")),
+    );
     definition.contract.check(&row)
 }
