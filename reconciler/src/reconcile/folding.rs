@@ -43,7 +43,7 @@ impl Fold {
         Self {
             from: made_up.entity_id.clone(),
             into: arrival.entity_id.clone(),
-            evidence: evidence_of(work, &arrival.claim),
+            evidence: evidence_of(work, arrival.claim),
         }
     }
 
