@@ -1,10 +1,10 @@
 //! A run that shows what it would do and writes nothing: one transaction, rolled back.
 
-use fetcher::{Page, Selection, Source, pages};
+use fetcher::{Selection, Source, pages};
 use futures::{StreamExt, TryStreamExt};
 use reconciler::history::{RowDiff, diff};
 use reconciler::{Reconciled, Reconciling, reconcile};
-use staging::{PagePlace, PageTally};
+use staging::{ExaminedPage, PagePlace, PageTally};
 
 use super::stage::add;
 use super::{Job, Progressed, Range, since, stopped};
@@ -59,7 +59,7 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
                     run_id: None,
                     cursor: None,
                 };
-                let page: [Page; 1] = [page];
+                let page = [ExaminedPage::from(page)];
                 add(
                     &mut staged,
                     staging::stage_pages(&mut tx, place, &page, &derivations).await?,

@@ -1,16 +1,17 @@
 //! Fetching and staging side by side: pages that are ready together are staged together.
 
-use fetcher::{Cursor, FetchError, Page, Selection, Source, pages};
+use fetcher::{Cursor, FetchError, Selection, Source, pages};
 use futures::StreamExt;
 use sqlx::{PgConnection, PgPool};
 use staging::database::query;
-use staging::{Derivation, Lease, PagePlace, PageTally, Pass};
+use staging::{Derivation, ExaminedPage, Lease, PagePlace, PageTally, Pass};
 use tokio::sync::mpsc;
 
 use super::{Job, Progressed, Range, ReadEnd, halt_at, since, stopped};
 
-/// Pages held in memory between the fetcher and the database, at most.
-const BUFFERED: usize = 12;
+/// Records held in memory between the fetcher and the database, about; staged by one transaction where
+/// they come fast.
+const BUFFERED: usize = 4_000;
 
 /// Reads the module's stream to its end, or as far as it goes, and stages it page by page.
 pub(super) async fn read(
@@ -33,18 +34,19 @@ pub(super) async fn read(
     };
     let derivations = job.definitions.derivations();
     let mut cursor = pass.cursor.clone();
-    let mut group = Vec::with_capacity(BUFFERED);
+    let most = pages_buffered(job);
+    let mut group = Vec::with_capacity(most);
     loop {
         group.clear();
-        if incoming.recv_many(&mut group, BUFFERED).await == 0 {
+        if incoming.recv_many(&mut group, most).await == 0 {
             break;
         }
         let mut ready = Vec::with_capacity(group.len());
         for item in group.drain(..) {
             match item {
-                Ok(mut page) => {
-                    page.number += u32::try_from(pass.page).unwrap_or(0);
-                    ready.push(page);
+                Ok(mut ready_page) => {
+                    ready_page.page.number += u32::try_from(pass.page).unwrap_or(0);
+                    ready.push(ready_page);
                 }
                 Err(failure) => {
                     if matches!(failure, FetchError::CursorRefused { .. }) {
@@ -58,7 +60,9 @@ pub(super) async fn read(
                 }
             }
         }
-        let Some(last) = ready.last() else { continue };
+        let Some(last) = ready.last().map(|ready| &ready.page) else {
+            continue;
+        };
         let next = last.next.clone();
         let total = last.total_count;
         halt_at("fetched");
@@ -117,11 +121,16 @@ async fn note_selection(tx: &mut PgConnection, run_id: i64, pass: &Pass) -> sqlx
     Ok(())
 }
 
+fn pages_buffered(job: &Job<'_>) -> usize {
+    let size = job.definition.module.fetch.paging.size;
+    (BUFFERED / size.max(1) as usize).clamp(2, 40)
+}
+
 fn listen(
     source: &Source,
     job: &Job<'_>,
     pass: &Pass,
-) -> mpsc::Receiver<Result<Page, fetcher::FetchError>> {
+) -> mpsc::Receiver<Result<ExaminedPage, FetchError>> {
     let from = pass.cursor.clone().map(Cursor);
     let mut stream = pages(
         source,
@@ -132,10 +141,11 @@ fn listen(
         },
         from,
     );
-    let (sender, receiver) = mpsc::channel(BUFFERED);
+    let (sender, receiver) = mpsc::channel(pages_buffered(job));
     tokio::spawn(async move {
         while let Some(item) = stream.next().await {
-            if sender.send(item).await.is_err() {
+            // Examined here, while the database is busy with the pages before.
+            if sender.send(item.map(ExaminedPage::from)).await.is_err() {
                 return;
             }
         }
@@ -148,7 +158,7 @@ fn listen(
 async fn stage(
     place: &Place<'_>,
     cursor: Option<&str>,
-    ready: &[Page],
+    ready: &[ExaminedPage],
     derivations: &[Derivation],
 ) -> anyhow::Result<PageTally> {
     let mut tx = place.pool.begin().await?;

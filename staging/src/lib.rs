@@ -27,5 +27,7 @@ pub use passes::{
 pub use problems::{
     Problem, ProblemKind, Report, open_problems, report_problems, resolve_problems,
 };
-pub use records::{Derivation, PagePlace, PageTally, enqueue, ensure_partition, stage_pages};
+pub use records::{
+    Derivation, ExaminedPage, PagePlace, PageTally, enqueue, ensure_partition, stage_pages,
+};
 pub use runs::{ClaimTally, Outcome, RunState, finish_run, mark_step, open_run, run_state};

@@ -80,12 +80,26 @@ fn is_name(module: &str) -> bool {
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
+/// A page whose records have been examined, away from the connection that stages them.
+pub struct ExaminedPage {
+    /// The page.
+    pub page: Page,
+    examined: Vec<Examined>,
+}
+
+impl From<Page> for ExaminedPage {
+    fn from(page: Page) -> Self {
+        let examined = page.records.iter().map(|r| examine(&r.json)).collect();
+        Self { page, examined }
+    }
+}
+
 /// One record of a page, examined.
 pub(crate) struct Version<'a> {
     pub(crate) page: &'a Page,
     pub(crate) id: &'a str,
     pub(crate) json: &'a [u8],
-    pub(crate) examined: Examined,
+    pub(crate) examined: &'a Examined,
     verdict: Verdict,
 }
 
@@ -105,10 +119,10 @@ enum Verdict {
 pub async fn stage_pages(
     conn: &mut PgConnection,
     place: PagePlace<'_>,
-    pages: &[Page],
+    pages: &[ExaminedPage],
     derivations: &[Derivation],
 ) -> sqlx::Result<PageTally> {
-    let mut versions = examine_all(pages);
+    let mut versions = versions_of(pages);
     judge(conn, place.module, &mut versions).await?;
     let new: Vec<&Version> = versions
         .iter()
@@ -125,13 +139,12 @@ pub async fn stage_pages(
     record_pages(conn, place, pages, &versions).await
 }
 
-fn examine_all(pages: &[Page]) -> Vec<Version<'_>> {
+fn versions_of(pages: &[ExaminedPage]) -> Vec<Version<'_>> {
     let mut versions: Vec<Version> =
-        Vec::with_capacity(pages.iter().map(|p| p.records.len()).sum());
+        Vec::with_capacity(pages.iter().map(|p| p.examined.len()).sum());
     let mut last: HashMap<&str, usize> = HashMap::with_capacity(versions.capacity());
-    for page in pages {
-        for record in &page.records {
-            let examined = examine(&record.json);
+    for ExaminedPage { page, examined } in pages {
+        for (record, examined) in page.records.iter().zip(examined) {
             let mut verdict = Verdict::New;
             match last.get(record.source_id.as_str()).copied() {
                 Some(earlier) if versions[earlier].examined.hash == examined.hash => {
@@ -287,63 +300,69 @@ pub async fn enqueue(
     Ok(())
 }
 
+/// One page as `staging.pages` keeps it.
+#[derive(serde::Serialize)]
+struct PageRow<'a> {
+    page: u32,
+    cursor: Option<&'a str>,
+    source_ids: Vec<&'a str>,
+    #[serde(flatten)]
+    tally: PageTally,
+    holes: &'a [fetcher::Hole],
+}
+
 /// Writes one row per page, the superseded versions that never reached `staging.records`, and the checkpoint.
 async fn record_pages(
     conn: &mut PgConnection,
     place: PagePlace<'_>,
-    pages: &[Page],
+    pages: &[ExaminedPage],
     versions: &[Version<'_>],
 ) -> sqlx::Result<PageTally> {
     let mut total = PageTally::default();
-    let mut cursor = place.cursor.map(str::to_owned);
+    let mut cursor = place.cursor;
     let mut rest = versions;
-    for page in pages {
+    let mut rows = Vec::with_capacity(pages.len());
+    for ExaminedPage { page, .. } in pages {
         let (own, others) = rest.split_at(page.records.len());
         rest = others;
         let tally = count(own);
         keep_superseded(conn, place, own).await?;
-        let ids: Vec<&str> = own.iter().map(|v| v.id).collect();
-        query(
-            "insert into staging.pages
-                 (pass_id, page, module, run_id, cursor, source_ids, fetched, new, changed, unchanged, superseded, holes)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-             on conflict (pass_id, page) do update set
-                 run_id = excluded.run_id, cursor = excluded.cursor, source_ids = excluded.source_ids,
-                 fetched = excluded.fetched, new = excluded.new, changed = excluded.changed,
-                 unchanged = excluded.unchanged, superseded = excluded.superseded, holes = excluded.holes,
-                 fetched_at = clock_timestamp()",
-        )
-        .bind(place.pass_id)
-        .bind(page.number as i32)
-        .bind(place.module)
-        .bind(place.run_id)
-        .bind(&cursor)
-        .bind(&ids)
-        .bind(tally.fetched)
-        .bind(tally.new)
-        .bind(tally.changed)
-        .bind(tally.unchanged)
-        .bind(tally.superseded)
-        .bind(sqlx::types::Json(&page.holes))
-        .execute(&mut *conn)
-        .await?;
-        cursor = page.next.as_ref().map(|c| c.as_str().to_owned());
+        rows.push(PageRow {
+            page: page.number,
+            cursor,
+            source_ids: own.iter().map(|v| v.id).collect(),
+            tally,
+            holes: &page.holes,
+        });
+        cursor = page.next.as_ref().map(|next| next.as_str());
         total.fetched += tally.fetched;
         total.new += tally.new;
         total.changed += tally.changed;
         total.unchanged += tally.unchanged;
         total.superseded += tally.superseded;
     }
-    if let Some(last) = pages.last() {
-        crate::passes::move_checkpoint(
-            conn,
-            place.module,
-            place.pass_id,
-            last.number as i32,
-            cursor.as_deref(),
-        )
-        .await?;
-    }
+    let Some(last) = rows.last().map(|row| row.page as i32) else {
+        return Ok(total);
+    };
+    query(
+        "insert into staging.pages
+             (pass_id, page, module, run_id, cursor, source_ids, fetched, new, changed, unchanged, superseded, holes)
+         select $1, r.page, $2, $3, r.cursor, r.source_ids, r.fetched, r.new, r.changed, r.unchanged, r.superseded, r.holes
+         from jsonb_to_recordset($4) as r(page integer, cursor text, source_ids text[], fetched integer, new integer,
+             changed integer, unchanged integer, superseded integer, holes jsonb)
+         on conflict (pass_id, page) do update set
+             run_id = excluded.run_id, cursor = excluded.cursor, source_ids = excluded.source_ids,
+             fetched = excluded.fetched, new = excluded.new, changed = excluded.changed,
+             unchanged = excluded.unchanged, superseded = excluded.superseded, holes = excluded.holes,
+             fetched_at = clock_timestamp()",
+    )
+    .bind(place.pass_id)
+    .bind(place.module)
+    .bind(place.run_id)
+    .bind(sqlx::types::Json(&rows))
+    .execute(&mut *conn)
+    .await?;
+    crate::passes::move_checkpoint(conn, place.module, place.pass_id, last, cursor).await?;
     Ok(total)
 }
 
