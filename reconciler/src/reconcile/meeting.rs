@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use staging::{ProblemKind, Report};
 
 use super::Work;
-use super::claim::Claim;
+use super::claim::{Claim, Shaped};
 use super::folding::{self, Fold};
 use super::outcome::Outcome;
 use super::wave::{Arrival, joined, quarantine, rows_now};
@@ -16,7 +16,7 @@ use crate::Row;
 use crate::definition::Definition;
 use crate::history::{self, Evidence, Operation, RowWrite};
 use crate::identities::IdentityWrite;
-use crate::matching::keys_of;
+use crate::matching::{Key, keys_of};
 use crate::merge::{Conflict, Merged, Owner, is_empty, merge};
 
 /// Merges every arrival with the row it meets.
@@ -127,13 +127,7 @@ fn insert(work: &Work<'_>, mut arrival: Arrival<'_>, leads: bool, outcome: &mut 
     let keys = if arrival.identity.is_none() {
         take(&mut arrival.shaped.keys)
     } else {
-        keys_of(&definition.spec.matching.keys, |column| {
-            arrival
-                .shaped
-                .hints
-                .get(column)
-                .or_else(|| image.get(column))
-        })
+        keys_as_written(definition, &arrival.shaped, &image)
     };
     outcome.index(&arrival.entity_id, keys, false);
     finish(
@@ -209,18 +203,12 @@ fn meet(
     outcome.tally.promoted += 1;
     outcome.tally.updated += 1;
     let keys = &definition.spec.matching.keys;
-    let rekey = changes
-        .keys()
-        .any(|column| keys.iter().any(|key| key.on.contains(column)));
+    let rekey = keys
+        .iter()
+        .any(|key| key.on.iter().any(|column| changes.contains_key(column)));
     advance(work, &mut ours, changes, unmasked, returns);
     if rekey && leads || unmasked {
-        let keys = keys_of(keys, |column| {
-            arrival
-                .shaped
-                .hints
-                .get(column)
-                .or_else(|| ours.get(column))
-        });
+        let keys = keys_as_written(definition, &arrival.shaped, &ours);
         outcome.index(&arrival.entity_id, keys, true);
     }
     finish(
@@ -231,6 +219,17 @@ fn meet(
         leads,
         outcome,
     );
+}
+
+/// The keys of a row as it will stand, with the hints of the record that speaks for it.
+fn keys_as_written(
+    definition: &Definition,
+    shaped: &Shaped,
+    image: &Map<String, Value>,
+) -> Vec<Key> {
+    keys_of(&definition.spec.matching.keys, |column| {
+        shaped.hints.get(column).or_else(|| image.get(column))
+    })
 }
 
 /// The next version of a row that changes, is unmasked or returns.
