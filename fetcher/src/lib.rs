@@ -26,5 +26,6 @@ pub use schema::{
     selection_paths,
 };
 pub use source::{
-    AuthConfig, AuthKind, ConfigError, Rate, RetryConfig, SecretRef, Source, SourceConfig,
+    AuthConfig, AuthKind, BreakerConfig, ConfigError, Priority, Rate, RetryConfig, SecretRef,
+    Source, SourceConfig, Standing,
 };

@@ -60,10 +60,11 @@ pub fn open_sources<'a>(
 
 /// Opens a source: reads its secrets and, where it logs in by OAuth2, its token store. Sends nothing.
 pub fn open_source(config: &Config, name: &str) -> anyhow::Result<Source> {
-    let source = config.source(name)?;
+    let mut source = config.source(name)?.clone();
+    source.limits_folder = Some(config.database.data_dir.join("limits"));
     let store = match source.auth.kind {
         AuthKind::Oauth2Refresh | AuthKind::Oauth2ClientCredentials => Some(config.token_store()?),
         AuthKind::None | AuthKind::Header | AuthKind::Bearer => None,
     };
-    Ok(Source::open(name, source, store.as_ref())?)
+    Ok(Source::open(name, &source, store.as_ref())?)
 }

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::error::{Attempt, FetchError, GraphQlError, SentError};
 use super::excerpt::Redactor;
+use crate::source::Hints;
 
 /// What came back over HTTP.
 pub(crate) struct Raw {
@@ -47,6 +48,7 @@ pub(crate) fn judge<T>(
     attempt: &Attempt,
     cursor: Option<&str>,
     redactor: &Redactor,
+    hints: &mut Hints,
     read: impl for<'a> FnOnce(&'a Bytes) -> Result<Found<'a, T>, serde_json::Error>,
 ) -> Result<Answer<T>, FetchError> {
     let sorter = Sorter {
@@ -70,6 +72,9 @@ pub(crate) fn judge<T>(
         Err(_) if raw.html => return Err(sorter.no_envelope("a web page instead of an answer")),
         Err(_) => return Err(sorter.no_envelope("something that is not JSON")),
     };
+    if let Some(extensions) = read.rest.extensions {
+        hints.add_extensions(extensions.get());
+    }
     let errors = sorter.errors(read.rest.errors);
     if let Some(failure) = sorter.by_code(&errors, &read) {
         return Err(failure);

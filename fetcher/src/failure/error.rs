@@ -137,6 +137,20 @@ pub enum FetchError {
         /// How long the source asked us to wait.
         wait: Option<Duration>,
     },
+    /// The source failed so often that it is left alone for a while.
+    #[error(
+        "{attempt}: not asked, because the source failed again and again and is left alone since {since:.0} (breaker open): {cause}. Next try after {until:.0}; the next run then begins with one question."
+    )]
+    LeftAlone {
+        /// What was attempted.
+        attempt: Attempt,
+        /// Since when.
+        since: jiff::Timestamp,
+        /// When it is asked again at the earliest.
+        until: jiff::Timestamp,
+        /// What it answered last.
+        cause: String,
+    },
     /// The credentials were refused, after one refresh where they can be refreshed.
     #[error("{attempt}: the source refused the credentials (HTTP {status}: {cause}). Renew the key, or log in again with `concord source login {}`.", attempt.source)]
     Unauthorized {
@@ -258,7 +272,9 @@ impl FetchError {
             | FetchError::Crashed { .. }
             | FetchError::Throttled { .. } => true,
             FetchError::Token { cause, .. } => cause.is_transient(),
-            FetchError::Untrusted { .. }
+            // The next run may succeed; asking at once is what must not be done.
+            FetchError::LeftAlone { .. }
+            | FetchError::Untrusted { .. }
             | FetchError::Unauthorized { .. }
             | FetchError::Refused { .. }
             | FetchError::Query { .. }
@@ -273,7 +289,9 @@ impl FetchError {
     /// What the failure means for the run.
     pub fn class(&self) -> Class {
         match self {
-            FetchError::Unauthorized { .. } | FetchError::Token { .. } => Class::Waiting,
+            FetchError::Unauthorized { .. }
+            | FetchError::Token { .. }
+            | FetchError::LeftAlone { .. } => Class::Waiting,
             FetchError::CursorRefused { .. } => Class::Partial,
             // Tried again within the run; what still crashes then needs a person.
             FetchError::Crashed { .. } => Class::Failed,
@@ -291,6 +309,7 @@ impl FetchError {
             | FetchError::Outage { attempt, .. }
             | FetchError::Crashed { attempt, .. }
             | FetchError::Throttled { attempt, .. }
+            | FetchError::LeftAlone { attempt, .. }
             | FetchError::Unauthorized { attempt, .. }
             | FetchError::Token { attempt, .. }
             | FetchError::Refused { attempt, .. }
@@ -300,6 +319,28 @@ impl FetchError {
             | FetchError::Loop { attempt, .. }
             | FetchError::TooLarge { attempt, .. }
             | FetchError::Config { attempt, .. } => attempt,
+        }
+    }
+
+    /// Whether it speaks against the source's health, and not against our question or credentials.
+    pub(crate) fn is_of_the_source(&self) -> bool {
+        matches!(
+            self,
+            FetchError::Unreachable { .. }
+                | FetchError::TooSlow { .. }
+                | FetchError::Outage { .. }
+                | FetchError::Throttled { .. }
+        )
+    }
+
+    /// What happened, in few words, without what was attempted.
+    pub(crate) fn cause_alone(&self) -> String {
+        match self {
+            FetchError::Unreachable { .. } => "it could not be reached".to_owned(),
+            FetchError::TooSlow { .. } => "it answered too slowly".to_owned(),
+            FetchError::Outage { status, .. } => format!("HTTP {status}"),
+            FetchError::Throttled { .. } => "it went on asking to slow down".to_owned(),
+            other => other.to_string(),
         }
     }
 

@@ -252,6 +252,7 @@ impl Follower<'_> {
     ) -> Result<String, FetchError> {
         let question = Question {
             what: self.attempt().what,
+            kind: format!("{}.{}", self.module.name, self.nested.at),
             query: self.nested.query.clone(),
             variables: variables.clone(),
             cursor: Some(after),

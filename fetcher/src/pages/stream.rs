@@ -177,6 +177,7 @@ impl Reader {
         position.fill(&spec.paging, &mut variables);
         let question = Question {
             what: self.what(number),
+            kind: self.module.name.clone(),
             query: self.module.query.clone(),
             variables,
             cursor: position.cursor().map(|cursor| cursor.0),

@@ -62,6 +62,7 @@ pub async fn introspect(source: &Source) -> Result<Sdl, FetchError> {
 async fn ask(source: &Source, what: &str, query: &str) -> Result<String, FetchError> {
     let question = Question {
         what: what.to_owned(),
+        kind: what.to_owned(),
         query: query.into(),
         variables: Map::new(),
         cursor: None,

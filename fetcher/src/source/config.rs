@@ -23,6 +23,9 @@ pub struct SourceConfig {
     /// When to ask again after a transient failure.
     #[serde(default)]
     pub retry: RetryConfig,
+    /// When to leave a failing source alone.
+    #[serde(default)]
+    pub breaker: BreakerConfig,
     /// Seconds one request may take, its whole body included.
     #[serde(default = "timeout_seconds")]
     pub timeout_seconds: u64,
@@ -38,6 +41,9 @@ pub struct SourceConfig {
     /// Allows plain http to another machine.
     #[serde(default)]
     pub allow_http: bool,
+    /// Where the processes of this host share the account of the source's limits; not a key of the file.
+    #[serde(skip)]
+    pub limits_folder: Option<PathBuf>,
 }
 
 fn timeout_seconds() -> u64 {
@@ -60,11 +66,13 @@ impl SourceConfig {
             auth: AuthConfig::default(),
             rate: Rate::default(),
             retry: RetryConfig::default(),
+            breaker: BreakerConfig::default(),
             timeout_seconds: timeout_seconds(),
             connect_timeout_seconds: connect_timeout_seconds(),
             max_body_bytes: max_body_bytes(),
             headers: BTreeMap::new(),
             allow_http: false,
+            limits_folder: None,
         }
     }
 }
@@ -150,16 +158,11 @@ pub struct SecretRef {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
-    /// Requests per second in steady state.
-    #[serde(default = "per_second")]
-    pub per_second: f64,
-    /// Requests that may come at once after a pause.
+    /// Requests per second in steady state, at most; unset, what the source says it permits, or 5 where it says nothing.
+    pub per_second: Option<f64>,
+    /// Requests that may come at once after a pause, as long as the source has refused none.
     #[serde(default = "burst")]
     pub burst: u32,
-}
-
-fn per_second() -> f64 {
-    5.0
 }
 
 fn burst() -> u32 {
@@ -169,10 +172,46 @@ fn burst() -> u32 {
 impl Default for Rate {
     fn default() -> Self {
         Rate {
-            per_second: per_second(),
+            per_second: None,
             burst: burst(),
         }
     }
+}
+
+/// When a failing source is left alone, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BreakerConfig {
+    /// Questions given up in a row.
+    pub failures: u32,
+    /// Or so many of a hundred of the last requests failed,
+    pub failure_percent: u32,
+    /// of so many, at least half of which were made.
+    pub window: u32,
+    /// Seconds it is left alone.
+    pub open_seconds: u64,
+    /// Questions that must be answered before all is well again.
+    pub probes: u32,
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        BreakerConfig {
+            failures: 3,
+            failure_percent: 50,
+            window: 20,
+            open_seconds: 60,
+            probes: 1,
+        }
+    }
+}
+
+/// How a source is asked: what its limits, retries and breaker are decided by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SourceRules {
+    pub rate: Rate,
+    pub retry: RetryConfig,
+    pub breaker: BreakerConfig,
 }
 
 /// Waits of random(0, min(cap, base·2ⁿ)) between attempts; `Retry-After` is a floor.
@@ -187,6 +226,8 @@ pub struct RetryConfig {
     pub cap_ms: u64,
     /// Seconds a source may ask us to wait; more than this ends the run as waiting.
     pub longest_wait_seconds: u64,
+    /// Retries that all requests to the source share; each answer brings back half of one, time the rest.
+    pub budget: u32,
 }
 
 impl Default for RetryConfig {
@@ -196,6 +237,7 @@ impl Default for RetryConfig {
             base_ms: 500,
             cap_ms: 30_000,
             longest_wait_seconds: 300,
+            budget: 40,
         }
     }
 }

@@ -10,6 +10,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::limits::{Hints, Refusal};
 use super::open::{Inner, Source};
 use super::retry::{retry_after, wait};
 use crate::failure::{Answer, Attempt, FetchError, Found, Raw, judge};
@@ -18,6 +19,8 @@ use crate::failure::{Answer, Attempt, FetchError, Found, Raw, judge};
 pub(crate) struct Question {
     /// What for, such as "page 3 of clients".
     pub what: String,
+    /// What is alike in cost and size: a module's pages, its nested pages.
+    pub kind: String,
     pub query: Arc<str>,
     pub variables: Map<String, Value>,
     /// The cursor in the variables, to recognise its refusal.
@@ -70,35 +73,26 @@ impl Source {
         };
         let mut renewed = false;
         let mut patience = Patience::default();
+        let limits = &inner.shared.limits;
         loop {
-            inner.shared.limits.ready().await;
+            let permit = limits
+                .ready(&question.kind, inner.priority)
+                .await
+                .map_err(|refusal| refused(&attempt, refusal))?;
             attempt.tries += 1;
-            let signed = inner.shared.credentials.sign(&inner.shared.redactor).await;
-            let (outcome, generation) = match signed {
-                Ok(signature) => {
-                    let generation = signature.generation;
-                    let raw = inner.send(&attempt, body.clone(), signature.header).await;
-                    let judged = raw.and_then(|raw| {
-                        let cursor = question.cursor.as_deref();
-                        judge(&raw, &attempt, cursor, &inner.shared.redactor, &read)
-                    });
-                    (judged, generation)
-                }
-                Err(cause) => (
-                    Err(FetchError::Token {
-                        attempt: attempt.clone(),
-                        cause,
-                    }),
-                    0,
-                ),
-            };
+            let mut hints = Hints::default();
+            let (outcome, generation) = inner
+                .try_once(&attempt, question, &body, &read, &mut hints)
+                .await;
             let failure = match outcome {
                 Ok(answer) => {
+                    limits.answered(&permit, &hints);
                     inner.shared.answered.fetch_add(1, Ordering::Relaxed);
                     return Ok(answer);
                 }
                 Err(failure) => failure,
             };
+            limits.failed(&permit, &hints, &failure);
             if matches!(failure, FetchError::Unauthorized { .. }) && !renewed {
                 renewed = true;
                 match inner.shared.credentials.renew(generation).await {
@@ -114,17 +108,82 @@ impl Source {
             }
             inner
                 .wait_before_retry(&attempt, &mut patience, failure)
-                .await?;
+                .await
+                .inspect_err(|failure| limits.gave_up(failure))?;
         }
+    }
+
+    /// The page size the source insists on for a kind of question, as far as known.
+    pub(crate) fn page_size(&self, kind: &str) -> Option<u64> {
+        self.0.shared.limits.size(kind)
+    }
+
+    /// Remembers the page size the source insists on.
+    pub(crate) fn remember_page_size(&self, kind: &str, size: u64) {
+        self.0.shared.limits.remember_size(kind, size);
+    }
+}
+
+/// A question that was not sent.
+fn refused(attempt: &Attempt, refusal: Refusal) -> FetchError {
+    let attempt = attempt.clone();
+    match refusal {
+        Refusal::LeftAlone {
+            since,
+            until,
+            cause,
+        } => FetchError::LeftAlone {
+            attempt,
+            since,
+            until,
+            cause,
+        },
+        Refusal::Exhausted { wait } => FetchError::Throttled {
+            attempt,
+            cause: "its limits are used up".to_owned(),
+            wait: Some(wait),
+        },
     }
 }
 
 impl Inner {
+    /// Signs, sends, reads and judges once; answers with the generation of the token in use.
+    async fn try_once<T>(
+        &self,
+        attempt: &Attempt,
+        question: &Question,
+        body: &Bytes,
+        read: &impl for<'a> Fn(&'a Bytes) -> Result<Found<'a, T>, serde_json::Error>,
+        hints: &mut Hints,
+    ) -> (Result<Answer<T>, FetchError>, u64) {
+        let redactor = &self.shared.redactor;
+        let signature = match self.shared.credentials.sign(redactor).await {
+            Ok(signature) => signature,
+            Err(cause) => {
+                let attempt = attempt.clone();
+                return (Err(FetchError::Token { attempt, cause }), 0);
+            }
+        };
+        let generation = signature.generation;
+        let sent = self
+            .send(attempt, body.clone(), signature.header, hints)
+            .await;
+        let outcome = sent.and_then(|raw| {
+            if question.query.contains("rateLimit") {
+                hints.add_rate_limit(rate_limit(&raw.body), jiff::Timestamp::now());
+            }
+            let cursor = question.cursor.as_deref();
+            judge(&raw, attempt, cursor, redactor, hints, read)
+        });
+        (outcome, generation)
+    }
+
     async fn send(
         &self,
         attempt: &Attempt,
         body: Bytes,
         signature: Option<(reqwest::header::HeaderName, reqwest::header::HeaderValue)>,
+        hints: &mut Hints,
     ) -> Result<Raw, FetchError> {
         let mut request = self
             .http
@@ -144,6 +203,7 @@ impl Inner {
                 .send()
                 .await
                 .map_err(|cause| self.network(attempt, cause))?;
+            *hints = Hints::of_headers(answer.headers(), jiff::Timestamp::now());
             self.receive(attempt, answer).await
         };
         match tokio::time::timeout(self.timeout, exchange).await {
@@ -224,7 +284,11 @@ impl Inner {
         patience.count(&failure, self.shared.answered.load(Ordering::Relaxed));
         let asked = failure.asked_wait();
         let longest = Duration::from_secs(self.retry.longest_wait_seconds);
-        if patience.failures >= self.retry.attempts || asked.is_some_and(|asked| asked > longest) {
+        let limits = &self.shared.limits;
+        if patience.failures >= self.retry.attempts
+            || asked.is_some_and(|asked| asked > longest)
+            || !limits.may_retry(&failure)
+        {
             return Err(failure);
         }
         let pause = wait(
@@ -241,12 +305,19 @@ impl Inner {
             "a request failed and is tried again"
         );
         if matches!(failure, FetchError::Throttled { .. }) {
-            self.shared.limits.pause(pause);
+            limits.pause(pause);
         } else {
             tokio::time::sleep(pause).await;
         }
         Ok(())
     }
+}
+
+/// The `rateLimit` object in the data, where the query asks for one.
+fn rate_limit(body: &Bytes) -> &str {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    let path = ["data", "rateLimit"].map(str::to_owned);
+    crate::pages::raw_at(text, &path).unwrap_or_default()
 }
 
 #[cfg(test)]

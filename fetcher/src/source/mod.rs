@@ -6,7 +6,11 @@ mod limits;
 mod open;
 mod retry;
 
-pub use config::{AuthConfig, AuthKind, ConfigError, Rate, RetryConfig, SecretRef, SourceConfig};
+pub use config::{
+    AuthConfig, AuthKind, BreakerConfig, ConfigError, Rate, RetryConfig, SecretRef, SourceConfig,
+};
 pub(crate) use config::{check_url, read_secret};
 pub(crate) use exchange::Question;
+pub(crate) use limits::Hints;
+pub use limits::{Priority, Standing};
 pub use open::Source;

@@ -7,8 +7,10 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
-use super::config::{ConfigError, RetryConfig, SourceConfig, check_url, invalid, looks_secret};
-use super::limits::{Limits, Registry, shared};
+use super::config::{
+    ConfigError, RetryConfig, SourceConfig, SourceRules, check_url, invalid, looks_secret,
+};
+use super::limits::{Limits, Priority, Registry, Standing, shared};
 use crate::auth::{Credentials, TokenStore};
 use crate::failure::Redactor;
 
@@ -25,6 +27,7 @@ pub(super) struct Inner {
     pub retry: RetryConfig,
     pub timeout: Duration,
     pub max_body: usize,
+    pub priority: Priority,
     pub shared: Arc<Shared>,
 }
 
@@ -56,7 +59,11 @@ impl Source {
         store: Option<&TokenStore>,
     ) -> Result<Source, ConfigError> {
         let endpoint = check_url(name, "endpoint", &config.endpoint, config.allow_http)?;
-        if !(config.rate.per_second.is_finite() && config.rate.per_second > 0.0) {
+        if !config
+            .rate
+            .per_second
+            .is_none_or(|rate| rate.is_finite() && rate > 0.0)
+        {
             return Err(invalid(
                 name,
                 "`rate.per_second` is not above zero",
@@ -65,14 +72,19 @@ impl Source {
         }
         let http = Source::http(name, config)?;
         let key = format!(
-            "{name} {endpoint} {:?} {:?} {store:?}",
-            config.rate, config.auth
+            "{name} {endpoint} {:?} {:?} {:?} {store:?} {:?}",
+            config.rate, config.breaker, config.auth, config.limits_folder
         );
+        let rules = SourceRules {
+            rate: config.rate,
+            retry: config.retry,
+            breaker: config.breaker,
+        };
         let shared = shared(&SOURCES, key, || {
             let redactor = Redactor::default();
             let credentials = Credentials::new(name, config, store, &http, &redactor)?;
             Ok(Shared {
-                limits: Limits::new(config.rate),
+                limits: Limits::new(rules, config.limits_folder.as_deref(), name),
                 credentials,
                 redactor,
                 answered: AtomicU64::new(0),
@@ -86,8 +98,37 @@ impl Source {
             retry: config.retry,
             timeout: Duration::from_secs(config.timeout_seconds.max(1)),
             max_body: config.max_body_bytes,
+            priority: Priority::Scheduled,
             shared,
         })))
+    }
+
+    /// The same source, asked with this priority: scheduled work goes before backfills.
+    pub fn with_priority(&self, priority: Priority) -> Source {
+        let Inner {
+            name,
+            endpoint,
+            http,
+            headers,
+            shared,
+            ..
+        } = &*self.0;
+        Source(Arc::new(Inner {
+            name: name.clone(),
+            endpoint: endpoint.clone(),
+            http: http.clone(),
+            headers: headers.clone(),
+            retry: self.0.retry,
+            timeout: self.0.timeout,
+            max_body: self.0.max_body,
+            priority,
+            shared: shared.clone(),
+        }))
+    }
+
+    /// How the source stands with us: its breaker, retries left, its pace.
+    pub fn standing(&self) -> Standing {
+        self.0.shared.limits.standing()
     }
 
     /// The source's name.

@@ -45,6 +45,7 @@ mod tests {
         base_ms: 500,
         cap_ms: 30_000,
         longest_wait_seconds: 300,
+        budget: 40,
     };
 
     #[test]

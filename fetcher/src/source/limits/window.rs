@@ -1,0 +1,169 @@
+//! One window of a source: so many requests, or points, in so many seconds.
+
+use serde::{Deserialize, Serialize};
+
+use super::hints::WindowHint;
+
+/// A window at least this long may be spent ahead of its even pace: a short job should not crawl because a
+/// long one could come.
+const LONG: f64 = 300.0;
+/// How much of a long window may be spent ahead of its even pace.
+const AHEAD: f64 = 0.5;
+const SLOTS: usize = 32;
+
+/// What is known of a window. Times are seconds of the epoch.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Window {
+    limit: f64,
+    length: f64,
+    length_told: bool,
+    remaining: f64,
+    resets_at: f64,
+    /// What others than us took of it, as far as the last answer shows.
+    foreign: f64,
+    /// Taken by us since the last answer.
+    since: f64,
+    last: f64,
+    next: f64,
+    /// What we took, in slots of a thirty-second of the window.
+    taken: Vec<(i64, f64)>,
+    /// Grows with every refusal: this source counts less exactly than it says.
+    caution: f64,
+    cost: f64,
+}
+
+impl Window {
+    /// A window first heard of at `now`, by the answer to a request sent just before.
+    pub(super) fn new(told: &WindowHint, now: f64) -> Window {
+        let mut window = Window {
+            limit: told.limit.unwrap_or(told.remaining + 1.0).max(1.0),
+            length: told.length.or(told.resets_in.map(usual)).unwrap_or(60.0),
+            length_told: told.length.is_some(),
+            remaining: told.remaining,
+            resets_at: now,
+            foreign: 0.0,
+            since: 0.0,
+            last: now,
+            next: now,
+            taken: Vec::new(),
+            caution: 0.0,
+            cost: 1.0,
+        };
+        window.count(now, told.cost.unwrap_or(1.0));
+        window.learn(told, now);
+        window.next = now + window.spacing(0.0);
+        window
+    }
+
+    /// Takes in what an answer says.
+    pub(super) fn learn(&mut self, told: &WindowHint, now: f64) {
+        self.limit = told
+            .limit
+            .unwrap_or(self.limit.max(told.remaining))
+            .max(1.0);
+        let resets_at = told.resets_in.map(|seconds| now + seconds);
+        match (told.length, told.resets_in, resets_at) {
+            (Some(length), _, _) if length > 0.0 => {
+                (self.length, self.length_told) = (length, true);
+            }
+            // A reset that jumped shows the true length; one further away than the length shows it too short.
+            (_, _, Some(at))
+                if !self.length_told
+                    && at - self.resets_at > 0.5 * self.length
+                    && self.since > 1.0 =>
+            {
+                self.length = (at - self.resets_at).clamp(0.5, 31e6);
+            }
+            (_, Some(seconds), _) if seconds > self.length => self.length = usual(seconds),
+            _ => {}
+        }
+        self.resets_at = resets_at.unwrap_or(now + self.length);
+        self.remaining = told.remaining;
+        self.cost = told.cost.unwrap_or(1.0);
+        self.since = 0.0;
+        let ours = self.ours(now);
+        // What is in flight is counted by us and not yet by the source: that can only hide others, not invent them.
+        self.foreign = (self.limit - told.remaining - ours).max(0.0);
+    }
+
+    /// The even pace: slightly slower than permitted, by as much as requests jitter on their way.
+    fn spacing(&self, jitter: f64) -> f64 {
+        let margin = ((0.002 + jitter) / self.length).clamp(0.002, 0.008) + self.caution;
+        self.length / self.limit * (1.0 + margin) * self.cost.max(1.0)
+    }
+
+    /// When the next request may go.
+    pub(super) fn earliest(&self, now: f64, jitter: f64) -> f64 {
+        let spacing = self.spacing(jitter);
+        let long = self.length >= LONG;
+        let slack = if long { AHEAD * self.length } else { 0.0 };
+        let even = self.next - slack;
+        let told = now < self.resets_at;
+        if !(told && (long || self.foreign >= 1.0)) {
+            // Evenly spaced, no window of this length can hold more than the limit, wherever it begins.
+            return even;
+        }
+        let left = self.remaining - self.since;
+        if left < self.cost {
+            return even.max(self.resets_at);
+        }
+        if self.foreign >= 1.0 && !long {
+            let shared = (self.resets_at - self.last).max(0.0) / left * self.cost;
+            return even.max(self.last + shared.max(spacing));
+        }
+        even
+    }
+
+    /// Counts a request that goes at `go`.
+    pub(super) fn take(&mut self, go: f64, jitter: f64) {
+        self.next = self.next.max(go) + self.spacing(jitter);
+        self.last = go;
+        self.since += self.cost;
+        let cost = self.cost;
+        self.count(go, cost);
+    }
+
+    /// The source refused although we kept to what it told: others ask too, or it counts otherwise.
+    pub(super) fn refused(&mut self) {
+        self.caution = (self.caution + 0.002).min(0.02);
+        self.remaining = 0.0;
+    }
+
+    /// Requests or points per second this window permits.
+    pub(super) fn rate(&self) -> f64 {
+        self.limit / self.length
+    }
+
+    /// Moves all times by `seconds`, as when the clock was set.
+    pub(super) fn shift(&mut self, seconds: f64) {
+        for time in [&mut self.resets_at, &mut self.last, &mut self.next] {
+            *time += seconds;
+        }
+        self.taken.clear();
+    }
+
+    fn count(&mut self, at: f64, cost: f64) {
+        let slot = (at / self.length * SLOTS as f64).floor() as i64;
+        match self.taken.last_mut() {
+            Some((last, sum)) if *last == slot => *sum += cost,
+            _ => self.taken.push((slot, cost)),
+        }
+        self.taken.retain(|(held, _)| slot - held <= SLOTS as i64);
+    }
+
+    fn ours(&self, now: f64) -> f64 {
+        let slot = (now / self.length * SLOTS as f64).floor() as i64;
+        let recent = self
+            .taken
+            .iter()
+            .filter(|(held, _)| slot - held <= SLOTS as i64);
+        recent.map(|(_, sum)| sum).sum()
+    }
+}
+
+/// The usual window that a reset so far away belongs to.
+fn usual(seconds: f64) -> f64 {
+    let lengths = [1.0, 10.0, 60.0, 900.0, 3600.0, 86_400.0];
+    let found = lengths.into_iter().find(|length| seconds <= *length);
+    found.unwrap_or(seconds)
+}
