@@ -321,6 +321,7 @@ async fn since_and_constants_reach_the_source() {
     let server = Scripted::start(|_| axum::Json(json!({ "data": { "all": { "nodes": [], "pageInfo": { "hasNextPage": false, "endCursor": null } } } }))).await;
     let selection = Selection {
         since: Some("2026-01-01T00:00:00Z".to_owned()),
+        page_size: None,
     };
     let pages: Vec<_> = fetcher::pages(&server.open(), &module, selection, None)
         .collect()

@@ -38,6 +38,7 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
             &module,
             Selection {
                 since: args.since.clone(),
+                page_size: None,
             },
             None,
         ),

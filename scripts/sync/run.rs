@@ -57,6 +57,8 @@ pub(super) struct ReadEnd {
     pub(super) pages: i64,
     pub(super) total_count: Option<i64>,
     pub(super) complete: bool,
+    /// Whether the stream was begun anew because the source took its cursor no more.
+    pub(super) resumed: bool,
     pub(super) stop: Option<RunState>,
     pub(super) cause: Option<String>,
 }
@@ -72,7 +74,7 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
     let renewal = tokio::spawn(keep_lease(job.pool.clone(), lease.clone()));
     let outcome = run(job, &lease, run_id).await;
     renewal.abort();
-    let outcome = match outcome {
+    let (outcome, again) = match outcome {
         Ok(outcome) => outcome,
         Err(failure) => {
             let outcome = failed(format!("{failure:#}"));
@@ -92,7 +94,7 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
     );
     Ok(Ended::Ran {
         run_id,
-        resumed,
+        resumed: resumed || again,
         outcome: Box::new(outcome),
     })
 }
@@ -130,7 +132,8 @@ async fn keep_lease(pool: PgPool, lease: Lease) {
     }
 }
 
-async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Outcome> {
+/// The outcome, and whether the stream had to be begun anew.
+async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<(Outcome, bool)> {
     step(job, run_id, READ, "RUNNING").await?;
     let read = match job.source {
         Some(source) => stage::read(job, source, lease, run_id)
@@ -156,7 +159,7 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Outcom
         .cause
         .or(read.cause)
         .or_else(|| explain(state, &read.staged, &claims));
-    Ok(Outcome {
+    let outcome = Outcome {
         state,
         cause,
         complete: read.complete,
@@ -165,7 +168,8 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Outcom
         staged: read.staged,
         claims,
         promotion: promoted.number,
-    })
+    };
+    Ok((outcome, read.resumed))
 }
 
 /// Says which step the run is in, so that "where did it stop" and "what took so long" have an answer.

@@ -22,7 +22,7 @@ pub use leases::{
 };
 pub use passes::{
     Pass, PassEnd, abandon_pass, close_pass, forget_old_sightings, last_complete, mark_gone,
-    open_pass,
+    open_pass, settle_passes,
 };
 pub use problems::{
     Problem, ProblemKind, Report, open_problems, report_problems, resolve_problems,

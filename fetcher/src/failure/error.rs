@@ -53,6 +53,25 @@ pub struct GraphQlError {
     pub located: bool,
 }
 
+impl GraphQlError {
+    /// A complaint about how much the query asks for at once.
+    pub(super) fn is_about_size(&self) -> bool {
+        let code = self.code.as_deref().unwrap_or_default().to_lowercase();
+        let message = self.message.to_lowercase();
+        let codes = ["max_cost_exceeded", "max_node_limit_exceeded", "complex"];
+        let words = [
+            "complexity",
+            "node limit",
+            "max cost",
+            "maximum cost",
+            "too many nodes",
+            "too many records",
+        ];
+        codes.iter().any(|known| code.contains(known))
+            || words.iter().any(|known| message.contains(known))
+    }
+}
+
 impl fmt::Display for GraphQlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "“{}”", self.message)?;
@@ -319,6 +338,15 @@ impl FetchError {
             | FetchError::Loop { attempt, .. }
             | FetchError::TooLarge { attempt, .. }
             | FetchError::Config { attempt, .. } => attempt,
+        }
+    }
+
+    /// Whether a smaller page may be taken where this one was refused.
+    pub(crate) fn is_about_size(&self) -> bool {
+        match self {
+            FetchError::Refused { status, .. } => matches!(status, 400 | 413 | 414),
+            FetchError::Query { errors, .. } => errors.iter().any(GraphQlError::is_about_size),
+            _ => false,
         }
     }
 

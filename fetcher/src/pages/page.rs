@@ -72,4 +72,6 @@ pub struct Hole {
 pub struct Selection {
     /// For `read: since`: only records since this value.
     pub since: Option<String>,
+    /// Another page size than the module's, as for a second look with other page boundaries.
+    pub page_size: Option<u32>,
 }

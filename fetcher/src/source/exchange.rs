@@ -114,12 +114,12 @@ impl Source {
     }
 
     /// The page size the source insists on for a kind of question, as far as known.
-    pub(crate) fn page_size(&self, kind: &str) -> Option<u64> {
+    pub(crate) fn page_size(&self, kind: &str) -> Option<u32> {
         self.0.shared.limits.size(kind)
     }
 
     /// Remembers the page size the source insists on.
-    pub(crate) fn remember_page_size(&self, kind: &str, size: u64) {
+    pub(crate) fn remember_page_size(&self, kind: &str, size: u32) {
         self.0.shared.limits.remember_size(kind, size);
     }
 }

@@ -11,6 +11,6 @@ pub use config::{
 };
 pub(crate) use config::{check_url, read_secret};
 pub(crate) use exchange::Question;
-pub(crate) use limits::Hints;
+pub(crate) use limits::{Hints, PointsHint};
 pub use limits::{Priority, Standing};
 pub use open::Source;

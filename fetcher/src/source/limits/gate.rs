@@ -189,12 +189,12 @@ impl Limits {
     }
 
     /// The page size the source insisted on for a kind of question.
-    pub(crate) fn size(&self, kind: &str) -> Option<u64> {
+    pub(crate) fn size(&self, kind: &str) -> Option<u32> {
         self.with(|pace, now| pace.size(kind, now))
     }
 
     /// Remembers the page size the source insisted on, for the runs of a day.
-    pub(crate) fn remember_size(&self, kind: &str, size: u64) {
+    pub(crate) fn remember_size(&self, kind: &str, size: u32) {
         self.with(|pace, now| pace.remember_size(kind, size, now));
     }
 

@@ -1,6 +1,7 @@
 //! What an answer says about how fast its source may be asked: headers and bodies of every dialect known to us.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use reqwest::header::{DATE, HeaderMap};
 use serde::Deserialize;
@@ -102,6 +103,14 @@ impl Hints {
             length: None,
             cost: told.cost,
         }];
+    }
+}
+
+impl PointsHint {
+    /// The time that restores the points a refused question lacks.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        let seconds = (self.requested - self.available) / self.restore;
+        (seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(1e6)))
     }
 }
 
@@ -350,7 +359,13 @@ mod tests {
             restore: 50.0,
             requested: 1000.0,
         };
+        assert_eq!(expected.wait(), Some(Duration::from_secs(15)));
         assert_eq!(cost("1000", "50.0"), Some(expected));
+        assert_eq!(
+            cost("10", "50").unwrap().wait(),
+            None,
+            "there are points enough"
+        );
         for (requested, restore) in [("null", "50"), ("10", "0"), ("10", "-1"), ("-10", "5")] {
             assert_eq!(cost(requested, restore), None, "{requested} {restore}");
         }

@@ -14,6 +14,6 @@ mod tests;
 
 pub use gate::Standing;
 pub(super) use gate::{Limits, Refusal};
-pub(crate) use hints::Hints;
+pub(crate) use hints::{Hints, PointsHint};
 pub use pace::Priority;
 pub(super) use registry::{Registry, shared};

@@ -60,7 +60,7 @@ pub(super) struct Pace {
     pub(super) ahead: f64,
     pub(super) breaker: Breaker,
     /// Page sizes that a source insisted on: size, and until when it is remembered.
-    sizes: BTreeMap<String, (u64, f64)>,
+    sizes: BTreeMap<String, (u32, f64)>,
 }
 
 impl Default for Pace {
@@ -289,13 +289,13 @@ impl Pace {
     }
 
     /// The page size a source insisted on for this kind of question.
-    pub(super) fn size(&self, kind: &str, now: f64) -> Option<u64> {
+    pub(super) fn size(&self, kind: &str, now: f64) -> Option<u32> {
         let (size, until) = self.sizes.get(kind)?;
         (*until > now).then_some(*size)
     }
 
     /// Remembers a page size for a day.
-    pub(super) fn remember_size(&mut self, kind: &str, size: u64, now: f64) {
+    pub(super) fn remember_size(&mut self, kind: &str, size: u32, now: f64) {
         self.sizes.retain(|_, (_, until)| *until > now);
         self.sizes.insert(kind.to_owned(), (size, now + 86_400.0));
     }
