@@ -6,8 +6,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::error::{Attempt, FetchError, GraphQlError, SentError};
+use super::error::{Attempt, FetchError};
 use super::excerpt::Redactor;
+use super::reported::{GraphQlError, SentError};
 use crate::source::{Hints, PointsHint};
 
 /// What came back over HTTP.

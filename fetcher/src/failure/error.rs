@@ -3,8 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
-
+use super::reported::GraphQlError;
 use crate::auth::TokenError;
 use crate::source::ConfigError;
 
@@ -40,51 +39,6 @@ pub enum Class {
     Partial,
 }
 
-/// One entry of a GraphQL answer's `errors`, redacted and shortened.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GraphQlError {
-    /// The source's own words.
-    pub message: String,
-    /// Where in the answer, dotted.
-    pub path: String,
-    /// `extensions.code`, where given.
-    pub code: Option<String>,
-    /// Whether the source points at a place in the query, as it does when the query is at fault.
-    pub located: bool,
-}
-
-impl GraphQlError {
-    /// A complaint about how much the query asks for at once.
-    pub(super) fn is_about_size(&self) -> bool {
-        let code = self.code.as_deref().unwrap_or_default().to_lowercase();
-        let message = self.message.to_lowercase();
-        let codes = ["max_cost_exceeded", "max_node_limit_exceeded", "complex"];
-        let words = [
-            "complexity",
-            "node limit",
-            "max cost",
-            "maximum cost",
-            "too many nodes",
-            "too many records",
-        ];
-        codes.iter().any(|known| code.contains(known))
-            || words.iter().any(|known| message.contains(known))
-    }
-}
-
-impl fmt::Display for GraphQlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "“{}”", self.message)?;
-        if !self.path.is_empty() {
-            write!(f, " at {}", self.path)?;
-        }
-        match &self.code {
-            Some(code) => write!(f, " ({code})"),
-            None => Ok(()),
-        }
-    }
-}
-
 /// Why a question has no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
@@ -111,12 +65,14 @@ pub enum FetchError {
         cause: reqwest::Error,
     },
     /// The answer took too long.
-    #[error("{attempt}: no complete answer within {} s. It is tried again by the next run; a smaller `paging.size` or a larger `timeout_seconds` helps if this lasts.", limit.as_secs())]
+    #[error("{attempt}: no complete answer within {} s{}. It is tried again by the next run; a smaller `paging.size` or a larger `timeout_seconds` helps if this lasts.", limit.as_secs(), crawling(*pace))]
     TooSlow {
         /// What was attempted.
         attempt: Attempt,
         /// The time allowed.
         limit: Duration,
+        /// Bytes per second, where that was too few to wait any longer.
+        pace: Option<u64>,
     },
     /// The source is up but does not answer properly: 5xx, a maintenance page, half an answer.
     #[error(
@@ -255,6 +211,26 @@ pub enum FetchError {
         /// Bytes allowed.
         limit: usize,
     },
+    /// The answer unpacks to so many times its size that it is meant to do harm.
+    #[error(
+        "{attempt}: the answer unpacks to {ratio} times its size and was cut off. Nothing of it was used; tell whoever runs the source."
+    )]
+    Bomb {
+        /// What was attempted.
+        attempt: Attempt,
+        /// How many times its size.
+        ratio: usize,
+    },
+    /// The source's name leads where no source of the outside can be.
+    #[error(
+        "{attempt}: {problem}. Nothing was sent. Correct the endpoint, or set `allow_private = true` if the source is on your own network."
+    )]
+    Forbidden {
+        /// What was attempted.
+        attempt: Attempt,
+        /// Where it leads.
+        problem: String,
+    },
     /// The source cannot be asked as it is configured.
     #[error("{attempt}: {cause}")]
     Config {
@@ -264,6 +240,11 @@ pub enum FetchError {
         #[source]
         cause: Box<ConfigError>,
     },
+}
+
+fn crawling(pace: Option<u64>) -> String {
+    pace.map(|pace| format!(", coming at {pace} bytes a second"))
+        .unwrap_or_default()
 }
 
 fn until(wait: Option<Duration>) -> String {
@@ -301,6 +282,8 @@ impl FetchError {
             | FetchError::Shape { .. }
             | FetchError::Loop { .. }
             | FetchError::TooLarge { .. }
+            | FetchError::Bomb { .. }
+            | FetchError::Forbidden { .. }
             | FetchError::Config { .. } => false,
         }
     }
@@ -337,6 +320,8 @@ impl FetchError {
             | FetchError::Shape { attempt, .. }
             | FetchError::Loop { attempt, .. }
             | FetchError::TooLarge { attempt, .. }
+            | FetchError::Bomb { attempt, .. }
+            | FetchError::Forbidden { attempt, .. }
             | FetchError::Config { attempt, .. } => attempt,
         }
     }
@@ -379,24 +364,4 @@ impl FetchError {
             _ => None,
         }
     }
-}
-
-/// An entry of `errors` as sent.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct SentError {
-    pub message: Option<String>,
-    pub path: Option<Vec<serde_json::Value>>,
-    pub locations: Option<Vec<serde::de::IgnoredAny>>,
-    pub extensions: Option<SentExtensions>,
-    /// Where some sources put what others call `extensions.code`.
-    #[serde(rename = "type")]
-    pub kind: Option<serde_json::Value>,
-}
-
-/// The parts of an error's `extensions` that decide.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct SentExtensions {
-    pub code: Option<serde_json::Value>,
 }

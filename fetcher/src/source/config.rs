@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
+use super::addresses::{is_this_machine, private_literal};
+use super::rules::{BreakerConfig, Rate, RetryConfig};
 use crate::auth::Secret;
 
 /// Where a source is, how to log in and how fast it may be asked. Secrets are only referred to.
@@ -35,12 +37,18 @@ pub struct SourceConfig {
     /// Bytes one answer may have, after decompression.
     #[serde(default = "max_body_bytes")]
     pub max_body_bytes: usize,
+    /// Bytes per second an answer must come in, at least, over ten seconds.
+    #[serde(default = "slowest_bytes_per_second")]
+    pub slowest_bytes_per_second: u64,
     /// Further headers that hold no secret.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub allow_http: bool,
+    /// Allows a source on a private network, whose name or address leads there.
+    #[serde(default)]
+    pub allow_private: bool,
     /// Where the processes of this host share the account of the source's limits; not a key of the file.
     #[serde(skip)]
     pub limits_folder: Option<PathBuf>,
@@ -52,6 +60,10 @@ fn timeout_seconds() -> u64 {
 
 fn connect_timeout_seconds() -> u64 {
     10
+}
+
+fn slowest_bytes_per_second() -> u64 {
+    128
 }
 
 fn max_body_bytes() -> usize {
@@ -70,8 +82,10 @@ impl SourceConfig {
             timeout_seconds: timeout_seconds(),
             connect_timeout_seconds: connect_timeout_seconds(),
             max_body_bytes: max_body_bytes(),
+            slowest_bytes_per_second: slowest_bytes_per_second(),
             headers: BTreeMap::new(),
             allow_http: false,
+            allow_private: false,
             limits_folder: None,
         }
     }
@@ -152,94 +166,6 @@ pub struct SecretRef {
     pub env: Option<String>,
     /// A file.
     pub file: Option<PathBuf>,
-}
-
-/// Requests per second and how many may come at once.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rate {
-    /// Requests per second in steady state, at most; unset, what the source says it permits, or 5 where it says nothing.
-    pub per_second: Option<f64>,
-    /// Requests that may come at once after a pause, as long as the source has refused none.
-    #[serde(default = "burst")]
-    pub burst: u32,
-}
-
-fn burst() -> u32 {
-    5
-}
-
-impl Default for Rate {
-    fn default() -> Self {
-        Rate {
-            per_second: None,
-            burst: burst(),
-        }
-    }
-}
-
-/// When a failing source is left alone, and for how long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BreakerConfig {
-    /// Questions given up in a row.
-    pub failures: u32,
-    /// Or so many of a hundred of the last requests failed,
-    pub failure_percent: u32,
-    /// of so many, at least half of which were made.
-    pub window: u32,
-    /// Seconds it is left alone.
-    pub open_seconds: u64,
-    /// Questions that must be answered before all is well again.
-    pub probes: u32,
-}
-
-impl Default for BreakerConfig {
-    fn default() -> Self {
-        BreakerConfig {
-            failures: 3,
-            failure_percent: 50,
-            window: 20,
-            open_seconds: 60,
-            probes: 1,
-        }
-    }
-}
-
-/// How a source is asked: what its limits, retries and breaker are decided by.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SourceRules {
-    pub rate: Rate,
-    pub retry: RetryConfig,
-    pub breaker: BreakerConfig,
-}
-
-/// Waits of random(0, min(cap, base·2ⁿ)) between attempts; `Retry-After` is a floor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RetryConfig {
-    /// Attempts per request, the first included.
-    pub attempts: u32,
-    /// Milliseconds of the first wait.
-    pub base_ms: u64,
-    /// Milliseconds no computed wait exceeds.
-    pub cap_ms: u64,
-    /// Seconds a source may ask us to wait; more than this ends the run as waiting.
-    pub longest_wait_seconds: u64,
-    /// Retries that all requests to the source share; each answer brings back half of one, time the rest.
-    pub budget: u32,
-}
-
-impl Default for RetryConfig {
-    fn default() -> Self {
-        RetryConfig {
-            attempts: 6,
-            base_ms: 500,
-            cap_ms: 30_000,
-            longest_wait_seconds: 300,
-            budget: 40,
-        }
-    }
 }
 
 /// A source whose configuration cannot work.
@@ -358,12 +284,7 @@ pub(crate) fn check_url(
             "Take them out and refer to them with `auth` and `secret_env`.",
         ));
     }
-    let loopback = match url.host() {
-        Some(Host::Domain(host)) => host == "localhost" || host.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
+    let loopback = is_this_machine(&url);
     match url.scheme() {
         "https" => Ok(url),
         "http" if loopback || allow_http => Ok(url),
@@ -376,6 +297,18 @@ pub(crate) fn check_url(
             name,
             format!("`{key}` starts with {other}:"),
             "Use an https URL.",
+        )),
+    }
+}
+
+/// Refuses an address, written as one, that no source of the outside can have.
+pub(super) fn check_address(name: &str, key: &str, url: &Url) -> Result<(), ConfigError> {
+    match private_literal(url) {
+        None => Ok(()),
+        Some(address) => Err(invalid(
+            name,
+            format!("`{key}` leads to {address}, an address of a private network"),
+            "Correct it, or set `allow_private = true` if the source is on your own network.",
         )),
     }
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::addresses::Forbidden;
+use super::body::{self, Unfit};
 use super::limits::{Hints, Refusal};
 use super::open::{Inner, Source};
 use super::retry::{retry_after, wait};
@@ -194,6 +196,7 @@ impl Inner {
                 "application/graphql-response+json, application/json;q=0.9",
             )
             .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT_ENCODING, "gzip")
             .body(body);
         if let Some((name, value)) = signature {
             request = request.header(name, value);
@@ -211,6 +214,7 @@ impl Inner {
             Err(_) => Err(FetchError::TooSlow {
                 attempt: attempt.clone(),
                 limit: self.timeout,
+                pace: None,
             }),
         }
     }
@@ -218,7 +222,7 @@ impl Inner {
     async fn receive(
         &self,
         attempt: &Attempt,
-        mut answer: reqwest::Response,
+        answer: reqwest::Response,
     ) -> Result<Raw, FetchError> {
         let header = |name| {
             answer
@@ -228,32 +232,38 @@ impl Inner {
         };
         let html = header(CONTENT_TYPE).is_some_and(|kind| kind.contains("html"));
         let retry_after =
-            header(RETRY_AFTER).and_then(|text| retry_after(text, jiff::Timestamp::now()));
+            header(RETRY_AFTER).and_then(|text| retry_after(text, there(answer.headers())));
         let status = answer.status().as_u16();
-        let expected = answer
-            .content_length()
-            .unwrap_or(0)
-            .min(self.max_body as u64);
-        let mut body = BytesMut::with_capacity(usize::try_from(expected).unwrap_or(0));
-        while let Some(chunk) = answer
-            .chunk()
-            .await
-            .map_err(|cause| self.network(attempt, cause))?
-        {
-            if body.len() + chunk.len() > self.max_body {
-                return Err(FetchError::TooLarge {
-                    attempt: attempt.clone(),
-                    limit: self.max_body,
-                });
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = body::read(answer, self.bounds).await;
         Ok(Raw {
             status,
             html,
             retry_after,
-            body: body.freeze(),
+            body: body.map_err(|unfit| self.unfit(attempt, unfit))?,
         })
+    }
+
+    fn unfit(&self, attempt: &Attempt, unfit: Unfit) -> FetchError {
+        let at = attempt.clone();
+        match unfit {
+            Unfit::Network(cause) => self.network(attempt, cause),
+            Unfit::TooLarge => FetchError::TooLarge {
+                attempt: at,
+                limit: self.bounds.size,
+            },
+            Unfit::Bomb(ratio) => FetchError::Bomb { attempt: at, ratio },
+            Unfit::TooSlow(pace) => FetchError::TooSlow {
+                attempt: at,
+                limit: self.timeout,
+                pace: Some(pace),
+            },
+            Unfit::Garbled(encoding) => FetchError::Shape {
+                attempt: at,
+                problem: format!(
+                    "the answer cannot be read as {encoding}, which it is said to be in"
+                ),
+            },
+        }
     }
 
     fn network(&self, attempt: &Attempt, cause: reqwest::Error) -> FetchError {
@@ -262,10 +272,15 @@ impl Inner {
             return FetchError::TooSlow {
                 attempt,
                 limit: self.timeout,
+                pace: None,
             };
         }
         let mut deeper = cause.source();
         while let Some(inner) = deeper {
+            if let Some(forbidden) = inner.downcast_ref::<Forbidden>() {
+                let problem = forbidden.to_string();
+                return FetchError::Forbidden { attempt, problem };
+            }
             if inner.to_string().contains("certificate") {
                 return FetchError::Untrusted { attempt, cause };
             }
@@ -313,6 +328,13 @@ impl Inner {
     }
 }
 
+/// What the source's clock shows: a date it names is meant by it.
+fn there(headers: &HeaderMap) -> jiff::Timestamp {
+    let date = headers.get(DATE).and_then(|value| value.to_str().ok());
+    let date = date.and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
+    date.map_or_else(jiff::Timestamp::now, |date| date.timestamp())
+}
+
 /// The `rateLimit` object in the data, where the query asks for one.
 fn rate_limit(body: &Bytes) -> &str {
     let text = std::str::from_utf8(body).unwrap_or_default();
@@ -335,6 +357,7 @@ mod tests {
         let slow = || FetchError::TooSlow {
             attempt: attempt(),
             limit: Duration::ZERO,
+            pace: None,
         };
         let mut patience = Patience::default();
         // What the source had answered by then, what failed, and the failures counted after it.

@@ -7,10 +7,11 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
-use super::config::{
-    ConfigError, RetryConfig, SourceConfig, SourceRules, check_url, invalid, looks_secret,
-};
+use super::addresses::Checked;
+use super::body::Bounds;
+use super::config::{ConfigError, SourceConfig, check_address, check_url, invalid, looks_secret};
 use super::limits::{Limits, Priority, Registry, Standing, shared};
+use super::rules::{RetryConfig, SourceRules};
 use crate::auth::{Credentials, TokenStore};
 use crate::failure::Redactor;
 
@@ -26,7 +27,7 @@ pub(super) struct Inner {
     pub headers: HeaderMap,
     pub retry: RetryConfig,
     pub timeout: Duration,
-    pub max_body: usize,
+    pub bounds: Bounds,
     pub priority: Priority,
     pub shared: Arc<Shared>,
 }
@@ -59,6 +60,14 @@ impl Source {
         store: Option<&TokenStore>,
     ) -> Result<Source, ConfigError> {
         let endpoint = check_url(name, "endpoint", &config.endpoint, config.allow_http)?;
+        if !config.allow_private {
+            check_address(name, "endpoint", &endpoint)?;
+            if let Some(url) = &config.auth.token_url
+                && let Ok(url) = Url::parse(url)
+            {
+                check_address(name, "auth.token_url", &url)?;
+            }
+        }
         if !config
             .rate
             .per_second
@@ -97,7 +106,11 @@ impl Source {
             headers: headers(name, config)?,
             retry: config.retry,
             timeout: Duration::from_secs(config.timeout_seconds.max(1)),
-            max_body: config.max_body_bytes,
+            bounds: Bounds {
+                size: config.max_body_bytes,
+                slowest: config.slowest_bytes_per_second,
+                patience: Duration::from_secs(config.timeout_seconds.clamp(4, 40)) / 4,
+            },
             priority: Priority::Scheduled,
             shared,
         })))
@@ -120,7 +133,7 @@ impl Source {
             headers: headers.clone(),
             retry: self.0.retry,
             timeout: self.0.timeout,
-            max_body: self.0.max_body,
+            bounds: self.0.bounds,
             priority,
             shared: shared.clone(),
         }))
@@ -151,6 +164,9 @@ impl Source {
         });
         reqwest::Client::builder()
             .redirect(same_origin)
+            .dns_resolver(Checked::new(config.allow_private))
+            // Bodies are unpacked by ourselves, where their size is watched.
+            .gzip(false)
             .connect_timeout(Duration::from_secs(config.connect_timeout_seconds.max(1)))
             .timeout(Duration::from_secs(config.timeout_seconds.max(1)))
             .user_agent(concat!("concord/", env!("CARGO_PKG_VERSION")))

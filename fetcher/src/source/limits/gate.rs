@@ -10,7 +10,7 @@ use super::hints::Hints;
 use super::ledger::Ledger;
 use super::pace::{Pace, Permit, Priority, Step};
 use crate::failure::FetchError;
-use crate::source::config::SourceRules;
+use crate::source::rules::SourceRules;
 
 /// Why a request may not be sent now.
 #[derive(Debug, Clone, PartialEq)]

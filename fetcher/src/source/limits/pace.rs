@@ -10,7 +10,7 @@ use super::breaker::{Breaker, Entry};
 use super::hints::Hints;
 use super::points::Points;
 use super::window::Window;
-use crate::source::config::{Rate, SourceRules};
+use crate::source::rules::{Rate, SourceRules};
 
 /// Requests per second where neither the configuration nor the source says a rate.
 const UNTOLD: f64 = 5.0;

@@ -5,7 +5,7 @@ use rand::{Rng, SeedableRng};
 
 use super::hints::{Hints, PointsHint, WindowHint};
 use super::pace::{Pace, Permit, Priority, Step};
-use crate::source::config::{BreakerConfig, Rate, RetryConfig, SourceRules};
+use crate::source::rules::{BreakerConfig, Rate, RetryConfig, SourceRules};
 
 const BEGIN: f64 = 1_770_000_000.25;
 
