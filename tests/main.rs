@@ -8,6 +8,7 @@ mod folder_sources;
 mod hand_edits;
 mod killed;
 mod lossless;
+mod matrix;
 mod module_tools;
 mod references;
 mod rollback;

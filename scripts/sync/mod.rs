@@ -1,5 +1,6 @@
 //! One run of one module: lease, fetch, stage, reconcile, promote, account.
 
+mod drift;
 mod dry;
 mod halt;
 mod promote;

@@ -9,9 +9,11 @@ use sqlx::PgPool;
 use staging::database::{query_as, query_scalar};
 use staging::{ClaimTally, Holder, Lease, Outcome, PageTally, RunState};
 
+use super::drift::{self, Look};
 use super::{halt_at, promote, stage};
 
-/// The two steps of a run, by their names in `ops.run_steps`.
+/// The steps of a run, by their names in `ops.run_steps`.
+const LOOK: &str = "look at the schema";
 const READ: &str = "fetch and stage";
 const PROMOTE: &str = "reconcile and promote";
 
@@ -134,6 +136,11 @@ async fn keep_lease(pool: PgPool, lease: Lease) {
 
 /// The outcome, and whether the stream had to be begun anew.
 async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<(Outcome, bool)> {
+    if let Some(source) = job.source
+        && let Some(blocked) = look(job, source, run_id).await?
+    {
+        return Ok((blocked, false));
+    }
     step(job, run_id, READ, "RUNNING").await?;
     let read = match job.source {
         Some(source) => stage::read(job, source, lease, run_id)
@@ -170,6 +177,30 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<(Outco
         promotion: promoted.number,
     };
     Ok((outcome, read.resumed))
+}
+
+/// The outcome of a module whose source has another schema now; `None` where it can be read.
+async fn look(job: &Job<'_>, source: &Source, run_id: i64) -> anyhow::Result<Option<Outcome>> {
+    let found = drift::look(job, source, run_id)
+        .await
+        .context("The source's schema could not be looked at.")?;
+    let (state, detail) = match &found {
+        Look::Fits(note) => ("OK", note.as_deref()),
+        Look::Breaks(cause) => ("BLOCKED", Some(cause.as_str())),
+    };
+    let mut tx = job.pool.begin().await?;
+    staging::mark_step(&mut tx, run_id, LOOK, state, detail).await?;
+    tx.commit().await?;
+    if let Some(note) = detail {
+        tracing::info!(module = job.definition.name(), run_id, note, "schema");
+    }
+    match found {
+        Look::Fits(_) => Ok(None),
+        Look::Breaks(cause) => Ok(Some(Outcome {
+            state: RunState::Blocked,
+            ..failed(cause)
+        })),
+    }
 }
 
 /// Says which step the run is in, so that "where did it stop" and "what took so long" have an answer.
@@ -209,6 +240,10 @@ fn failed(cause: String) -> Outcome {
 async fn finish(job: &Job<'_>, lease: &Lease, run_id: i64, outcome: &Outcome) -> sqlx::Result<()> {
     let mut tx = job.pool.begin().await?;
     staging::finish_run(&mut tx, run_id, outcome).await?;
+    if let Some(source) = job.source {
+        let standing = serde_json::to_value(source.standing()).unwrap_or_default();
+        staging::keep_standing(&mut tx, source.name(), &standing).await?;
+    }
     if outcome.complete {
         staging::forget_old_sightings(&mut tx, &lease.module).await?;
     }

@@ -14,6 +14,7 @@ mod passes;
 mod problems;
 mod records;
 mod runs;
+mod sources;
 
 pub use canonical::{Examined, examine};
 pub use database::MIGRATOR;
@@ -29,3 +30,4 @@ pub use problems::{
 };
 pub use records::{Derivation, PagePlace, PageTally, enqueue, ensure_partition, stage_pages};
 pub use runs::{ClaimTally, Outcome, RunState, finish_run, mark_step, open_run, run_state};
+pub use sources::{keep_schema, keep_shape, keep_standing, known_shape, schema_seen};

@@ -290,7 +290,8 @@ fn configuration(endpoint: &str) -> String {
 endpoint = "{endpoint}"
 auth = {{ kind = "header", name = "x-gazelle-api-key", secret_env = "{KEY}" }}
 rate = {{ per_second = 1000, burst = 1000 }}
-retry = {{ attempts = 3, base_ms = 1, cap_ms = 20 }}
+retry = {{ attempts = 3, base_ms = 1, cap_ms = 20, budget = 1000 }}
+breaker = {{ failures = 1000, failure_percent = 101 }}
 "#
     )
 }

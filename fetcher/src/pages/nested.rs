@@ -256,6 +256,7 @@ impl Follower<'_> {
             query: self.nested.query.clone(),
             variables: variables.clone(),
             cursor: Some(after),
+            once: false,
         };
         let answer = self
             .source

@@ -233,6 +233,7 @@ impl Reader {
             query: self.module.query.clone(),
             variables,
             cursor: position.cursor().map(|cursor| cursor.0),
+            once: false,
         };
         let answer = self.source.ask(&question, |body| slice(body, spec)).await?;
         match answer.data {

@@ -27,6 +27,8 @@ pub(crate) struct Question {
     pub variables: Map<String, Value>,
     /// The cursor in the variables, to recognise its refusal.
     pub cursor: Option<String>,
+    /// Asked once: whatever fails is no reason to ask again.
+    pub once: bool,
 }
 
 #[derive(Serialize)]
@@ -105,7 +107,7 @@ impl Source {
                     }
                     Err(_) => renewed = false,
                 }
-            } else if !failure.is_transient() {
+            } else if question.once || !failure.is_transient() {
                 return Err(failure);
             }
             inner
