@@ -26,6 +26,6 @@ pub use schema::{
     introspect, probe, scaffold, selection_paths, show_schema,
 };
 pub use source::{
-    AuthConfig, AuthKind, BreakerConfig, ConfigError, Priority, Rate, RetryConfig, SecretRef,
-    Source, SourceConfig, Standing,
+    AccountConfig, AuthConfig, AuthKind, BreakerConfig, ConfigError, Priority, Rate, RetryConfig,
+    SecretRef, Source, SourceConfig, Standing,
 };

@@ -49,6 +49,8 @@ pub fn open_sources<'a>(
     config: &Config,
     names: impl Iterator<Item = &'a String>,
 ) -> anyhow::Result<BTreeMap<String, Source>> {
+    // The place where processes share what they know of a source's limits; without it each knows its own.
+    let _ = std::fs::create_dir_all(&config.database.data_dir);
     let mut sources = BTreeMap::new();
     for name in names {
         if !sources.contains_key(name) {

@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 
 use fetcher::{CheckedSchema, Shape, Source, show_schema};
 use sqlx::PgConnection;
-use staging::database::{query, query_as};
-use staging::{ProblemKind, Report};
 use tokio::sync::Mutex;
 
 use super::Job;
+use super::approval::{Question, ask, taken};
 
 /// A process that runs for days asks for the schema again after this long.
 const FRESH: Duration = Duration::from_secs(300);
@@ -84,9 +83,14 @@ async fn held_against(
     let known: Option<Shape> = known.and_then(|known| serde_json::from_value(known).ok());
     let drift = known.map(|known| shape.since(&known)).unwrap_or_default();
     let value = serde_json::to_value(&shape)?;
-    if !drift.breaking.is_empty() && !take_approval(tx, name, &value).await? {
+    let of = Question {
+        module: name,
+        code: "schema",
+        change: value.clone(),
+    };
+    if !drift.breaking.is_empty() && !taken(tx, &of).await? {
         let why = told(job, &drift.breaking);
-        let number = ask(tx, name, run_id, &why, value).await?;
+        let number = ask(tx, &of, run_id, &why).await?;
         return Ok(Look::Breaks(format!(
             "{why} If the change is right for the module as it is, `concord approve {number} --reason …` and run again."
         )));
@@ -122,48 +126,4 @@ fn told(job: &Job<'_>, changes: &[(Option<String>, String)]) -> String {
         "The source's schema no longer fits this module: {}.{affected} Nothing was read. Correct the module's query and mapping (`concord source introspect` shows the schema).",
         shown.join("; ")
     )
-}
-
-/// Uses up an approval of exactly this shape.
-async fn take_approval(
-    tx: &mut PgConnection,
-    module: &str,
-    shape: &serde_json::Value,
-) -> sqlx::Result<bool> {
-    let taken = query(
-        "update ops.problems set state = 'resolved', resolved_at = clock_timestamp()
-         where kind = 'approval' and code = 'schema' and state = 'approved' and module = $1 and detail -> 'shape' = $2",
-    )
-    .bind(module)
-    .bind(shape)
-    .execute(tx)
-    .await?;
-    Ok(taken.rows_affected() > 0)
-}
-
-async fn ask(
-    tx: &mut PgConnection,
-    module: &str,
-    run_id: i64,
-    why: &str,
-    shape: serde_json::Value,
-) -> sqlx::Result<i64> {
-    let report = Report {
-        kind: ProblemKind::Approval,
-        module: module.to_owned(),
-        source_id: String::new(),
-        code: "schema".into(),
-        why: why.to_owned(),
-        place: None,
-        detail: serde_json::json!({ "shape": shape, "run_id": run_id }),
-        waits_for: None,
-    };
-    staging::report_problems(tx, run_id, &[report]).await?;
-    let (number,): (i64,) = query_as(
-        "select problem_id from ops.problems where kind = 'approval' and code = 'schema' and state = 'open' and module = $1",
-    )
-    .bind(module)
-    .fetch_one(tx)
-    .await?;
-    Ok(number)
 }

@@ -1,5 +1,7 @@
 //! One run of one module: lease, fetch, stage, reconcile, promote, account.
 
+mod account;
+mod approval;
 mod drift;
 mod dry;
 mod halt;

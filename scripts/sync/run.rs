@@ -10,7 +10,7 @@ use staging::database::{query_as, query_scalar};
 use staging::{ClaimTally, Holder, Lease, Outcome, PageTally, RunState};
 
 use super::drift::{self, Look};
-use super::{halt_at, promote, stage};
+use super::{account, halt_at, promote, stage};
 
 /// The steps of a run, by their names in `ops.run_steps`.
 const LOOK: &str = "look at the schema";
@@ -181,6 +181,15 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<(Outco
 
 /// The outcome of a module whose source has another schema now; `None` where it can be read.
 async fn look(job: &Job<'_>, source: &Source, run_id: i64) -> anyhow::Result<Option<Outcome>> {
+    let account = account::look(job, source, run_id)
+        .await
+        .context("The source's account could not be looked at.")?;
+    if let Some((state, cause)) = account {
+        return Ok(Some(Outcome {
+            state,
+            ..failed(cause)
+        }));
+    }
     let found = drift::look(job, source, run_id)
         .await
         .context("The source's schema could not be looked at.")?;

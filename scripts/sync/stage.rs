@@ -1,6 +1,6 @@
 //! Fetching and staging side by side: pages that are ready together are staged together.
 
-use fetcher::{Cursor, FetchError, Page, Selection, Source, pages};
+use fetcher::{Cursor, FetchError, Page, Priority, Selection, Source, pages};
 use futures::StreamExt;
 use sqlx::{PgConnection, PgPool};
 use staging::database::query;
@@ -158,8 +158,13 @@ fn listen(
     let size = job.definition.module.fetch.paging.size;
     // Two thirds: few boundaries between pages are the same then.
     let other = (size * 2 / 3).max(1);
+    // A run that reads everything may take its time; the regular ones go first.
+    let priority = match job.full {
+        true => Priority::Backfill,
+        false => Priority::Scheduled,
+    };
     let mut stream = pages(
-        source,
+        &source.with_priority(priority),
         &job.definition.module,
         Selection {
             since: pass.since.clone(),

@@ -6,7 +6,9 @@ create table ops.sources (
     standing       jsonb not null default '{}',
     standing_at    timestamptz not null default clock_timestamp(),
     schema         text,
-    schema_seen_at timestamptz
+    schema_seen_at timestamptz,
+    -- The account whose data production holds; another one is not read before a person agrees.
+    account        text
 );
 
 -- The types a module's queries read by. Replaced when nothing breaking changed, when the module itself is another,

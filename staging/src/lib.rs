@@ -30,4 +30,7 @@ pub use problems::{
 };
 pub use records::{Derivation, PagePlace, PageTally, enqueue, ensure_partition, stage_pages};
 pub use runs::{ClaimTally, Outcome, RunState, finish_run, mark_step, open_run, run_state};
-pub use sources::{keep_schema, keep_shape, keep_standing, known_shape, schema_seen};
+pub use sources::{
+    keep_account, keep_schema, keep_shape, keep_standing, known_account, known_shape, schema_seen,
+    standings,
+};

@@ -23,6 +23,13 @@ pub async fn keep_standing(
     Ok(())
 }
 
+/// How each source stood at the end of its last run.
+pub async fn standings(conn: &mut PgConnection) -> sqlx::Result<Vec<(String, Value)>> {
+    query_as("select source, standing from ops.sources order by source")
+        .fetch_all(conn)
+        .await
+}
+
 /// Keeps the schema a source has just shown.
 pub async fn keep_schema(conn: &mut PgConnection, source: &str, sdl: &str) -> sqlx::Result<()> {
     query(
@@ -31,6 +38,34 @@ pub async fn keep_schema(conn: &mut PgConnection, source: &str, sdl: &str) -> sq
     )
     .bind(source)
     .bind(sdl)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The account whose data production holds of this source.
+pub async fn known_account(conn: &mut PgConnection, source: &str) -> sqlx::Result<Option<String>> {
+    let known: Option<Option<String>> =
+        query_scalar("select account from ops.sources where source = $1")
+            .bind(source)
+            .fetch_optional(conn)
+            .await?;
+    Ok(known.flatten())
+}
+
+/// Keeps the account whose data is read from now on.
+pub async fn keep_account(
+    conn: &mut PgConnection,
+    source: &str,
+    account: &str,
+) -> sqlx::Result<()> {
+    query(
+        "insert into ops.sources (source, account) values ($1, $2)
+         on conflict (source) do update set account = excluded.account
+         where sources.account is distinct from excluded.account",
+    )
+    .bind(source)
+    .bind(account)
     .execute(conn)
     .await?;
     Ok(())

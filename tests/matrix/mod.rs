@@ -6,4 +6,5 @@ mod oracle;
 mod rows;
 mod swarm;
 mod table;
+mod tokens;
 mod wire;

@@ -84,6 +84,13 @@ impl Trial {
         std::fs::write(file, change(&self.config)).expect("a configuration");
     }
 
+    /// Another configuration for all runs from now on.
+    pub fn reconfigure(mut self, change: impl FnOnce(&str) -> String) -> Trial {
+        self.config = change(&self.config);
+        self.configure(str::to_owned);
+        self
+    }
+
     /// One run of the clients.
     pub async fn run(&self) -> Answer {
         self.world.run_sync(&["--module", "clients"]).await

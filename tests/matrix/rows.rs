@@ -2,18 +2,12 @@
 
 use super::oracle::Trial;
 use super::table::{Inject, Row, rows};
-use super::wire::Wire;
 
 async fn inject(trial: &Trial, row: &Row) {
     match &row.inject {
         Inject::Switch(fault) => trial.world.fault(fault.clone()).await,
         Inject::Break(wire, connections) => trial.proxy.breaks(*wire, *connections),
-        Inject::Configure(change) => {
-            trial.configure(change);
-            if row.what == "swallowed" {
-                trial.proxy.breaks(Wire::Hole, 1000);
-            }
-        }
+        Inject::Configure(change) => trial.configure(change),
     }
 }
 

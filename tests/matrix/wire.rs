@@ -94,7 +94,10 @@ async fn carry(mut client: TcpStream, server: &str, wire: Wire) -> std::io::Resu
                     return Ok(());
                 }
                 Wire::Drip(rate) => {
-                    for byte in &buffer[..read] {
+                    // The head comes at once: a slow body is the fault.
+                    let head = 400_usize.saturating_sub(passed).min(read);
+                    to_client.write_all(&buffer[..head]).await?;
+                    for byte in &buffer[head..read] {
                         to_client.write_all(&[*byte]).await?;
                         tokio::time::sleep(Duration::from_micros(1_000_000 / rate)).await;
                     }

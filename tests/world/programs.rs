@@ -168,8 +168,9 @@ impl World {
         self.source.admin("faults", &fault).await;
     }
 
-    /// Turns every switch of the source off.
+    /// Turns every switch of the source off, and forgets what they taught of its limits.
     pub async fn clear_faults(&self) {
+        let _ = std::fs::remove_dir_all(self.folder.path().join("concord-data/limits"));
         self.source
             .admin("faults", &json!({ "clear": "all" }))
             .await;

@@ -114,7 +114,7 @@ pub enum FetchError {
     },
     /// The source failed so often that it is left alone for a while.
     #[error(
-        "{attempt}: not asked, because the source failed again and again and is left alone since {since:.0} (breaker open): {cause}. Next try after {until:.0}; the next run then begins with one question."
+        "{attempt}: not asked. The source is left alone since {since:.0} (breaker open), because it failed again and again: {cause}. Next try after {until:.0}; the next run then begins with one question."
     )]
     LeftAlone {
         /// What was attempted.

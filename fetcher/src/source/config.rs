@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use url::Url;
 
+use super::account::AccountConfig;
 use super::addresses::{is_this_machine, private_literal};
 use super::rules::{BreakerConfig, Rate, RetryConfig};
 use crate::auth::Secret;
@@ -43,6 +44,8 @@ pub struct SourceConfig {
     /// Further headers that hold no secret.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// How to ask whose data the source serves, so that two accounts are never mixed.
+    pub account: Option<AccountConfig>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub allow_http: bool,
@@ -84,6 +87,7 @@ impl SourceConfig {
             max_body_bytes: max_body_bytes(),
             slowest_bytes_per_second: slowest_bytes_per_second(),
             headers: BTreeMap::new(),
+            account: None,
             allow_http: false,
             allow_private: false,
             limits_folder: None,

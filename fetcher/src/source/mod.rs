@@ -1,5 +1,6 @@
 //! A source: its address, credentials and limits, and one way to ask it.
 
+mod account;
 mod addresses;
 mod body;
 mod config;
@@ -9,6 +10,7 @@ mod open;
 mod retry;
 mod rules;
 
+pub use account::AccountConfig;
 pub use config::{AuthConfig, AuthKind, ConfigError, SecretRef, SourceConfig};
 pub(crate) use config::{check_url, read_secret};
 pub(crate) use exchange::Question;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
+use super::account::AccountConfig;
 use super::addresses::Checked;
 use super::body::Bounds;
 use super::config::{ConfigError, SourceConfig, check_address, check_url, invalid, looks_secret};
@@ -28,6 +29,7 @@ pub(super) struct Inner {
     pub retry: RetryConfig,
     pub timeout: Duration,
     pub bounds: Bounds,
+    pub account: Option<AccountConfig>,
     pub priority: Priority,
     pub shared: Arc<Shared>,
 }
@@ -111,6 +113,7 @@ impl Source {
                 slowest: config.slowest_bytes_per_second,
                 patience: Duration::from_secs(config.timeout_seconds.clamp(4, 40)) / 4,
             },
+            account: config.account.clone(),
             priority: Priority::Scheduled,
             shared,
         })))
@@ -134,6 +137,7 @@ impl Source {
             retry: self.0.retry,
             timeout: self.0.timeout,
             bounds: self.0.bounds,
+            account: self.0.account.clone(),
             priority,
             shared: shared.clone(),
         }))

@@ -62,6 +62,7 @@ impl Clock {
 /// Holds requests to what their source permits.
 #[derive(Debug)]
 pub(crate) struct Limits {
+    name: String,
     clock: Clock,
     rules: SourceRules,
     ledger: Ledger,
@@ -74,12 +75,23 @@ impl Limits {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         Limits {
+            name: source.to_owned(),
             clock: Clock {
                 began: Instant::now(),
                 epoch: epoch.as_secs_f64(),
             },
             rules,
             ledger: Ledger::open(folder, source),
+        }
+    }
+
+    /// A clock five minutes off is worth a word, once.
+    fn learn(&self, pace: &mut Pace, permit: &Permit, hints: &Hints, now: f64) {
+        let off = |ahead: f64| ahead.abs() > 300.0;
+        let before = off(pace.ahead);
+        pace.answered(permit, hints, now);
+        if off(pace.ahead) && !before {
+            tracing::warn!(source = %self.name, seconds = pace.ahead, "the source's clock and ours differ; its dates are read by its own clock");
         }
     }
 
@@ -132,7 +144,7 @@ impl Limits {
     /// An answer with data came.
     pub(crate) fn answered(&self, permit: &Permit, hints: &Hints) {
         self.with(|pace, now| {
-            pace.answered(permit, hints, now);
+            self.learn(pace, permit, hints, now);
             pace.served();
             pace.breaker
                 .worked(&self.rules.breaker, &self.rules.retry, now);
@@ -142,7 +154,7 @@ impl Limits {
     /// A request failed; answers what its failure means for the others.
     pub(crate) fn failed(&self, permit: &Permit, hints: &Hints, failure: &FetchError) {
         self.with(|pace, now| {
-            pace.answered(permit, hints, now);
+            self.learn(pace, permit, hints, now);
             match failure {
                 FetchError::Throttled { wait, .. } => {
                     pace.refused(wait.map(|wait| wait.as_secs_f64()), now);

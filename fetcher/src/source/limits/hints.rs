@@ -225,7 +225,12 @@ fn points(extensions: &str) -> Option<PointsHint> {
     let sound = |number: f64| number.is_finite() && (0.0..1e12).contains(&number);
     let (available, restore) = (status.currently_available, status.restore_rate);
     let capacity = status.maximum_available.unwrap_or(available.max(requested));
-    (sound(requested) && sound(available) && sound(capacity) && sound(restore) && restore > 0.0)
+    // What is available may be less than nothing.
+    (sound(requested)
+        && sound(available.abs())
+        && sound(capacity)
+        && sound(restore)
+        && restore > 0.0)
         .then_some(PointsHint {
             capacity,
             available,

@@ -26,6 +26,9 @@ struct Held {
 impl Ledger {
     /// The ledger of a source; in a file of `folder`, if one is given and can be used.
     pub(super) fn open(folder: Option<&Path>, source: &str) -> Ledger {
+        // Where nothing else is kept, nothing is begun for this alone.
+        let folder =
+            folder.filter(|folder| folder.is_dir() || folder.parent().is_some_and(Path::is_dir));
         let file = folder.and_then(|folder| {
             let path = path(folder, source);
             open(folder, &path)

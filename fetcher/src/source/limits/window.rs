@@ -10,6 +10,8 @@ const LONG: f64 = 300.0;
 /// How much of a long window may be spent ahead of its even pace.
 const AHEAD: f64 = 0.5;
 const SLOTS: usize = 32;
+/// Sources round the seconds until a reset.
+const ROUNDED: f64 = 1.5;
 
 /// What is known of a window. Times are seconds of the epoch.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,6 +32,10 @@ pub(super) struct Window {
     /// Grows with every refusal: this source counts less exactly than it says.
     caution: f64,
     cost: f64,
+    /// Seconds between the last two resets.
+    step: f64,
+    /// Whether the length was told, or seen.
+    sure: bool,
 }
 
 impl Window {
@@ -48,6 +54,8 @@ impl Window {
             taken: Vec::new(),
             caution: 0.0,
             cost: 1.0,
+            step: 0.0,
+            sure: told.length.is_some(),
         };
         window.count(now, told.cost.unwrap_or(1.0));
         window.learn(told, now);
@@ -62,20 +70,19 @@ impl Window {
             .unwrap_or(self.limit.max(told.remaining))
             .max(1.0);
         let resets_at = told.resets_in.map(|seconds| now + seconds);
-        match (told.length, told.resets_in, resets_at) {
-            (Some(length), _, _) if length > 0.0 => {
-                (self.length, self.length_told) = (length, true);
+        let before = self.length;
+        match (told.length, told.resets_in) {
+            (Some(length), _) if length > 0.0 => {
+                (self.length, self.length_told, self.sure) = (length, true, true);
             }
-            // A reset that jumped shows the true length; one further away than the length shows it too short.
-            (_, _, Some(at))
-                if !self.length_told
-                    && at - self.resets_at > 0.5 * self.length
-                    && self.since > 1.0 =>
-            {
-                self.length = (at - self.resets_at).clamp(0.5, 31e6);
+            (None, Some(seconds)) if !self.length_told => {
+                self.guess(seconds, now + seconds - self.resets_at, told.remaining);
             }
-            (_, Some(seconds), _) if seconds > self.length => self.length = usual(seconds),
             _ => {}
+        }
+        if self.length != before {
+            // Slots of another width say nothing.
+            self.taken.clear();
         }
         self.resets_at = resets_at.unwrap_or(now + self.length);
         self.remaining = told.remaining;
@@ -84,6 +91,23 @@ impl Window {
         let ours = self.ours(now);
         // What is in flight is counted by us and not yet by the source: that can only hide others, not invent them.
         self.foreign = (self.limit - told.remaining - ours).max(0.0);
+    }
+
+    /// The length of a window whose source does not tell it: at least as long as it takes until the reset, and
+    /// as long as lies between resets, once such a step is a usual length or two of them agree.
+    fn guess(&mut self, resets_in: f64, step: f64, remaining: f64) {
+        if resets_in > self.length + ROUNDED {
+            (self.length, self.sure) = (usual(resets_in), false);
+        }
+        if step > ROUNDED && remaining > self.remaining {
+            let common = usual(step);
+            if (step - common).abs() < ROUNDED.min(common / 2.0) {
+                (self.length, self.sure) = (common, true);
+            } else if (step - self.step).abs() < ROUNDED {
+                (self.length, self.sure) = (step.max(self.step), true);
+            }
+            self.step = step;
+        }
     }
 
     /// The even pace: slightly slower than permitted, by as much as requests jitter on their way.
@@ -99,7 +123,8 @@ impl Window {
         let slack = if long { AHEAD * self.length } else { 0.0 };
         let even = self.next - slack;
         let told = now < self.resets_at;
-        if !(told && (long || self.foreign >= 1.0)) {
+        let doubtful = self.foreign >= 1.0 || !self.sure;
+        if !(told && (long || doubtful)) {
             // Evenly spaced, no window of this length can hold more than the limit, wherever it begins.
             return even;
         }
@@ -107,7 +132,7 @@ impl Window {
         if left < self.cost {
             return even.max(self.resets_at);
         }
-        if self.foreign >= 1.0 && !long {
+        if doubtful && !long {
             let shared = (self.resets_at - self.last).max(0.0) / left * self.cost;
             return even.max(self.last + shared.max(spacing));
         }
@@ -164,6 +189,8 @@ impl Window {
 /// The usual window that a reset so far away belongs to.
 fn usual(seconds: f64) -> f64 {
     let lengths = [1.0, 10.0, 60.0, 900.0, 3600.0, 86_400.0];
-    let found = lengths.into_iter().find(|length| seconds <= *length);
+    let found = lengths
+        .into_iter()
+        .find(|length| seconds <= *length + ROUNDED.min(*length / 2.0));
     found.unwrap_or(seconds)
 }
