@@ -293,4 +293,84 @@ mod tests {
         assert_ne!(anew.pass_id, first.pass_id);
         assert_eq!((anew.page, anew.cursor, anew.resumed), (0, None, false));
     }
+
+    /// A pass that saw these ids, closed.
+    async fn seen(tx: &mut PgConnection, ids: &[&str], total: Option<i64>) -> (i64, PassEnd) {
+        let pass = open_pass(tx, "clients", "full", None).await.unwrap();
+        query(
+            "insert into staging.pages (pass_id, page, module, source_ids, fetched, new, changed, unchanged, superseded)
+             values ($1, 1, 'clients', $2, cardinality($2), 0, 0, cardinality($2), 0)",
+        )
+        .bind(pass.pass_id)
+        .bind(ids)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+        let end = close_pass(tx, "clients", pass.pass_id, total)
+            .await
+            .unwrap();
+        (pass.pass_id, end)
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn doubts_are_settled_by_two_passes_that_agree(pool: PgPool) {
+        type Case = (
+            &'static str,
+            &'static [&'static str],
+            &'static [&'static str],
+            Option<i64>,
+            bool,
+        );
+        let cases: [Case; 5] = [
+            (
+                "a row twice in both",
+                &["a", "b", "b"],
+                &["a", "a", "b"],
+                Some(2),
+                true,
+            ),
+            (
+                "a row twice, nothing counted",
+                &["a", "b", "b"],
+                &["a", "b", "b"],
+                None,
+                true,
+            ),
+            (
+                "a count that hides a row",
+                &["a", "b", "b"],
+                &["a", "c", "c"],
+                Some(2),
+                false,
+            ),
+            (
+                "a count that stays wrong",
+                &["a", "b"],
+                &["a", "b"],
+                Some(3),
+                false,
+            ),
+            (
+                "more in the second",
+                &["a", "a"],
+                &["a", "b", "b"],
+                Some(2),
+                false,
+            ),
+        ];
+        let mut tx = pool.begin().await.unwrap();
+        for (label, one, two, total, settled) in cases {
+            let (first, end) = seen(&mut tx, one, total).await;
+            assert!(
+                end.unsettled && !end.complete && end.cause.is_some(),
+                "{label}"
+            );
+            let (second, end) = seen(&mut tx, two, total).await;
+            assert!(end.unsettled, "{label}");
+            let agrees = settle_passes(&mut tx, first, second, total).await.unwrap();
+            assert_eq!(agrees, settled, "{label}");
+        }
+        let (_, end) = seen(&mut tx, &["a", "b"], Some(2)).await;
+        assert!(end.complete && !end.unsettled);
+    }
 }

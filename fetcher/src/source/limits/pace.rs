@@ -279,6 +279,10 @@ impl Pace {
         if held {
             self.settle(permit);
         }
+        let by = now - permit.go;
+        for window in self.windows.values_mut() {
+            window.late(by, self.jitter);
+        }
         held
     }
 

@@ -99,21 +99,35 @@ impl Window {
         if resets_in > self.length + ROUNDED {
             (self.length, self.sure) = (usual(resets_in), false);
         }
-        if step > ROUNDED && remaining > self.remaining {
-            let common = usual(step);
-            if (step - common).abs() < ROUNDED.min(common / 2.0) {
-                (self.length, self.sure) = (common, true);
-            } else if (step - self.step).abs() < ROUNDED {
-                (self.length, self.sure) = (step.max(self.step), true);
-            }
-            self.step = step;
+        // A window that slides is never whole again while it is used.
+        let renewed = remaining > self.remaining && remaining >= 0.9 * self.limit - 1.0;
+        if step < 0.5 || !renewed {
+            return;
         }
+        let common = usual(step);
+        let same = if step > 5.0 { ROUNDED } else { 0.3 };
+        if step > 5.0 && (step - common).abs() < ROUNDED {
+            (self.length, self.sure) = (common, true);
+        } else if (step - self.step).abs() < same {
+            (self.length, self.sure) = (step.max(self.step), true);
+        }
+        self.step = step;
     }
 
-    /// The even pace: slightly slower than permitted, by as much as requests jitter on their way.
+    /// The share by which the pace stays below what is permitted: requests jitter on their way.
+    fn margin(&self, jitter: f64) -> f64 {
+        ((0.003 + 2.0 * jitter) / self.length).clamp(0.002, 0.008) + self.caution
+    }
+
+    /// The even pace: slightly slower than permitted.
     fn spacing(&self, jitter: f64) -> f64 {
-        let margin = ((0.002 + jitter) / self.length).clamp(0.002, 0.008) + self.caution;
-        self.length / self.limit * (1.0 + margin) * self.cost.max(1.0)
+        self.length / self.limit * (1.0 + self.margin(jitter)) * self.cost.max(1.0)
+    }
+
+    /// A request left later than planned, as on a busy machine: those behind it must not close up to it.
+    pub(super) fn late(&mut self, by: f64, jitter: f64) {
+        let bearable = 0.5 * self.margin(jitter) * self.length;
+        self.next += (by - bearable).max(0.0);
     }
 
     /// When the next request may go.
