@@ -98,7 +98,7 @@ impl Watch {
 /// Where the bytes go: unpacked where they are packed, never more than allowed.
 enum Sink {
     Plain(Capped),
-    Packed(MultiGzDecoder<Capped>, usize),
+    Packed(Box<MultiGzDecoder<Capped>>, usize),
 }
 
 struct Capped {
@@ -131,7 +131,7 @@ impl Sink {
             full: false,
         };
         match packed {
-            true => Sink::Packed(MultiGzDecoder::new(capped), 0),
+            true => Sink::Packed(Box::new(MultiGzDecoder::new(capped)), 0),
             false => Sink::Plain(capped),
         }
     }
