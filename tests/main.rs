@@ -9,6 +9,7 @@ mod hand_edits;
 mod killed;
 mod late;
 mod lossless;
+mod matrix;
 mod module_tools;
 mod placeholders;
 mod references;

@@ -24,9 +24,10 @@ pub use modules::{
 };
 pub use pages::{Cursor, Hole, Page, Record, Selection, pages};
 pub use schema::{
-    Problem, QueryDocument, ScaffoldError, Sdl, check_query, introspect, probe, scaffold,
-    selection_paths,
+    CheckedSchema, Drift, Problem, QueryDocument, ScaffoldError, Sdl, Shape, check_query,
+    introspect, probe, scaffold, selection_paths, show_schema,
 };
 pub use source::{
-    AuthConfig, AuthKind, ConfigError, Rate, RetryConfig, SecretRef, Source, SourceConfig,
+    AccountConfig, AuthConfig, AuthKind, BreakerConfig, ConfigError, Priority, Rate, RetryConfig,
+    SecretRef, Source, SourceConfig, Standing,
 };

@@ -2,10 +2,12 @@
 
 mod failures;
 mod folders;
+mod limits;
 mod logins;
 mod nested;
 mod network;
 mod paging;
 mod schemas;
 mod secrets;
+mod sizes;
 mod source;

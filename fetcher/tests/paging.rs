@@ -322,6 +322,7 @@ async fn since_and_constants_reach_the_source() {
     let selection = Selection {
         since: Some("2026-01-01T00:00:00Z".to_owned()),
         until: Some("2026-02-01T00:00:00Z".to_owned()),
+        page_size: None,
     };
     let pages: Vec<_> = fetcher::pages(&server.open(), &module, selection, None)
         .collect()

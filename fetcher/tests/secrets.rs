@@ -152,7 +152,7 @@ fn a_configuration_is_read_with_its_defaults_and_unknown_keys_are_refused() {
     let config: SourceConfig = serde_json::from_str(text).unwrap();
     assert_eq!(
         (config.auth.kind, config.rate.per_second, config.rate.burst),
-        (AuthKind::Oauth2Refresh, 2.5, 5)
+        (AuthKind::Oauth2Refresh, Some(2.5), 5)
     );
     assert_eq!((config.retry.attempts, config.allow_http), (6, false));
     let failure = serde_json::from_str::<SourceConfig>(

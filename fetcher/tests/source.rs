@@ -74,7 +74,7 @@ impl Scripted {
     /// Quick retries and no limit to speak of.
     pub fn config(&self) -> SourceConfig {
         let mut config = SourceConfig::new(format!("{}/graphql", self.url));
-        config.rate.per_second = 100_000.0;
+        config.rate.per_second = Some(100_000.0);
         config.rate.burst = 1_000;
         config.retry.base_ms = 1;
         config.retry.cap_ms = 2;

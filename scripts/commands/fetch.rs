@@ -39,6 +39,7 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
             Selection {
                 since: args.since.clone(),
                 until: None,
+                page_size: None,
             },
             None,
         ),
@@ -80,11 +81,24 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     Ok(Answer::new(text, &json)?.ending_with(exit))
 }
 
-/// Written beside and moved into place, so that a file of that name is always whole.
+/// Written beside and moved into place, so that a file of that name is always whole. What is no file, such as
+/// a device or a pipe, is written to and stays what it is.
 async fn to_file(
     stream: impl Stream<Item = Result<Page, FetchError>> + Unpin,
     out: &Path,
 ) -> anyhow::Result<Written> {
+    if std::fs::metadata(out).is_ok_and(|there| !there.is_file()) {
+        let opened = File::options().write(true).open(out).with_context(|| {
+            format!(
+                "{} cannot be written. Choose another with --out.",
+                out.display()
+            )
+        })?;
+        let mut writer = BufWriter::new(opened);
+        let written = write_jsonl(stream, &mut writer).await?;
+        writer.flush()?;
+        return Ok(written);
+    }
     let mut name = out
         .file_name()
         .map(std::ffi::OsStr::to_owned)
@@ -137,4 +151,23 @@ where
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::FileTypeExt;
+
+    #[tokio::test]
+    async fn what_is_no_file_is_not_replaced_by_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+        // A socket cannot be opened like a file, and must still be one afterwards.
+        assert!(to_file(futures::stream::empty(), &path).await.is_err());
+        let kind = std::fs::metadata(&path).expect("it is there").file_type();
+        assert!(kind.is_socket());
+        let null = to_file(futures::stream::empty(), Path::new("/dev/null")).await;
+        assert!(null.is_ok() && !std::fs::metadata("/dev/null").is_ok_and(|there| there.is_file()));
+    }
 }

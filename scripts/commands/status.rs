@@ -3,7 +3,7 @@
 use monitoring::{Health, ModuleHealth, ModuleInfo, health};
 use reconciler::contract::Contract;
 use serde_json::{Map, json};
-use staging::{Problem, ProblemKind, open_problems};
+use staging::{Problem, ProblemKind, open_problems, standings};
 
 use super::{Answer, reading};
 use crate::config::Config;
@@ -51,11 +51,12 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
             .as_ref()
             .is_none_or(|wanted| info.name == *wanted)
     });
-    let (health, approvals) = reading(config, async |tx| {
+    let (health, approvals, standings) = reading(config, async |tx| {
         let health = health(tx, &infos).await?;
         Ok((
             health,
             open_problems(tx, ProblemKind::Approval, args.module.as_deref(), APPROVALS).await?,
+            standings(tx).await?,
         ))
     })
     .await?;
@@ -67,7 +68,13 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     let json = json!({
         "status": health.status, "verified_at": health.verified_at, "modules": modules, "approvals": approvals,
     });
-    Answer::new(format!("{}{}", table(&health), waiting(&approvals)), &json)
+    let text = format!(
+        "{}{}{}",
+        table(&health),
+        alone(&standings),
+        waiting(&approvals)
+    );
+    Answer::new(text, &json)
 }
 
 fn table(health: &Health) -> Table {
@@ -118,6 +125,21 @@ fn age(seconds: i64) -> String {
         7200..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} d", seconds / 86_400),
     }
+}
+
+/// Sources that are left alone because they failed, or asked for a pause.
+fn alone(standings: &[(String, serde_json::Value)]) -> String {
+    let line = |(source, standing): &(String, serde_json::Value)| {
+        let said = |key: &str| standing[key].as_str();
+        let next = said("next_try")?;
+        Some(match (said("since"), said("cause")) {
+            (Some(since), Some(cause)) => format!(
+                "\n{source} is left alone since {since}, because it failed again and again ({cause}). Next try after {next}.\n"
+            ),
+            _ => format!("\n{source} asked for a pause. Next try after {next}.\n"),
+        })
+    };
+    standings.iter().filter_map(line).collect()
 }
 
 fn waiting(approvals: &[Problem]) -> String {

@@ -170,7 +170,9 @@ impl Environment {
             "AUTH_TOKEN_URL" => auth.token_url = text,
             "AUTH_AUTHORIZE_URL" => auth.authorize_url = text,
             "AUTH_CLIENT_ID" => auth.client_id = text,
-            "RATE_PER_SECOND" => source.rate.per_second = parse(variable, value, "a number")?,
+            "RATE_PER_SECOND" => {
+                source.rate.per_second = Some(parse(variable, value, "a number")?);
+            }
             "RATE_BURST" => source.rate.burst = parse(variable, value, "a whole number")?,
             "RETRY_ATTEMPTS" => source.retry.attempts = parse(variable, value, "a whole number")?,
             "TIMEOUT_SECONDS" => source.timeout_seconds = parse(variable, value, "a whole number")?,

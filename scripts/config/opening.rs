@@ -69,6 +69,8 @@ pub fn open_sources<'a>(
     config: &Config,
     names: impl Iterator<Item = &'a String>,
 ) -> anyhow::Result<BTreeMap<String, Source>> {
+    // The place where processes share what they know of a source's limits; without it each knows its own.
+    let _ = std::fs::create_dir_all(&config.database.data_dir);
     let mut sources = BTreeMap::new();
     for name in names {
         if !sources.contains_key(name) {
@@ -80,10 +82,11 @@ pub fn open_sources<'a>(
 
 /// Opens a source: reads its secrets and, where it logs in by OAuth2, its token store. Sends nothing.
 pub fn open_source(config: &Config, name: &str) -> anyhow::Result<Source> {
-    let source = config.source(name)?;
+    let mut source = config.source(name)?.clone();
+    source.limits_folder = Some(config.database.data_dir.join("limits"));
     let store = match source.auth.kind {
         AuthKind::Oauth2Refresh | AuthKind::Oauth2ClientCredentials => Some(config.token_store()?),
         AuthKind::None | AuthKind::Header | AuthKind::Bearer => None,
     };
-    Ok(Source::open(name, source, store.as_ref())?)
+    Ok(Source::open(name, &source, store.as_ref())?)
 }

@@ -43,7 +43,11 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
     let mut stream = pages(
         source,
         &job.definition.module,
-        Selection { since: from, until },
+        Selection {
+            since: from,
+            until,
+            page_size: None,
+        },
         None,
     );
     let mut staged = PageTally::default();
@@ -73,7 +77,7 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
         let total = total.and_then(|total| i64::try_from(total).ok());
         let closed = staging::close_pass(&mut tx, module, pass.pass_id, total).await?;
         if closed.complete && strategy == "full" {
-            staging::mark_gone(&mut tx, module, pass.pass_id).await?;
+            staging::mark_gone(&mut tx, module, pass.pass_id, None).await?;
         }
         cause = closed.cause;
     }

@@ -1,6 +1,9 @@
 //! One run of one module: lease, fetch, stage, reconcile, promote, account.
 
+mod account;
 mod again;
+mod approval;
+mod drift;
 mod dry;
 mod halt;
 mod promote;

@@ -106,7 +106,7 @@ async fn attempt(
 async fn is_approved(tx: &mut PgConnection, module: &str, extent: &Extent) -> sqlx::Result<bool> {
     let approved: Vec<(sqlx::types::Json<Extent>,)> = query_as(
         "select detail -> 'extent' from ops.problems
-         where kind = 'approval' and state = 'approved' and module = $1",
+         where kind = 'approval' and code = 'guard' and state = 'approved' and module = $1",
     )
     .bind(module)
     .fetch_all(tx)
@@ -122,7 +122,7 @@ async fn is_approved(tx: &mut PgConnection, module: &str, extent: &Extent) -> sq
 async fn withdraw_approvals(tx: &mut PgConnection, module: &str) -> sqlx::Result<()> {
     query(
         "update ops.problems set state = 'resolved', resolved_at = clock_timestamp()
-         where kind = 'approval' and state in ('approved', 'open') and module = $1",
+         where kind = 'approval' and code = 'guard' and state in ('approved', 'open') and module = $1",
     )
     .bind(module)
     .execute(tx)
@@ -166,7 +166,7 @@ async fn ask(
     let mut tx = job.pool.begin().await?;
     staging::report_problems(&mut tx, run_id, &[report]).await?;
     let (problem,): (i64,) = query_as(
-        "select problem_id from ops.problems where kind = 'approval' and state = 'open' and module = $1",
+        "select problem_id from ops.problems where kind = 'approval' and code = 'guard' and state = 'open' and module = $1",
     )
     .bind(module)
     .fetch_one(&mut *tx)

@@ -9,9 +9,11 @@ use sqlx::PgPool;
 use staging::database::{query_as, query_scalar};
 use staging::{ClaimTally, Holder, Lease, Outcome, PageTally, RunState};
 
-use super::{Stop, halt_at, promote, stage};
+use super::drift::{self, Look};
+use super::{Stop, account, halt_at, promote, stage};
 
-/// The two steps of a run, by their names in `ops.run_steps`.
+/// The steps of a run, by their names in `ops.run_steps`.
+const LOOK: &str = "look at the schema";
 const READ: &str = "fetch and stage";
 const PROMOTE: &str = "reconcile and promote";
 
@@ -94,6 +96,8 @@ pub(super) struct ReadEnd {
     pub(super) pages: i64,
     pub(super) total_count: Option<i64>,
     pub(super) complete: bool,
+    /// Whether the stream was begun anew because the source took its cursor no more.
+    pub(super) resumed: bool,
     pub(super) stop: Option<RunState>,
     pub(super) cause: Option<String>,
 }
@@ -112,7 +116,7 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
         () = job.stop.asked() => Ok(cancelled()),
     };
     renewal.abort();
-    let outcome = match outcome {
+    let (outcome, again) = match outcome {
         Ok(outcome) => outcome,
         Err(failure) => {
             let outcome = failed(format!("{failure:#}"));
@@ -132,7 +136,7 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
     );
     Ok(Ended::Ran {
         run_id,
-        resumed,
+        resumed: resumed || again,
         outcome: Box::new(outcome),
     })
 }
@@ -171,7 +175,13 @@ async fn keep_lease(pool: PgPool, lease: Lease) {
     }
 }
 
-async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Outcome> {
+/// The outcome, and whether the stream had to be begun anew.
+async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<(Outcome, bool)> {
+    if let Some(source) = job.source
+        && let Some(blocked) = look(job, source, run_id).await?
+    {
+        return Ok((blocked, false));
+    }
     step(job, run_id, READ, "RUNNING").await?;
     let read = match job.source {
         Some(source) => stage::read(job, source, lease, run_id)
@@ -202,7 +212,7 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Outcom
         .cause
         .or(read.cause)
         .or_else(|| explain(state, &read.staged, &claims));
-    Ok(Outcome {
+    let outcome = Outcome {
         state,
         cause,
         complete: read.complete,
@@ -211,7 +221,41 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Outcom
         staged: read.staged,
         claims,
         promotion: promoted.number,
-    })
+    };
+    Ok((outcome, read.resumed))
+}
+
+/// The outcome of a module whose source has another schema now; `None` where it can be read.
+async fn look(job: &Job<'_>, source: &Source, run_id: i64) -> anyhow::Result<Option<Outcome>> {
+    let account = account::look(job, source, run_id)
+        .await
+        .context("The source's account could not be looked at.")?;
+    if let Some((state, cause)) = account {
+        return Ok(Some(Outcome {
+            state,
+            ..failed(cause)
+        }));
+    }
+    let found = drift::look(job, source, run_id)
+        .await
+        .context("The source's schema could not be looked at.")?;
+    let (state, detail) = match &found {
+        Look::Fits(note) => ("OK", note.as_deref()),
+        Look::Breaks(cause) => ("BLOCKED", Some(cause.as_str())),
+    };
+    let mut tx = job.pool.begin().await?;
+    staging::mark_step(&mut tx, run_id, LOOK, state, detail).await?;
+    tx.commit().await?;
+    if let Some(note) = detail {
+        tracing::info!(module = job.definition.name(), run_id, note, "schema");
+    }
+    match found {
+        Look::Fits(_) => Ok(None),
+        Look::Breaks(cause) => Ok(Some(Outcome {
+            state: RunState::Blocked,
+            ..failed(cause)
+        })),
+    }
 }
 
 /// Says which step the run is in, so that "where did it stop" and "what took so long" have an answer.
@@ -290,6 +334,10 @@ fn ended(state: RunState, cause: String) -> Outcome {
 async fn finish(job: &Job<'_>, lease: &Lease, run_id: i64, outcome: &Outcome) -> sqlx::Result<()> {
     let mut tx = job.pool.begin().await?;
     staging::finish_run(&mut tx, run_id, outcome).await?;
+    if let Some(source) = job.source {
+        let standing = serde_json::to_value(source.standing()).unwrap_or_default();
+        staging::keep_standing(&mut tx, source.name(), &standing).await?;
+    }
     if outcome.complete {
         staging::forget_old_sightings(&mut tx, &lease.module).await?;
     }

@@ -1,6 +1,6 @@
 //! Fetching and staging side by side: pages that are ready together are staged together.
 
-use fetcher::{Cursor, FetchError, Selection, Source, pages};
+use fetcher::{Cursor, FetchError, Priority, Selection, Source, pages};
 use futures::StreamExt;
 use sqlx::{PgConnection, PgPool};
 use staging::database::query;
@@ -13,51 +13,100 @@ use super::{Job, Progressed, Range, ReadEnd, halt_at, since, stopped};
 /// they come fast.
 const BUFFERED: usize = 4_000;
 
-/// Reads the module's stream to its end, or as far as it goes, and stages it page by page.
+/// Reads the module's stream to its end, or as far as it goes, and stages it page by page. Begins anew once where
+/// the source takes its cursor no more, and looks a second time, with other pages, where rows seem to have shifted.
 pub(super) async fn read(
     job: &Job<'_>,
     source: &Source,
     lease: &Lease,
     run_id: i64,
 ) -> anyhow::Result<ReadEnd> {
+    let mut end = ReadEnd::default();
+    let mut earlier = None;
+    loop {
+        let pass = begin(job, lease, run_id).await?;
+        let place = Place {
+            pool: job.pool,
+            lease,
+            run_id,
+            pass: &pass,
+        };
+        let mut incoming = listen(source, job, &pass, earlier.is_some());
+        match traverse(&place, job, &mut incoming, &mut end).await? {
+            Went::Through => {}
+            Went::Stopped(failure) => {
+                let refused = matches!(failure, FetchError::CursorRefused { .. });
+                if refused {
+                    give_up(&place).await?;
+                }
+                if refused && !end.resumed {
+                    tracing::warn!(module = %lease.module, reason = %failure, "the stream is read again from its beginning");
+                    end.resumed = true;
+                    continue;
+                }
+                let (state, cause) = stopped(&failure);
+                end.stop = Some(state);
+                end.cause = Some(cause);
+                return Ok(end);
+            }
+        }
+        if !close(&place, &mut end, earlier).await? || earlier.is_some() {
+            return Ok(end);
+        }
+        earlier = Some(pass.pass_id);
+    }
+}
+
+/// How a traversal ended.
+enum Went {
+    Through,
+    Stopped(FetchError),
+}
+
+async fn begin(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Pass> {
     let mut tx = job.pool.begin().await?;
     let pass = open_pass(job, &mut tx).await?;
     note_selection(&mut tx, run_id, &pass).await?;
     tx.commit().await?;
-    let mut end = ReadEnd::default();
-    let mut incoming = listen(source, job, &pass);
-    let place = Place {
-        pool: job.pool,
-        lease,
-        run_id,
-        pass: &pass,
-    };
+    Ok(pass)
+}
+
+async fn give_up(place: &Place<'_>) -> anyhow::Result<()> {
+    let mut tx = place.pool.begin().await?;
+    hold(&mut tx, place.lease).await?;
+    staging::abandon_pass(&mut tx, &place.lease.module).await?;
+    query("update ops.runs set resumed = true where run_id = $1")
+        .bind(place.run_id)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn traverse(
+    place: &Place<'_>,
+    job: &Job<'_>,
+    incoming: &mut mpsc::Receiver<Result<ExaminedPage, FetchError>>,
+    end: &mut ReadEnd,
+) -> anyhow::Result<Went> {
     let derivations = job.definitions.derivations();
-    let mut cursor = pass.cursor.clone();
+    let mut cursor = place.pass.cursor.clone();
+    let mut went = Went::Through;
     let most = pages_buffered(job);
     let mut group = Vec::with_capacity(most);
     loop {
         group.clear();
         if incoming.recv_many(&mut group, most).await == 0 {
-            break;
+            return Ok(went);
         }
         let mut ready = Vec::with_capacity(group.len());
         for item in group.drain(..) {
             match item {
                 Ok(mut ready_page) => {
-                    ready_page.page.number += u32::try_from(pass.page).unwrap_or(0);
+                    ready_page.page.number += u32::try_from(place.pass.page).unwrap_or(0);
                     ready.push(ready_page);
                 }
-                Err(failure) => {
-                    if matches!(failure, FetchError::CursorRefused { .. }) {
-                        let mut tx = job.pool.begin().await?;
-                        staging::abandon_pass(&mut tx, &lease.module).await?;
-                        tx.commit().await?;
-                    }
-                    let (state, cause) = stopped(&failure);
-                    end.stop = Some(state);
-                    end.cause = Some(cause);
-                }
+                Err(failure) => went = Went::Stopped(failure),
             }
         }
         let Some(last) = ready.last().map(|ready| &ready.page) else {
@@ -68,24 +117,20 @@ pub(super) async fn read(
         halt_at("fetched");
         add(
             &mut end.staged,
-            stage(&place, cursor.as_deref(), &ready, &derivations).await?,
+            stage(place, cursor.as_deref(), &ready, &derivations).await?,
         );
         cursor = next.as_ref().map(|next| next.as_str().to_owned());
         end.pages += ready.len() as i64;
         let said = total.and_then(|total| i64::try_from(total).ok());
         if let Some(said) = said.filter(|said| end.total_count != Some(*said)) {
             let mut tx = job.pool.begin().await?;
-            staging::note_total(&mut tx, pass.pass_id, said).await?;
+            staging::note_total(&mut tx, place.pass.pass_id, said).await?;
             tx.commit().await?;
         }
         end.total_count = said.or(end.total_count);
         (job.progress)(Progressed::Read(i64::from(end.staged.fetched), total));
         halt_at("staged");
     }
-    if end.stop.is_none() {
-        close(&place, &mut end).await?;
-    }
-    Ok(end)
 }
 
 /// The pass that answers what the job asks for.
@@ -130,14 +175,24 @@ fn listen(
     source: &Source,
     job: &Job<'_>,
     pass: &Pass,
+    again: bool,
 ) -> mpsc::Receiver<Result<ExaminedPage, FetchError>> {
     let from = pass.cursor.clone().map(Cursor);
+    let size = job.definition.module.fetch.paging.size;
+    // Two thirds: few boundaries between pages are the same then.
+    let other = (size * 2 / 3).max(1);
+    // A run that reads everything may take its time; the regular ones go first.
+    let priority = match job.range {
+        Range::Full | Range::Repair { .. } => Priority::Backfill,
+        Range::Incremental => Priority::Scheduled,
+    };
     let mut stream = pages(
-        source,
+        &source.with_priority(priority),
         &job.definition.module,
         Selection {
             since: pass.since.clone(),
             until: pass.until.clone(),
+            page_size: again.then_some(other),
         },
         from,
     );
@@ -189,19 +244,27 @@ pub(super) async fn hold(tx: &mut PgConnection, lease: &Lease) -> anyhow::Result
     )
 }
 
-async fn close(place: &Place<'_>, end: &mut ReadEnd) -> anyhow::Result<()> {
+/// Judges the pass, together with an earlier one of this run that left doubts. Answers whether doubts are left.
+async fn close(place: &Place<'_>, end: &mut ReadEnd, earlier: Option<i64>) -> anyhow::Result<bool> {
     let mut tx = place.pool.begin().await?;
     hold(&mut tx, place.lease).await?;
-    let module = &place.lease.module;
-    let closed = staging::close_pass(&mut tx, module, place.pass.pass_id, end.total_count).await?;
+    let (module, pass_id) = (&place.lease.module, place.pass.pass_id);
+    let mut closed = staging::close_pass(&mut tx, module, pass_id, end.total_count).await?;
+    if let Some(earlier) = earlier.filter(|_| closed.unsettled)
+        && staging::settle_passes(&mut tx, earlier, pass_id, end.total_count).await?
+    {
+        closed.complete = true;
+        closed.unsettled = false;
+        closed.cause = None;
+    }
     end.complete = closed.complete;
     end.cause = closed.cause;
     if closed.complete && place.pass.strategy == "full" {
-        staging::mark_gone(&mut tx, module, place.pass.pass_id).await?;
+        staging::mark_gone(&mut tx, module, pass_id, earlier).await?;
     }
     halt_at("closing");
     tx.commit().await?;
-    Ok(())
+    Ok(closed.unsettled)
 }
 
 pub(super) fn add(sum: &mut PageTally, tally: PageTally) {

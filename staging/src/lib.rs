@@ -14,6 +14,7 @@ mod passes;
 mod problems;
 mod records;
 mod runs;
+mod sources;
 
 pub use canonical::{Examined, examine};
 pub use database::MIGRATOR;
@@ -22,7 +23,7 @@ pub use leases::{
 };
 pub use passes::{
     Pass, PassEnd, abandon_pass, close_pass, forget_old_sightings, last_complete, mark_gone,
-    note_total, open_pass, open_repair,
+    note_total, open_pass, open_repair, settle_passes,
 };
 pub use problems::{
     Problem, ProblemKind, Report, open_problems, report_problems, resolve_problems,
@@ -31,3 +32,7 @@ pub use records::{
     Derivation, ExaminedPage, PagePlace, PageTally, enqueue, ensure_partition, stage_pages,
 };
 pub use runs::{ClaimTally, Outcome, RunState, finish_run, mark_step, open_run, run_state};
+pub use sources::{
+    keep_account, keep_schema, keep_shape, keep_standing, known_account, known_shape, schema_seen,
+    standings,
+};

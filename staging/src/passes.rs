@@ -150,6 +150,9 @@ pub struct PassEnd {
     pub complete: bool,
     /// Why not, as a sentence.
     pub cause: Option<String>,
+    /// Whether a second look may settle it: nothing was missing by the source's own word, but an id came
+    /// twice or the counts disagree, as when rows shift between pages.
+    pub unsettled: bool,
     /// Different ids seen.
     pub distinct: i64,
     /// Rows that came, repetitions included.
@@ -164,8 +167,9 @@ struct Seen {
     first_hole: Option<serde_json::Value>,
 }
 
-/// Ends a pass whose stream came to its end, and judges it: complete when no page had a hole and the
-/// source's `total_count`, where it gives one, equals the number of different ids that came.
+/// Ends a pass whose stream came to its end, and judges it: complete when no page had a hole, no id came twice,
+/// and the source's `total_count`, where it gives one, equals the number of ids that came. A count that agrees
+/// proves nothing by itself: a row that came twice may stand in the place of one that was skipped.
 pub async fn close_pass(
     conn: &mut PgConnection,
     module: &str,
@@ -199,6 +203,7 @@ pub async fn close_pass(
     Ok(PassEnd {
         complete,
         cause,
+        unsettled: !complete && seen.holes == 0,
         distinct: seen.distinct_ids,
         rows: seen.rows,
     })
@@ -222,8 +227,41 @@ fn incomplete_because(seen: &Seen, total_count: Option<i64>) -> Option<String> {
             "The source says it has {total} records and {} different ones came. Nothing was taken for deleted; the next run reads again.",
             seen.distinct_ids
         )),
+        _ if seen.rows > seen.distinct_ids => Some(format!(
+            "{} records came twice while the pages were read, so others may have been skipped. Nothing was taken for deleted; the next run reads again.",
+            seen.rows - seen.distinct_ids
+        )),
         _ => None,
     }
+}
+
+/// Judges a stream that was unsettled in two passes with different pages. When both saw the same ids, and as many
+/// as the source says it has, then the source repeats itself and hides nothing: the second pass is complete.
+pub async fn settle_passes(
+    conn: &mut PgConnection,
+    first: i64,
+    second: i64,
+    total_count: Option<i64>,
+) -> sqlx::Result<bool> {
+    let agrees: bool = query_scalar(
+        "with a as (select distinct unnest(source_ids) as id from staging.pages where pass_id = $1),
+              b as (select distinct unnest(source_ids) as id from staging.pages where pass_id = $2)
+         select not exists (select id from a except select id from b)
+            and not exists (select id from b except select id from a)
+            and coalesce($3 = (select count(*) from b), true)",
+    )
+    .bind(first)
+    .bind(second)
+    .bind(total_count)
+    .fetch_one(&mut *conn)
+    .await?;
+    if agrees {
+        query("update staging.passes set state = 'complete' where pass_id = $1")
+            .bind(second)
+            .execute(conn)
+            .await?;
+    }
+    Ok(agrees)
 }
 
 /// The start of the last complete pass of a module with one of `strategies`, as RFC 3339 in UTC.
@@ -239,13 +277,19 @@ pub async fn last_complete(conn: &mut PgConnection, module: &str) -> sqlx::Resul
 
 /// Marks every staged record of the module that a complete pass did not see as gone, and makes it
 /// pending, so that the reconciler can tombstone it with this pass as evidence. Returns how many.
-pub async fn mark_gone(conn: &mut PgConnection, module: &str, pass_id: i64) -> sqlx::Result<i64> {
+/// What an earlier pass of the same run saw is not gone either.
+pub async fn mark_gone(
+    conn: &mut PgConnection,
+    module: &str,
+    pass_id: i64,
+    earlier: Option<i64>,
+) -> sqlx::Result<i64> {
     let gone = query(
         "with gone as (
              update staging.records r set gone_in = $2
-             where r.module = $1 and r.gone_in is null and r.pass_id <> $2
+             where r.module = $1 and r.gone_in is null and r.pass_id <> $2 and r.pass_id is distinct from $3
                -- Hashed once: a join may be planned as one loop per record while the tables are young.
-               and r.source_id not in (select unnest(source_ids) from staging.pages where pass_id = $2)
+               and r.source_id not in (select unnest(source_ids) from staging.pages where pass_id in ($2, $3))
              returning r.source_id
          )
          insert into staging.pending (module, source_id, origin) select $1, source_id, $1 from gone
@@ -253,6 +297,7 @@ pub async fn mark_gone(conn: &mut PgConnection, module: &str, pass_id: i64) -> s
     )
     .bind(module)
     .bind(pass_id)
+    .bind(earlier)
     .execute(conn)
     .await?;
     Ok(gone.rows_affected() as i64)
@@ -294,5 +339,85 @@ mod tests {
         let anew = open_pass(&mut tx, "clients", "full", None).await.unwrap();
         assert_ne!(anew.pass_id, first.pass_id);
         assert_eq!((anew.page, anew.cursor, anew.resumed), (0, None, false));
+    }
+
+    /// A pass that saw these ids, closed.
+    async fn seen(tx: &mut PgConnection, ids: &[&str], total: Option<i64>) -> (i64, PassEnd) {
+        let pass = open_pass(tx, "clients", "full", None).await.unwrap();
+        query(
+            "insert into staging.pages (pass_id, page, module, source_ids, fetched, new, changed, unchanged, superseded)
+             values ($1, 1, 'clients', $2, cardinality($2), 0, 0, cardinality($2), 0)",
+        )
+        .bind(pass.pass_id)
+        .bind(ids)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+        let end = close_pass(tx, "clients", pass.pass_id, total)
+            .await
+            .unwrap();
+        (pass.pass_id, end)
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn doubts_are_settled_by_two_passes_that_agree(pool: PgPool) {
+        type Case = (
+            &'static str,
+            &'static [&'static str],
+            &'static [&'static str],
+            Option<i64>,
+            bool,
+        );
+        let cases: [Case; 5] = [
+            (
+                "a row twice in both",
+                &["a", "b", "b"],
+                &["a", "a", "b"],
+                Some(2),
+                true,
+            ),
+            (
+                "a row twice, nothing counted",
+                &["a", "b", "b"],
+                &["a", "b", "b"],
+                None,
+                true,
+            ),
+            (
+                "a count that hides a row",
+                &["a", "b", "b"],
+                &["a", "c", "c"],
+                Some(2),
+                false,
+            ),
+            (
+                "a count that stays wrong",
+                &["a", "b"],
+                &["a", "b"],
+                Some(3),
+                false,
+            ),
+            (
+                "more in the second",
+                &["a", "a"],
+                &["a", "b", "b"],
+                Some(2),
+                false,
+            ),
+        ];
+        let mut tx = pool.begin().await.unwrap();
+        for (label, one, two, total, settled) in cases {
+            let (first, end) = seen(&mut tx, one, total).await;
+            assert!(
+                end.unsettled && !end.complete && end.cause.is_some(),
+                "{label}"
+            );
+            let (second, end) = seen(&mut tx, two, total).await;
+            assert!(end.unsettled, "{label}");
+            let agrees = settle_passes(&mut tx, first, second, total).await.unwrap();
+            assert_eq!(agrees, settled, "{label}");
+        }
+        let (_, end) = seen(&mut tx, &["a", "b"], Some(2)).await;
+        assert!(end.complete && !end.unsettled);
     }
 }

@@ -168,8 +168,9 @@ impl World {
         self.source.admin("faults", &fault).await;
     }
 
-    /// Turns every switch of the source off.
+    /// Turns every switch of the source off, and forgets what they taught of its limits.
     pub async fn clear_faults(&self) {
+        let _ = std::fs::remove_dir_all(self.folder.path().join("concord-data/limits"));
         self.source
             .admin("faults", &json!({ "clear": "all" }))
             .await;
@@ -290,7 +291,8 @@ fn configuration(endpoint: &str) -> String {
 endpoint = "{endpoint}"
 auth = {{ kind = "header", name = "x-gazelle-api-key", secret_env = "{KEY}" }}
 rate = {{ per_second = 1000, burst = 1000 }}
-retry = {{ attempts = 3, base_ms = 1, cap_ms = 20 }}
+retry = {{ attempts = 3, base_ms = 1, cap_ms = 20, budget = 1000 }}
+breaker = {{ failures = 1000, failure_percent = 101 }}
 "#
     )
 }

@@ -37,6 +37,22 @@ impl TestSource {
         assert!(status.is_success(), "{path} {body}: {status} {text}");
     }
 
+    /// What the source has counted.
+    pub async fn stats(&self) -> Value {
+        self.look("stats").await
+    }
+
+    /// The switches that are on.
+    pub async fn faults(&self) -> Value {
+        self.look("faults").await
+    }
+
+    async fn look(&self, path: &str) -> Value {
+        let url = format!("{}/{path}", self.running.urls.admin);
+        let answer = self.http.get(url).send().await.expect("an answer");
+        answer.json().await.expect("a JSON answer")
+    }
+
     /// The data of a GraphQL query.
     pub async fn ask(&self, query: &str) -> Value {
         let request = self

@@ -221,11 +221,20 @@ impl Renewal {
         let refresh = stored
             .or_else(|| state.tokens.clone())
             .and_then(|tokens| tokens.refresh);
+        let store = self.store.as_ref();
+        let begun = store.and_then(|store| store.begin_refresh(&self.source_name));
         let bought = self.buy(refresh).await;
-        let tokens = bought.inspect_err(|failure| {
-            if let TokenError::Rejected { cause, .. } = failure {
-                state.rejected = Some(cause.clone());
+        let tokens = bought.map_err(|failure| {
+            let failure = explained(failure, begun);
+            match &failure {
+                TokenError::Rejected { cause, .. } => state.rejected = Some(cause.clone()),
+                // Nothing was sent.
+                TokenError::Absent { .. } => store
+                    .into_iter()
+                    .for_each(|store| store.end_refresh(&self.source_name)),
+                _ => {}
             }
+            failure
         })?;
         // The new pair is on disk before it is used: the old one may be dead already.
         if let Some(store) = &self.store {
@@ -270,6 +279,19 @@ impl Renewal {
                 stopped.into(),
             )),
         }
+    }
+}
+
+/// A refusal after a refresh whose answer never came: the pair it brought is lost, which is the exact cause.
+fn explained(failure: TokenError, begun: Option<jiff::Timestamp>) -> TokenError {
+    match (failure, begun) {
+        (TokenError::Rejected { source_name, cause }, Some(begun)) => TokenError::Rejected {
+            source_name,
+            cause: format!(
+                "{cause}; the answer to a refresh begun at {begun:.0} was lost, and the token it brought with it"
+            ),
+        },
+        (failure, _) => failure,
     }
 }
 

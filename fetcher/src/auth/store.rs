@@ -118,7 +118,26 @@ impl TokenStore {
         fs::rename(&draft, &file).map_err(failed)?;
         File::open(&self.dir)
             .and_then(|dir| dir.sync_all())
-            .map_err(failed)
+            .map_err(failed)?;
+        self.end_refresh(source);
+        Ok(())
+    }
+
+    /// Notes that a refresh is under way; what the source issues may be lost from here until it is saved. Answers
+    /// since when one has been under way already.
+    pub(super) fn begin_refresh(&self, source: &str) -> Option<jiff::Timestamp> {
+        let file = self.file(source).with_extension("refreshing");
+        if let Ok(text) = fs::read_to_string(&file) {
+            return text.trim().parse().ok();
+        }
+        // Only the words of a later refusal depend on it.
+        let _ = fs::write(&file, jiff::Timestamp::now().to_string());
+        None
+    }
+
+    /// The refresh ended, whatever it brought: nothing was lost.
+    pub(super) fn end_refresh(&self, source: &str) {
+        let _ = fs::remove_file(self.file(source).with_extension("refreshing"));
     }
 
     /// Holds the source's tokens against other processes until the file is dropped.

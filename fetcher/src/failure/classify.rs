@@ -6,8 +6,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::error::{Attempt, FetchError, GraphQlError, SentError};
+use super::error::{Attempt, FetchError};
 use super::excerpt::Redactor;
+use super::reported::{GraphQlError, SentError};
+use crate::source::{Hints, PointsHint};
 
 /// What came back over HTTP.
 pub(crate) struct Raw {
@@ -47,6 +49,7 @@ pub(crate) fn judge<T>(
     attempt: &Attempt,
     cursor: Option<&str>,
     redactor: &Redactor,
+    hints: &mut Hints,
     read: impl for<'a> FnOnce(&'a Bytes) -> Result<Found<'a, T>, serde_json::Error>,
 ) -> Result<Answer<T>, FetchError> {
     let sorter = Sorter {
@@ -70,8 +73,11 @@ pub(crate) fn judge<T>(
         Err(_) if raw.html => return Err(sorter.no_envelope("a web page instead of an answer")),
         Err(_) => return Err(sorter.no_envelope("something that is not JSON")),
     };
+    if let Some(extensions) = read.rest.extensions {
+        hints.add_extensions(extensions.get());
+    }
     let errors = sorter.errors(read.rest.errors);
-    if let Some(failure) = sorter.by_code(&errors, &read) {
+    if let Some(failure) = sorter.by_code(&errors, &read, hints) {
         return Err(failure);
     }
     match read.data {
@@ -188,17 +194,22 @@ impl Sorter<'_> {
     }
 
     /// Codes that decide by themselves. A denial beside data concerns one field: that is a hole.
-    fn by_code<T>(&self, errors: &[GraphQlError], read: &Found<'_, T>) -> Option<FetchError> {
+    fn by_code<T>(
+        &self,
+        errors: &[GraphQlError],
+        read: &Found<'_, T>,
+        hints: &Hints,
+    ) -> Option<FetchError> {
         let decides =
             |error: &&GraphQlError| throttles(error) || (read.data.is_none() && denies(error));
         let error = errors.iter().find(decides)?;
         if denies(error) {
             return Some(self.unauthorized(error.to_string()));
         }
-        let wait = read
-            .rest
-            .extensions
-            .and_then(|raw| cost_wait(raw.get()))
+        let wait = hints
+            .points
+            .as_ref()
+            .and_then(PointsHint::wait)
             .or(self.raw.retry_after);
         Some(FetchError::Throttled {
             attempt: self.attempt.clone(),
@@ -221,7 +232,8 @@ impl Sorter<'_> {
                 errors,
             };
         }
-        match self.raw.status < 400 && errors.iter().any(crashed) {
+        let large = errors.iter().any(GraphQlError::is_about_size);
+        match self.raw.status < 400 && !large && errors.iter().any(crashed) {
             true => FetchError::Crashed {
                 internal: errors.iter().any(internal),
                 attempt,
@@ -304,49 +316,4 @@ fn crashed(error: &GraphQlError) -> bool {
 fn internal(error: &GraphQlError) -> bool {
     let message = error.message.to_lowercase();
     code_in(error, &INTERNAL_CODES) || INTERNAL_WORDS.iter().any(|words| message.contains(words))
-}
-
-/// Cost-based throttling: the time until enough points are restored.
-fn cost_wait(extensions: &str) -> Option<Duration> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Status {
-        currently_available: f64,
-        restore_rate: f64,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Cost {
-        requested_query_cost: f64,
-        throttle_status: Status,
-    }
-    #[derive(Deserialize)]
-    struct Extensions {
-        cost: Cost,
-    }
-    let Cost {
-        requested_query_cost,
-        throttle_status: status,
-    } = serde_json::from_str::<Extensions>(extensions).ok()?.cost;
-    let seconds = (requested_query_cost - status.currently_available) / status.restore_rate;
-    (seconds.is_finite() && seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(1e6)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_wait_is_what_restores_the_missing_points() {
-        let cost = |requested: &str, available: &str, rate: &str| {
-            cost_wait(&format!(
-                r#"{{"cost":{{"requestedQueryCost":{requested},"throttleStatus":{{"maximumAvailable":2000,"currentlyAvailable":{available},"restoreRate":{rate}}}}}}}"#
-            ))
-        };
-        assert_eq!(cost("1000", "250", "50.0"), Some(Duration::from_secs(15)));
-        assert_eq!(cost("10", "250", "50"), None);
-        assert_eq!(cost("1000", "250", "0"), None);
-        assert_eq!(cost("null", "250", "50"), None);
-        assert_eq!(cost_wait(r#"{"tracing":{}}"#), None);
-    }
 }

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
-
+use super::reported::GraphQlError;
 use crate::auth::TokenError;
 use crate::source::ConfigError;
 
@@ -40,32 +39,6 @@ pub enum Class {
     Partial,
 }
 
-/// One entry of a GraphQL answer's `errors`, redacted and shortened.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GraphQlError {
-    /// The source's own words.
-    pub message: String,
-    /// Where in the answer, dotted.
-    pub path: String,
-    /// `extensions.code`, where given.
-    pub code: Option<String>,
-    /// Whether the source points at a place in the query, as it does when the query is at fault.
-    pub located: bool,
-}
-
-impl fmt::Display for GraphQlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "“{}”", self.message)?;
-        if !self.path.is_empty() {
-            write!(f, " at {}", self.path)?;
-        }
-        match &self.code {
-            Some(code) => write!(f, " ({code})"),
-            None => Ok(()),
-        }
-    }
-}
-
 /// Why a question has no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
@@ -92,12 +65,14 @@ pub enum FetchError {
         cause: reqwest::Error,
     },
     /// The answer took too long.
-    #[error("{attempt}: no complete answer within {} s. It is tried again by the next run; a smaller `paging.size` or a larger `timeout_seconds` helps if this lasts.", limit.as_secs())]
+    #[error("{attempt}: no complete answer within {} s{}. It is tried again by the next run; a smaller `paging.size` or a larger `timeout_seconds` helps if this lasts.", limit.as_secs(), crawling(*pace))]
     TooSlow {
         /// What was attempted.
         attempt: Attempt,
         /// The time allowed.
         limit: Duration,
+        /// Bytes per second, where that was too few to wait any longer.
+        pace: Option<u64>,
     },
     /// The source is up but does not answer properly: 5xx, a maintenance page, half an answer.
     #[error(
@@ -138,6 +113,20 @@ pub enum FetchError {
         cause: String,
         /// How long the source asked us to wait.
         wait: Option<Duration>,
+    },
+    /// The source failed so often that it is left alone for a while.
+    #[error(
+        "{attempt}: not asked. The source is left alone since {since:.0} (breaker open), because it failed again and again: {cause}. Next try after {until:.0}; the next run then begins with one question."
+    )]
+    LeftAlone {
+        /// What was attempted.
+        attempt: Attempt,
+        /// Since when.
+        since: jiff::Timestamp,
+        /// When it is asked again at the earliest.
+        until: jiff::Timestamp,
+        /// What it answered last.
+        cause: String,
     },
     /// The credentials were refused, after one refresh where they can be refreshed.
     #[error("{attempt}: the source refused the credentials (HTTP {status}: {cause}). Renew the key, or log in again with `concord source login {}`.", attempt.source)]
@@ -224,6 +213,26 @@ pub enum FetchError {
         /// Bytes allowed.
         limit: usize,
     },
+    /// The answer unpacks to so many times its size that it is meant to do harm.
+    #[error(
+        "{attempt}: the answer unpacks to {ratio} times its size and was cut off. Nothing of it was used; tell whoever runs the source."
+    )]
+    Bomb {
+        /// What was attempted.
+        attempt: Attempt,
+        /// How many times its size.
+        ratio: usize,
+    },
+    /// The source's name leads where no source of the outside can be.
+    #[error(
+        "{attempt}: {problem}. Nothing was sent. Correct the endpoint, or set `allow_private = true` if the source is on your own network."
+    )]
+    Forbidden {
+        /// What was attempted.
+        attempt: Attempt,
+        /// Where it leads.
+        problem: String,
+    },
     /// The source cannot be asked as it is configured.
     #[error("{attempt}: {cause}")]
     Config {
@@ -233,6 +242,11 @@ pub enum FetchError {
         #[source]
         cause: Box<ConfigError>,
     },
+}
+
+fn crawling(pace: Option<u64>) -> String {
+    pace.map(|pace| format!(", coming at {pace} bytes a second"))
+        .unwrap_or_default()
 }
 
 fn until(wait: Option<Duration>) -> String {
@@ -260,7 +274,9 @@ impl FetchError {
             | FetchError::Crashed { .. }
             | FetchError::Throttled { .. } => true,
             FetchError::Token { cause, .. } => cause.is_transient(),
-            FetchError::Untrusted { .. }
+            // The next run may succeed; asking at once is what must not be done.
+            FetchError::LeftAlone { .. }
+            | FetchError::Untrusted { .. }
             | FetchError::Unauthorized { .. }
             | FetchError::Refused { .. }
             | FetchError::Query { .. }
@@ -268,6 +284,8 @@ impl FetchError {
             | FetchError::Shape { .. }
             | FetchError::Loop { .. }
             | FetchError::TooLarge { .. }
+            | FetchError::Bomb { .. }
+            | FetchError::Forbidden { .. }
             | FetchError::Config { .. } => false,
         }
     }
@@ -275,7 +293,9 @@ impl FetchError {
     /// What the failure means for the run.
     pub fn class(&self) -> Class {
         match self {
-            FetchError::Unauthorized { .. } | FetchError::Token { .. } => Class::Waiting,
+            FetchError::Unauthorized { .. }
+            | FetchError::Token { .. }
+            | FetchError::LeftAlone { .. } => Class::Waiting,
             FetchError::CursorRefused { .. } => Class::Partial,
             // Tried again within the run; a refusal in words we do not know needs a person then.
             FetchError::Crashed {
@@ -295,6 +315,7 @@ impl FetchError {
             | FetchError::Outage { attempt, .. }
             | FetchError::Crashed { attempt, .. }
             | FetchError::Throttled { attempt, .. }
+            | FetchError::LeftAlone { attempt, .. }
             | FetchError::Unauthorized { attempt, .. }
             | FetchError::Token { attempt, .. }
             | FetchError::Refused { attempt, .. }
@@ -303,7 +324,40 @@ impl FetchError {
             | FetchError::Shape { attempt, .. }
             | FetchError::Loop { attempt, .. }
             | FetchError::TooLarge { attempt, .. }
+            | FetchError::Bomb { attempt, .. }
+            | FetchError::Forbidden { attempt, .. }
             | FetchError::Config { attempt, .. } => attempt,
+        }
+    }
+
+    /// Whether a smaller page may be taken where this one was refused.
+    pub(crate) fn is_about_size(&self) -> bool {
+        match self {
+            FetchError::Refused { status, .. } => matches!(status, 400 | 413 | 414),
+            FetchError::Query { errors, .. } => errors.iter().any(GraphQlError::is_about_size),
+            _ => false,
+        }
+    }
+
+    /// Whether it speaks against the source's health, and not against our question or credentials.
+    pub(crate) fn is_of_the_source(&self) -> bool {
+        matches!(
+            self,
+            FetchError::Unreachable { .. }
+                | FetchError::TooSlow { .. }
+                | FetchError::Outage { .. }
+                | FetchError::Throttled { .. }
+        )
+    }
+
+    /// What happened, in few words, without what was attempted.
+    pub(crate) fn cause_alone(&self) -> String {
+        match self {
+            FetchError::Unreachable { .. } => "it could not be reached".to_owned(),
+            FetchError::TooSlow { .. } => "it answered too slowly".to_owned(),
+            FetchError::Outage { status, .. } => format!("HTTP {status}"),
+            FetchError::Throttled { .. } => "it went on asking to slow down".to_owned(),
+            other => other.to_string(),
         }
     }
 
@@ -314,24 +368,4 @@ impl FetchError {
             _ => None,
         }
     }
-}
-
-/// An entry of `errors` as sent.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct SentError {
-    pub message: Option<String>,
-    pub path: Option<Vec<serde_json::Value>>,
-    pub locations: Option<Vec<serde::de::IgnoredAny>>,
-    pub extensions: Option<SentExtensions>,
-    /// Where some sources put what others call `extensions.code`.
-    #[serde(rename = "type")]
-    pub kind: Option<serde_json::Value>,
-}
-
-/// The parts of an error's `extensions` that decide.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct SentExtensions {
-    pub code: Option<serde_json::Value>,
 }

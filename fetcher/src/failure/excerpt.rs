@@ -49,7 +49,7 @@ impl Redactor {
             if !clean.is_empty() {
                 clean.push(' ');
             }
-            clean.push_str(word);
+            word.chars().for_each(|c| show(c, &mut clean));
             if word.eq_ignore_ascii_case("bearer") && words.next().is_some() {
                 clean.push_str(" [redacted]");
             }
@@ -64,6 +64,15 @@ impl Redactor {
     }
 }
 
+/// Letters that steer a terminal or turn the direction of a line are shown as their numbers.
+fn show(letter: char, clean: &mut String) {
+    let turns = matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    match letter.is_control() || turns {
+        true => clean.extend(letter.escape_unicode()),
+        false => clean.push(letter),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +84,10 @@ mod tests {
         assert_eq!(
             redactor.excerpt("token\n canary-123 and Bearer abc.def is wrong"),
             "token [redacted] and Bearer [redacted] is wrong"
+        );
+        assert_eq!(
+            redactor.excerpt("\u{1b}[31mred\u{7} \u{202e}dlrow"),
+            "\\u{1b}[31mred\\u{7} \\u{202e}dlrow"
         );
         let long = redactor.excerpt(&"é".repeat(10_000));
         assert!(long.chars().count() <= LONGEST + 1);

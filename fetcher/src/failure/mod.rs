@@ -3,7 +3,9 @@
 mod classify;
 mod error;
 mod excerpt;
+mod reported;
 
 pub(crate) use classify::{Answer, Found, Raw, Rest, judge};
-pub use error::{Attempt, Class, FetchError, GraphQlError};
+pub use error::{Attempt, Class, FetchError};
 pub(crate) use excerpt::Redactor;
+pub use reported::GraphQlError;

@@ -252,9 +252,11 @@ impl Follower<'_> {
     ) -> Result<String, FetchError> {
         let question = Question {
             what: self.attempt().what,
+            kind: format!("{}.{}", self.module.name, self.nested.at),
             query: self.nested.query.clone(),
             variables: variables.clone(),
             cursor: Some(after),
+            once: false,
         };
         let answer = self
             .source

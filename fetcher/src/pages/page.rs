@@ -74,4 +74,6 @@ pub struct Selection {
     pub since: Option<String>,
     /// For those whose block names a variable for it: only records up to this value.
     pub until: Option<String>,
+    /// Another page size than the module's, as for a second look with other page boundaries.
+    pub page_size: Option<u32>,
 }

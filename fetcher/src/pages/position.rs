@@ -51,9 +51,9 @@ impl Position {
     }
 
     /// Sets the query's size and position variables.
-    pub(super) fn fill(&self, paging: &Paging, variables: &mut Map<String, Value>) {
+    pub(super) fn fill(&self, paging: &Paging, size: u32, variables: &mut Map<String, Value>) {
         if let Some(name) = &paging.size_variable {
-            variables.insert(name.clone(), paging.size.into());
+            variables.insert(name.clone(), size.into());
         }
         let value = match self {
             Position::Start => return,
@@ -62,6 +62,18 @@ impl Position {
             Position::Page { number, .. } => Value::from(*number),
         };
         variables.insert(paging.position_variable.clone(), value);
+    }
+
+    /// The same place among pages of another size; `None` where numbered pages have no such place.
+    pub(super) fn among(&self, paging: &Paging, size: u32) -> Option<Position> {
+        let size = u64::from(size.max(1));
+        match self {
+            Position::Page { before, .. } => (before % size == 0).then(|| Position::Page {
+                number: paging.first_page + before / size,
+                before: *before,
+            }),
+            other => Some(other.clone()),
+        }
     }
 
     /// The stored form; the start has none.

@@ -90,8 +90,16 @@ impl Reader {
             .map_err(|stuck| self.stuck(&stuck, from.as_ref(), 1))?;
         let mut circle = Circle::default();
         let (mut number, mut stalls) = (1, 0);
+        let mut size = self.first_size(&position);
         loop {
-            let (cut, errors) = self.ask(&position, number).await?;
+            let (cut, errors) = match self.ask(&position, number, size).await {
+                Err(failure) if failure.is_about_size() => {
+                    (position, size) = self.smaller(&position, size, failure)?;
+                    continue;
+                }
+                outcome => outcome?,
+            };
+            self.remember(size);
             if stands_still(&cut, &position) && stalls < PATIENCE {
                 stalls += 1;
                 continue;
@@ -121,6 +129,49 @@ impl Reader {
                 None => return Ok(()),
             }
             number += 1;
+        }
+    }
+
+    /// The page size to begin with: the selection's, else the module's, but no more than the source took lately.
+    fn first_size(&self, position: &Position) -> u32 {
+        let paging = &self.module.fetch.paging;
+        let wanted = self.selection.page_size.unwrap_or(paging.size);
+        let taken = self.source.page_size(&self.module.name);
+        let size = taken.map_or(wanted, |taken| taken.min(wanted)).max(1);
+        match position.among(paging, size) {
+            Some(same) if same == *position => size,
+            _ => paging.size,
+        }
+    }
+
+    /// Half the page size and the same place among such pages, or the failure where there is none.
+    fn smaller(
+        &self,
+        position: &Position,
+        size: u32,
+        failure: FetchError,
+    ) -> Result<(Position, u32), FetchError> {
+        let paging = &self.module.fetch.paging;
+        let half = size / 2;
+        let place = match half > 0 && paging.size_variable.is_some() {
+            true => position.among(paging, half),
+            false => None,
+        };
+        let Some(place) = place else {
+            return Err(failure);
+        };
+        tracing::warn!(module = %self.module.name, page_size = half, reason = %failure,
+            "the source refuses pages of this size; smaller ones are asked for");
+        Ok((place, half))
+    }
+
+    /// A size the source took after refusing a larger one is where the next run begins.
+    fn remember(&self, size: u32) {
+        let name = &self.module.name;
+        let wanted = self.module.fetch.paging.size;
+        let other = self.selection.page_size.unwrap_or(wanted);
+        if size < wanted.min(other) && self.source.page_size(name) != Some(size) {
+            self.source.remember_page_size(name, size);
         }
     }
 
@@ -164,6 +215,7 @@ impl Reader {
         &self,
         position: &Position,
         number: u32,
+        size: u32,
     ) -> Result<(Slice, Vec<GraphQlError>), FetchError> {
         let spec = &self.module.fetch;
         let mut variables: Map<String, Value> = spec
@@ -178,12 +230,14 @@ impl Reader {
         if let (Some(variable), Some(value)) = (until, &self.selection.until) {
             variables.insert(variable, Value::from(value.as_str()));
         }
-        position.fill(&spec.paging, &mut variables);
+        position.fill(&spec.paging, size, &mut variables);
         let question = Question {
             what: self.what(number),
+            kind: self.module.name.clone(),
             query: self.module.query.clone(),
             variables,
             cursor: position.cursor().map(|cursor| cursor.0),
+            once: false,
         };
         let answer = self.source.ask(&question, |body| slice(body, spec)).await?;
         match answer.data {

@@ -33,14 +33,28 @@ fragment Of on __Type {
 
 /// Asks the smallest question there is: whether address and credentials work.
 pub async fn probe(source: &Source) -> Result<(), FetchError> {
-    ask(source, "a sign of life", "query Probe { __typename }")
-        .await
-        .map(drop)
+    ask(
+        source,
+        "a sign of life",
+        "query Probe { __typename }",
+        false,
+    )
+    .await
+    .map(drop)
 }
 
 /// Asks a source for its schema and writes it as SDL.
 pub async fn introspect(source: &Source) -> Result<Sdl, FetchError> {
-    let data = ask(source, "its schema", QUERY).await?;
+    described(source, false).await
+}
+
+/// As `introspect`, but asks once: a run does not wait for a source that shows no schema.
+pub async fn show_schema(source: &Source) -> Result<Sdl, FetchError> {
+    described(source, true).await
+}
+
+async fn described(source: &Source, once: bool) -> Result<Sdl, FetchError> {
+    let data = ask(source, "its schema", QUERY, once).await?;
     let described = raw_at(&data, &["__schema".to_owned()])
         .and_then(|raw| serde_json::from_str::<Described>(raw).ok());
     match described {
@@ -59,12 +73,14 @@ pub async fn introspect(source: &Source) -> Result<Sdl, FetchError> {
 }
 
 /// The whole `data` of an answer, or nothing where it is null.
-async fn ask(source: &Source, what: &str, query: &str) -> Result<String, FetchError> {
+async fn ask(source: &Source, what: &str, query: &str, once: bool) -> Result<String, FetchError> {
     let question = Question {
         what: what.to_owned(),
+        kind: what.to_owned(),
         query: query.into(),
         variables: Map::new(),
         cursor: None,
+        once,
     };
     let answer = source
         .ask(&question, |body| {

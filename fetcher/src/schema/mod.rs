@@ -2,6 +2,7 @@
 
 mod check;
 mod document;
+mod drift;
 mod introspection;
 mod scaffold;
 mod sdl;
@@ -9,6 +10,7 @@ mod stream_field;
 
 pub use check::{Problem, check_query};
 pub use document::{QueryDocument, selection_paths};
-pub use introspection::{introspect, probe};
+pub use drift::{Checked as CheckedSchema, Drift, Shape};
+pub use introspection::{introspect, probe, show_schema};
 pub use scaffold::{ScaffoldError, scaffold};
 pub use sdl::Sdl;

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
+use super::account::AccountConfig;
+use super::addresses::{is_this_machine, private_literal};
+use super::rules::{BreakerConfig, Rate, RetryConfig};
 use crate::auth::Secret;
 
 /// Where a source is, how to log in and how fast it may be asked. Secrets are only referred to.
@@ -24,6 +27,9 @@ pub struct SourceConfig {
     /// When to ask again after a transient failure.
     #[serde(default)]
     pub retry: RetryConfig,
+    /// When to leave a failing source alone.
+    #[serde(default)]
+    pub breaker: BreakerConfig,
     /// Seconds one request may take, its whole body included.
     #[serde(default = "timeout_seconds")]
     pub timeout_seconds: u64,
@@ -33,6 +39,9 @@ pub struct SourceConfig {
     /// Bytes one answer may have, after decompression.
     #[serde(default = "max_body_bytes")]
     pub max_body_bytes: usize,
+    /// Bytes per second an answer must come in, at least, over ten seconds.
+    #[serde(default = "slowest_bytes_per_second")]
+    pub slowest_bytes_per_second: u64,
     /// Further headers that hold no secret.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
@@ -42,9 +51,17 @@ pub struct SourceConfig {
     /// What holds for single modules of the source.
     #[serde(default)]
     pub modules: BTreeMap<String, ModuleConfig>,
+    /// How to ask whose data the source serves, so that two accounts are never mixed.
+    pub account: Option<AccountConfig>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub allow_http: bool,
+    /// Allows a source on a private network, whose name or address leads there.
+    #[serde(default)]
+    pub allow_private: bool,
+    /// Where the processes of this host share the account of the source's limits; not a key of the file.
+    #[serde(skip)]
+    pub limits_folder: Option<PathBuf>,
 }
 
 fn timeout_seconds() -> u64 {
@@ -53,6 +70,10 @@ fn timeout_seconds() -> u64 {
 
 fn connect_timeout_seconds() -> u64 {
     10
+}
+
+fn slowest_bytes_per_second() -> u64 {
+    128
 }
 
 fn max_body_bytes() -> usize {
@@ -67,13 +88,18 @@ impl SourceConfig {
             auth: AuthConfig::default(),
             rate: Rate::default(),
             retry: RetryConfig::default(),
+            breaker: BreakerConfig::default(),
             timeout_seconds: timeout_seconds(),
             connect_timeout_seconds: connect_timeout_seconds(),
             max_body_bytes: max_body_bytes(),
+            slowest_bytes_per_second: slowest_bytes_per_second(),
             headers: BTreeMap::new(),
             expected_every: None,
             modules: BTreeMap::new(),
+            account: None,
             allow_http: false,
+            allow_private: false,
+            limits_folder: None,
         }
     }
 
@@ -169,60 +195,6 @@ pub struct SecretRef {
     pub env: Option<String>,
     /// A file.
     pub file: Option<PathBuf>,
-}
-
-/// Requests per second and how many may come at once.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rate {
-    /// Requests per second in steady state.
-    #[serde(default = "per_second")]
-    pub per_second: f64,
-    /// Requests that may come at once after a pause.
-    #[serde(default = "burst")]
-    pub burst: u32,
-}
-
-fn per_second() -> f64 {
-    5.0
-}
-
-fn burst() -> u32 {
-    5
-}
-
-impl Default for Rate {
-    fn default() -> Self {
-        Rate {
-            per_second: per_second(),
-            burst: burst(),
-        }
-    }
-}
-
-/// Waits of random(0, min(cap, base·2ⁿ)) between attempts; `Retry-After` is a floor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RetryConfig {
-    /// Attempts per request, the first included.
-    pub attempts: u32,
-    /// Milliseconds of the first wait.
-    pub base_ms: u64,
-    /// Milliseconds no computed wait exceeds.
-    pub cap_ms: u64,
-    /// Seconds a source may ask us to wait; more than this ends the run as waiting.
-    pub longest_wait_seconds: u64,
-}
-
-impl Default for RetryConfig {
-    fn default() -> Self {
-        RetryConfig {
-            attempts: 6,
-            base_ms: 500,
-            cap_ms: 30_000,
-            longest_wait_seconds: 300,
-        }
-    }
 }
 
 /// A source whose configuration cannot work.
@@ -341,12 +313,7 @@ pub(crate) fn check_url(
             "Take them out and refer to them with `auth` and `secret_env`.",
         ));
     }
-    let loopback = match url.host() {
-        Some(Host::Domain(host)) => host == "localhost" || host.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
+    let loopback = is_this_machine(&url);
     match url.scheme() {
         "https" => Ok(url),
         "http" if loopback || allow_http => Ok(url),
@@ -359,6 +326,18 @@ pub(crate) fn check_url(
             name,
             format!("`{key}` starts with {other}:"),
             "Use an https URL.",
+        )),
+    }
+}
+
+/// Refuses an address, written as one, that no source of the outside can have.
+pub(super) fn check_address(name: &str, key: &str, url: &Url) -> Result<(), ConfigError> {
+    match private_literal(url) {
+        None => Ok(()),
+        Some(address) => Err(invalid(
+            name,
+            format!("`{key}` leads to {address}, an address of a private network"),
+            "Correct it, or set `allow_private = true` if the source is on your own network.",
         )),
     }
 }

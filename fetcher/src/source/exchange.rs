@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::addresses::Forbidden;
+use super::body::{self, Unfit};
+use super::limits::{Hints, Refusal};
 use super::open::{Inner, Source};
 use super::retry::{retry_after, wait};
 use crate::failure::{Answer, Attempt, FetchError, Found, Raw, judge};
@@ -18,10 +21,14 @@ use crate::failure::{Answer, Attempt, FetchError, Found, Raw, judge};
 pub(crate) struct Question {
     /// What for, such as "page 3 of clients".
     pub what: String,
+    /// What is alike in cost and size: a module's pages, its nested pages.
+    pub kind: String,
     pub query: Arc<str>,
     pub variables: Map<String, Value>,
     /// The cursor in the variables, to recognise its refusal.
     pub cursor: Option<String>,
+    /// Asked once: whatever fails is no reason to ask again.
+    pub once: bool,
 }
 
 #[derive(Serialize)]
@@ -70,35 +77,26 @@ impl Source {
         };
         let mut renewed = false;
         let mut patience = Patience::default();
+        let limits = &inner.shared.limits;
         loop {
-            inner.shared.limits.ready().await;
+            let permit = limits
+                .ready(&question.kind, inner.priority)
+                .await
+                .map_err(|refusal| refused(&attempt, refusal))?;
             attempt.tries += 1;
-            let signed = inner.shared.credentials.sign(&inner.shared.redactor).await;
-            let (outcome, generation) = match signed {
-                Ok(signature) => {
-                    let generation = signature.generation;
-                    let raw = inner.send(&attempt, body.clone(), signature.header).await;
-                    let judged = raw.and_then(|raw| {
-                        let cursor = question.cursor.as_deref();
-                        judge(&raw, &attempt, cursor, &inner.shared.redactor, &read)
-                    });
-                    (judged, generation)
-                }
-                Err(cause) => (
-                    Err(FetchError::Token {
-                        attempt: attempt.clone(),
-                        cause,
-                    }),
-                    0,
-                ),
-            };
+            let mut hints = Hints::default();
+            let (outcome, generation) = inner
+                .try_once(&attempt, question, &body, &read, &mut hints)
+                .await;
             let failure = match outcome {
                 Ok(answer) => {
+                    limits.answered(&permit, &hints);
                     inner.shared.answered.fetch_add(1, Ordering::Relaxed);
                     return Ok(answer);
                 }
                 Err(failure) => failure,
             };
+            limits.failed(&permit, &hints, &failure);
             if matches!(failure, FetchError::Unauthorized { .. }) && !renewed {
                 renewed = true;
                 match inner.shared.credentials.renew(generation).await {
@@ -109,22 +107,87 @@ impl Source {
                     }
                     Err(_) => renewed = false,
                 }
-            } else if !failure.is_transient() {
+            } else if question.once || !failure.is_transient() {
                 return Err(failure);
             }
             inner
                 .wait_before_retry(&attempt, &mut patience, failure)
-                .await?;
+                .await
+                .inspect_err(|failure| limits.gave_up(failure))?;
         }
+    }
+
+    /// The page size the source insists on for a kind of question, as far as known.
+    pub(crate) fn page_size(&self, kind: &str) -> Option<u32> {
+        self.0.shared.limits.size(kind)
+    }
+
+    /// Remembers the page size the source insists on.
+    pub(crate) fn remember_page_size(&self, kind: &str, size: u32) {
+        self.0.shared.limits.remember_size(kind, size);
+    }
+}
+
+/// A question that was not sent.
+fn refused(attempt: &Attempt, refusal: Refusal) -> FetchError {
+    let attempt = attempt.clone();
+    match refusal {
+        Refusal::LeftAlone {
+            since,
+            until,
+            cause,
+        } => FetchError::LeftAlone {
+            attempt,
+            since,
+            until,
+            cause,
+        },
+        Refusal::Exhausted { wait } => FetchError::Throttled {
+            attempt,
+            cause: "its limits are used up".to_owned(),
+            wait: Some(wait),
+        },
     }
 }
 
 impl Inner {
+    /// Signs, sends, reads and judges once; answers with the generation of the token in use.
+    async fn try_once<T>(
+        &self,
+        attempt: &Attempt,
+        question: &Question,
+        body: &Bytes,
+        read: &impl for<'a> Fn(&'a Bytes) -> Result<Found<'a, T>, serde_json::Error>,
+        hints: &mut Hints,
+    ) -> (Result<Answer<T>, FetchError>, u64) {
+        let redactor = &self.shared.redactor;
+        let signature = match self.shared.credentials.sign(redactor).await {
+            Ok(signature) => signature,
+            Err(cause) => {
+                let attempt = attempt.clone();
+                return (Err(FetchError::Token { attempt, cause }), 0);
+            }
+        };
+        let generation = signature.generation;
+        let sent = self
+            .send(attempt, body.clone(), signature.header, hints)
+            .await;
+        let outcome = sent.and_then(|raw| {
+            if question.query.contains("rateLimit") {
+                hints.add_rate_limit(rate_limit(&raw.body), jiff::Timestamp::now());
+            }
+            let cursor = question.cursor.as_deref();
+            judge(&raw, attempt, cursor, redactor, hints, read)
+        });
+        (outcome, generation)
+    }
+
     async fn send(
         &self,
         attempt: &Attempt,
         body: Bytes,
         signature: Option<(reqwest::header::HeaderName, reqwest::header::HeaderValue)>,
+        hints: &mut Hints,
     ) -> Result<Raw, FetchError> {
         let mut request = self
             .http
@@ -135,6 +198,7 @@ impl Inner {
                 "application/graphql-response+json, application/json;q=0.9",
             )
             .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT_ENCODING, "gzip")
             .body(body);
         if let Some((name, value)) = signature {
             request = request.header(name, value);
@@ -144,6 +208,7 @@ impl Inner {
                 .send()
                 .await
                 .map_err(|cause| self.network(attempt, cause))?;
+            *hints = Hints::of_headers(answer.headers(), jiff::Timestamp::now());
             self.receive(attempt, answer).await
         };
         match tokio::time::timeout(self.timeout, exchange).await {
@@ -151,6 +216,7 @@ impl Inner {
             Err(_) => Err(FetchError::TooSlow {
                 attempt: attempt.clone(),
                 limit: self.timeout,
+                pace: None,
             }),
         }
     }
@@ -158,7 +224,7 @@ impl Inner {
     async fn receive(
         &self,
         attempt: &Attempt,
-        mut answer: reqwest::Response,
+        answer: reqwest::Response,
     ) -> Result<Raw, FetchError> {
         let header = |name| {
             answer
@@ -168,32 +234,38 @@ impl Inner {
         };
         let html = header(CONTENT_TYPE).is_some_and(|kind| kind.contains("html"));
         let retry_after =
-            header(RETRY_AFTER).and_then(|text| retry_after(text, jiff::Timestamp::now()));
+            header(RETRY_AFTER).and_then(|text| retry_after(text, there(answer.headers())));
         let status = answer.status().as_u16();
-        let expected = answer
-            .content_length()
-            .unwrap_or(0)
-            .min(self.max_body as u64);
-        let mut body = BytesMut::with_capacity(usize::try_from(expected).unwrap_or(0));
-        while let Some(chunk) = answer
-            .chunk()
-            .await
-            .map_err(|cause| self.network(attempt, cause))?
-        {
-            if body.len() + chunk.len() > self.max_body {
-                return Err(FetchError::TooLarge {
-                    attempt: attempt.clone(),
-                    limit: self.max_body,
-                });
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = body::read(answer, self.bounds).await;
         Ok(Raw {
             status,
             html,
             retry_after,
-            body: body.freeze(),
+            body: body.map_err(|unfit| self.unfit(attempt, unfit))?,
         })
+    }
+
+    fn unfit(&self, attempt: &Attempt, unfit: Unfit) -> FetchError {
+        let at = attempt.clone();
+        match unfit {
+            Unfit::Network(cause) => self.network(attempt, cause),
+            Unfit::TooLarge => FetchError::TooLarge {
+                attempt: at,
+                limit: self.bounds.size,
+            },
+            Unfit::Bomb(ratio) => FetchError::Bomb { attempt: at, ratio },
+            Unfit::TooSlow(pace) => FetchError::TooSlow {
+                attempt: at,
+                limit: self.timeout,
+                pace: Some(pace),
+            },
+            Unfit::Garbled(encoding) => FetchError::Shape {
+                attempt: at,
+                problem: format!(
+                    "the answer cannot be read as {encoding}, which it is said to be in"
+                ),
+            },
+        }
     }
 
     fn network(&self, attempt: &Attempt, cause: reqwest::Error) -> FetchError {
@@ -202,10 +274,15 @@ impl Inner {
             return FetchError::TooSlow {
                 attempt,
                 limit: self.timeout,
+                pace: None,
             };
         }
         let mut deeper = cause.source();
         while let Some(inner) = deeper {
+            if let Some(forbidden) = inner.downcast_ref::<Forbidden>() {
+                let problem = forbidden.to_string();
+                return FetchError::Forbidden { attempt, problem };
+            }
             if inner.to_string().contains("certificate") {
                 return FetchError::Untrusted { attempt, cause };
             }
@@ -224,7 +301,11 @@ impl Inner {
         patience.count(&failure, self.shared.answered.load(Ordering::Relaxed));
         let asked = failure.asked_wait();
         let longest = Duration::from_secs(self.retry.longest_wait_seconds);
-        if patience.failures >= self.retry.attempts || asked.is_some_and(|asked| asked > longest) {
+        let limits = &self.shared.limits;
+        if patience.failures >= self.retry.attempts
+            || asked.is_some_and(|asked| asked > longest)
+            || !limits.may_retry(&failure)
+        {
             return Err(failure);
         }
         let pause = wait(
@@ -241,12 +322,26 @@ impl Inner {
             "a request failed and is tried again"
         );
         if matches!(failure, FetchError::Throttled { .. }) {
-            self.shared.limits.pause(pause);
+            limits.pause(pause);
         } else {
             tokio::time::sleep(pause).await;
         }
         Ok(())
     }
+}
+
+/// What the source's clock shows: a date it names is meant by it.
+fn there(headers: &HeaderMap) -> jiff::Timestamp {
+    let date = headers.get(DATE).and_then(|value| value.to_str().ok());
+    let date = date.and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
+    date.map_or_else(jiff::Timestamp::now, |date| date.timestamp())
+}
+
+/// The `rateLimit` object in the data, where the query asks for one.
+fn rate_limit(body: &Bytes) -> &str {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    let path = ["data", "rateLimit"].map(str::to_owned);
+    crate::pages::raw_at(text, &path).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -264,6 +359,7 @@ mod tests {
         let slow = || FetchError::TooSlow {
             attempt: attempt(),
             limit: Duration::ZERO,
+            pace: None,
         };
         let mut patience = Patience::default();
         // What the source had answered by then, what failed, and the failures counted after it.

@@ -1,12 +1,20 @@
 //! A source: its address, credentials and limits, and one way to ask it.
 
+mod account;
+mod addresses;
+mod body;
 mod config;
 mod exchange;
 mod limits;
 mod open;
 mod retry;
+mod rules;
 
-pub use config::{AuthConfig, AuthKind, ConfigError, Rate, RetryConfig, SecretRef, SourceConfig};
+pub use account::AccountConfig;
+pub use config::{AuthConfig, AuthKind, ConfigError, SecretRef, SourceConfig};
 pub(crate) use config::{check_url, read_secret};
 pub(crate) use exchange::Question;
+pub(crate) use limits::{Hints, PointsHint};
+pub use limits::{Priority, Standing};
 pub use open::Source;
+pub use rules::{BreakerConfig, Rate, RetryConfig};

@@ -7,8 +7,12 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
-use super::config::{ConfigError, RetryConfig, SourceConfig, check_url, invalid, looks_secret};
-use super::limits::{Limits, Registry, shared};
+use super::account::AccountConfig;
+use super::addresses::Checked;
+use super::body::Bounds;
+use super::config::{ConfigError, SourceConfig, check_address, check_url, invalid, looks_secret};
+use super::limits::{Limits, Priority, Registry, Standing, shared};
+use super::rules::{RetryConfig, SourceRules};
 use crate::auth::{Credentials, TokenStore};
 use crate::failure::Redactor;
 
@@ -24,7 +28,9 @@ pub(super) struct Inner {
     pub headers: HeaderMap,
     pub retry: RetryConfig,
     pub timeout: Duration,
-    pub max_body: usize,
+    pub bounds: Bounds,
+    pub account: Option<AccountConfig>,
+    pub priority: Priority,
     pub shared: Arc<Shared>,
 }
 
@@ -56,7 +62,19 @@ impl Source {
         store: Option<&TokenStore>,
     ) -> Result<Source, ConfigError> {
         let endpoint = check_url(name, "endpoint", &config.endpoint, config.allow_http)?;
-        if !(config.rate.per_second.is_finite() && config.rate.per_second > 0.0) {
+        if !config.allow_private {
+            check_address(name, "endpoint", &endpoint)?;
+            if let Some(url) = &config.auth.token_url
+                && let Ok(url) = Url::parse(url)
+            {
+                check_address(name, "auth.token_url", &url)?;
+            }
+        }
+        if !config
+            .rate
+            .per_second
+            .is_none_or(|rate| rate.is_finite() && rate > 0.0)
+        {
             return Err(invalid(
                 name,
                 "`rate.per_second` is not above zero",
@@ -65,14 +83,19 @@ impl Source {
         }
         let http = Source::http(name, config)?;
         let key = format!(
-            "{name} {endpoint} {:?} {:?} {store:?}",
-            config.rate, config.auth
+            "{name} {endpoint} {:?} {:?} {:?} {store:?} {:?}",
+            config.rate, config.breaker, config.auth, config.limits_folder
         );
+        let rules = SourceRules {
+            rate: config.rate,
+            retry: config.retry,
+            breaker: config.breaker,
+        };
         let shared = shared(&SOURCES, key, || {
             let redactor = Redactor::default();
             let credentials = Credentials::new(name, config, store, &http, &redactor)?;
             Ok(Shared {
-                limits: Limits::new(config.rate),
+                limits: Limits::new(rules, config.limits_folder.as_deref(), name),
                 credentials,
                 redactor,
                 answered: AtomicU64::new(0),
@@ -85,9 +108,44 @@ impl Source {
             headers: headers(name, config)?,
             retry: config.retry,
             timeout: Duration::from_secs(config.timeout_seconds.max(1)),
-            max_body: config.max_body_bytes,
+            bounds: Bounds {
+                size: config.max_body_bytes,
+                slowest: config.slowest_bytes_per_second,
+                patience: Duration::from_secs(config.timeout_seconds.clamp(4, 40)) / 4,
+            },
+            account: config.account.clone(),
+            priority: Priority::Scheduled,
             shared,
         })))
+    }
+
+    /// The same source, asked with this priority: scheduled work goes before backfills.
+    pub fn with_priority(&self, priority: Priority) -> Source {
+        let Inner {
+            name,
+            endpoint,
+            http,
+            headers,
+            shared,
+            ..
+        } = &*self.0;
+        Source(Arc::new(Inner {
+            name: name.clone(),
+            endpoint: endpoint.clone(),
+            http: http.clone(),
+            headers: headers.clone(),
+            retry: self.0.retry,
+            timeout: self.0.timeout,
+            bounds: self.0.bounds,
+            account: self.0.account.clone(),
+            priority,
+            shared: shared.clone(),
+        }))
+    }
+
+    /// How the source stands with us: its breaker, retries left, its pace.
+    pub fn standing(&self) -> Standing {
+        self.0.shared.limits.standing()
     }
 
     /// The source's name.
@@ -110,6 +168,9 @@ impl Source {
         });
         reqwest::Client::builder()
             .redirect(same_origin)
+            .dns_resolver(Checked::new(config.allow_private))
+            // Bodies are unpacked by ourselves, where their size is watched.
+            .gzip(false)
             .connect_timeout(Duration::from_secs(config.connect_timeout_seconds.max(1)))
             .timeout(Duration::from_secs(config.timeout_seconds.max(1)))
             .user_agent(concat!("concord/", env!("CARGO_PKG_VERSION")))

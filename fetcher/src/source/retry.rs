@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::Rng;
 
-use super::config::RetryConfig;
+use super::rules::RetryConfig;
 
 /// The wait before attempt `n + 2` (n counts from 0): full jitter, with what the source asked for as a floor.
 pub(super) fn wait(
@@ -45,6 +45,7 @@ mod tests {
         base_ms: 500,
         cap_ms: 30_000,
         longest_wait_seconds: 300,
+        budget: 40,
     };
 
     #[test]

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     data::{self, Map},
     faults::{FaultName, FaultSpec, drift::Drift},
+    limiter::Limit,
     server::Shared,
     store::{Kind, Store},
 };
@@ -57,6 +58,9 @@ enum Clear {
 pub(crate) fn set(shared: &Shared, spec: FaultSpec) -> Result<(), String> {
     if spec.name.is_event() {
         return happen(shared, &spec);
+    }
+    if spec.name == FaultName::RateLimit {
+        Limit::read(&spec.value)?;
     }
     let drifts = Drift::read(&spec).transpose()?.is_some();
     let before = spec.clone();

@@ -15,7 +15,7 @@ use crate::{
     auth::API_KEY,
     faults::{Effects, FaultName},
     graphql::request::{self, Body, Parsed},
-    interference,
+    interference, limiter,
     server::Shared,
 };
 
@@ -49,6 +49,10 @@ async fn answer(
     parsed: Result<Parsed, Vec<u8>>,
     operations: &[String],
 ) -> Response {
+    let metered = limiter::meter(shared, operations);
+    if let Some(refusal) = metered.as_ref().and_then(limiter::Metered::refusal) {
+        return refusal;
+    }
     if let Some(answer) = interference::instead(shared, operations) {
         return answer;
     }
@@ -69,11 +73,64 @@ async fn answer(
         );
         return refusal;
     }
+    if let Some(refusal) = parsed
+        .as_ref()
+        .ok()
+        .and_then(|parsed| picky(shared, parsed))
+    {
+        return refusal;
+    }
     let bytes = match parsed {
         Ok(parsed) => run(shared, &parsed).await,
         Err(refusal) => refusal,
     };
-    interference::dressed(shared, operations, 200, bytes)
+    match metered {
+        Some(metered) => {
+            let bytes = metered.priced(bytes);
+            metered.labelled(interference::dressed(shared, operations, 200, bytes))
+        }
+        None => interference::dressed(shared, operations, 200, bytes),
+    }
+}
+
+/// The refusal of a source that does not take what it was asked.
+fn picky(shared: &Shared, parsed: &Parsed) -> Option<Response> {
+    let (board, operations) = (|| shared.board(), &parsed.operations);
+    let variable = |name: &str| parsed.body.variables.as_ref()?.get(name);
+    let complaint = |message: String| {
+        let body = request::failure(&[json!({ "message": message })]);
+        interference::plain(200, "application/json", body)
+    };
+    if parsed.introspects()
+        && board()
+            .take(FaultName::IntrospectionOff, operations)
+            .is_some()
+    {
+        return Some(complaint("GraphQL introspection is not allowed".to_owned()));
+    }
+    if variable("after").is_some_and(|after| !after.is_null())
+        && board().take(FaultName::CursorRefused, operations).is_some()
+    {
+        return Some(complaint("Invalid cursor".to_owned()));
+    }
+    let asked = variable("first").and_then(serde_json::Value::as_u64)?;
+    let fault = board().take(FaultName::PageTooLarge, operations)?;
+    let above = fault["above"].as_u64().unwrap_or(10);
+    if asked <= above {
+        return None;
+    }
+    Some(match fault["status"].as_u64().unwrap_or(400) {
+        200 => complaint(format!(
+            "Query has complexity of {}, which exceeds max complexity of {}",
+            asked * 50,
+            above * 50
+        )),
+        status => interference::plain(
+            u16::try_from(status).unwrap_or(400),
+            "text/plain",
+            "too much",
+        ),
+    })
 }
 
 async fn run(shared: &Shared, parsed: &Parsed) -> Vec<u8> {

@@ -2,8 +2,8 @@
 
 use std::{
     convert::Infallible,
-    io,
-    time::{Duration, Instant, SystemTime},
+    io::{self, Write},
+    time::{Duration, SystemTime},
 };
 
 use axum::{
@@ -11,6 +11,7 @@ use axum::{
     http::{HeaderValue, Response as HttpResponse, header},
     response::Response,
 };
+use flate2::{Compression, write::GzEncoder};
 use futures::{StreamExt, stream};
 use serde_json::Value;
 
@@ -18,46 +19,9 @@ use crate::{faults::FaultName, server::Shared};
 
 const MAINTENANCE: &str = "<!DOCTYPE html><html lang=\"fr\"><head><title>Maintenance</title></head><body><h1>Nous revenons bientôt</h1></body></html>";
 
-/// The fixed window of the rate limiter.
-#[derive(Debug)]
-pub(crate) struct RateWindow {
-    began: Instant,
-    used: u64,
-}
-
-impl Default for RateWindow {
-    fn default() -> Self {
-        RateWindow {
-            began: Instant::now(),
-            used: 0,
-        }
-    }
-}
-
-impl RateWindow {
-    /// True when one more request fits into this second.
-    fn admits(&mut self, per_second: u64) -> bool {
-        if self.began.elapsed() >= Duration::from_secs(1) {
-            *self = RateWindow::default();
-        }
-        self.used += 1;
-        self.used <= per_second
-    }
-}
-
 /// The answer that a switch gives in place of the true one.
 pub(crate) fn instead(shared: &Shared, operations: &[String]) -> Option<Response> {
     let mut board = shared.board();
-    if let Some(value) = board.take(FaultName::RateLimit, operations) {
-        let per_second = value
-            .as_u64()
-            .or_else(|| value["per_second"].as_u64())
-            .unwrap_or(10);
-        if !shared.window().admits(per_second) {
-            let header = (value["retry_after"] != false).then(|| "1".to_owned());
-            return Some(too_many(header));
-        }
-    }
     if let Some(value) = board.take(FaultName::TooManyRequests, operations) {
         let header = (!value.is_null()).then(|| {
             value
@@ -76,7 +40,62 @@ pub(crate) fn instead(shared: &Shared, operations: &[String]) -> Option<Response
             MAINTENANCE,
         ));
     }
+    if let Some(value) = board.take(FaultName::Redirect, operations) {
+        let mut answer = plain(307, "text/plain", "");
+        let elsewhere = value.as_str().unwrap_or("http://elsewhere.invalid/");
+        if let Ok(value) = HeaderValue::from_str(elsewhere) {
+            answer.headers_mut().insert(header::LOCATION, value);
+        }
+        return Some(answer);
+    }
+    if let Some(value) = board.take(FaultName::GzipBomb, operations) {
+        return Some(bomb(value.as_u64().unwrap_or(512)));
+    }
     None
+}
+
+/// Spaces without end, as JSON begins with them; packed one megabyte at a time.
+fn bomb(megabytes: u64) -> Response {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    let _ = packed.write_all(&vec![b' '; 1 << 20]);
+    let member = packed.finish().unwrap_or_default();
+    // Members of one gzip stream may follow each other.
+    let body = member.repeat(usize::try_from(megabytes).unwrap_or(512));
+    let mut answer = plain(200, "application/json", body);
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    answer
+}
+
+/// The body in another encoding, and the content type that goes with it.
+fn encoded(body: Vec<u8>, way: &str) -> (Vec<u8>, &'static str) {
+    let text = String::from_utf8_lossy(&body).into_owned();
+    let wide = |order: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(order);
+    match way {
+        "bom" => (
+            [b"\xef\xbb\xbf".as_slice(), &body].concat(),
+            "application/json",
+        ),
+        "utf-16" => (
+            [0xff, 0xfe]
+                .into_iter()
+                .chain(wide(u16::to_le_bytes))
+                .collect(),
+            "application/json",
+        ),
+        "utf-16be" => (
+            wide(u16::to_be_bytes).collect(),
+            "application/json; charset=utf-16be",
+        ),
+        "latin1" => (
+            text.chars()
+                .map(|c| u8::try_from(c).unwrap_or(b'?'))
+                .collect(),
+            "application/json; charset=iso-8859-1",
+        ),
+        _ => (body, "application/json; charset=iso-8859-1"),
+    }
 }
 
 fn status(value: &Value, default: u16) -> u16 {
@@ -110,6 +129,14 @@ pub(crate) fn dressed(
     status: u16,
     body: Vec<u8>,
 ) -> Response {
+    let charset = shared.board().take(FaultName::Charset, operations);
+    let (body, charset) = match charset.as_ref().map(|way| way.as_str().unwrap_or("utf-16")) {
+        Some(way) => {
+            let (body, kind) = encoded(body, way);
+            (body, Some(kind.to_owned()))
+        }
+        None => (body, None),
+    };
     let (slow, truncated, content_type, skew) = {
         let mut board = shared.board();
         (
@@ -135,6 +162,7 @@ pub(crate) fn dressed(
     let mut answer = plain(
         status,
         content_type
+            .or(charset)
             .as_deref()
             .unwrap_or("application/json; charset=utf-8"),
         content,

@@ -8,6 +8,7 @@ mod endpoint;
 mod faults;
 mod graphql;
 mod interference;
+mod limiter;
 mod oauth;
 mod options;
 mod server;

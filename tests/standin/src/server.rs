@@ -15,7 +15,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
     admin, auth::Auth, data, endpoint, faults::Switchboard, graphql::schema::Graph,
-    interference::RateWindow, oauth, options::Options, stats::Stats, store::Store,
+    limiter::Limiter, oauth, options::Options, stats::Stats, store::Store,
 };
 
 /// Why a stand-in does not start.
@@ -88,7 +88,7 @@ pub(crate) struct Shared {
     board: Mutex<Switchboard>,
     auth: Mutex<Auth>,
     stats: Mutex<Stats>,
-    window: Mutex<RateWindow>,
+    limiter: Mutex<Limiter>,
 }
 
 const POISONED: &str = "a handler panicked while it held this lock";
@@ -101,7 +101,7 @@ impl Shared {
             board: Mutex::default(),
             auth: Mutex::new(Auth::new()),
             stats: Mutex::default(),
-            window: Mutex::default(),
+            limiter: Mutex::default(),
             options,
         })
     }
@@ -130,8 +130,8 @@ impl Shared {
         self.stats.lock().expect(POISONED)
     }
 
-    pub(crate) fn window(&self) -> MutexGuard<'_, RateWindow> {
-        self.window.lock().expect(POISONED)
+    pub(crate) fn limiter(&self) -> MutexGuard<'_, Limiter> {
+        self.limiter.lock().expect(POISONED)
     }
 
     /// Builds the schema again for the changes that are on.
@@ -147,6 +147,7 @@ impl Shared {
         *self.board() = Switchboard::default();
         *self.auth() = Auth::new();
         *self.stats() = Stats::default();
+        *self.limiter() = Limiter::default();
         self.options
             .faults
             .iter()

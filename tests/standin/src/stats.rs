@@ -21,6 +21,8 @@ pub(crate) struct Stats {
     token_refusals: u64,
     /// Answers with 429.
     rate_limited: u64,
+    /// Requests beyond the rate limit, whatever the status of their refusal.
+    throttled: u64,
 }
 
 impl Stats {
@@ -31,6 +33,10 @@ impl Stats {
         }
         *self.statuses.entry(status).or_default() += 1;
         self.rate_limited += u64::from(status == 429);
+    }
+
+    pub(crate) fn throttle(&mut self) {
+        self.throttled += 1;
     }
 
     pub(crate) fn token(&mut self, grant: &str, status: u16) {

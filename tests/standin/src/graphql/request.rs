@@ -59,7 +59,8 @@ impl Parsed {
         })
     }
 
-    fn introspects(&self) -> bool {
+    /// Whether it asks about the schema.
+    pub(crate) fn introspects(&self) -> bool {
         self.operations
             .iter()
             .any(|name| name == "__schema" || name == "__type")

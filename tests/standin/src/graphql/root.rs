@@ -134,7 +134,13 @@ fn disturb(window: &mut Window, arguments: &Map, effects: &crate::faults::Effect
             .saturating_sub(effects.repeat)
             .min(window.total);
         if from != window.from {
-            (window.from, window.to) = (from, (from + size).min(window.total));
+            let last = window.to == window.total;
+            let to = if last {
+                window.total
+            } else {
+                (from + size).min(window.total)
+            };
+            (window.from, window.to) = (from, to);
             window.has_next = window.to < window.total;
         }
     }

@@ -1,0 +1,122 @@
+//! Page sizes a source refuses: halved until it takes them, and remembered.
+
+use axum::response::{IntoResponse, Response};
+use fetcher::{FetchError, Module, Source};
+use serde_json::json;
+
+use crate::failures::answer;
+use crate::source::{Asked, Scripted, ids, module, read, relay};
+
+/// A stream of twenty records that takes pages of at most so many, and refuses larger ones its own way.
+fn picky(most: u64, refusal: fn(u64) -> Response) -> impl Fn(&Asked) -> Response {
+    move |asked| {
+        let first = asked.variable("first").as_u64().unwrap_or(1000);
+        if first > most {
+            return refusal(first);
+        }
+        let from: u64 = asked
+            .variable("after")
+            .as_str()
+            .map_or(0, |at| at.parse().unwrap());
+        let to = (from + first).min(20);
+        let nodes: Vec<_> = (from..to).map(|n| json!({ "id": n })).collect();
+        let page = json!({ "nodes": nodes, "pageInfo": { "hasNextPage": to < 20, "endCursor": to.to_string() }, "totalCount": 20 });
+        axum::Json(json!({ "data": { "allClients": page } })).into_response()
+    }
+}
+
+fn complaint(message: &str) -> Response {
+    axum::Json(json!({ "errors": [{ "message": message }] })).into_response()
+}
+
+fn open(server: &Scripted, folder: &std::path::Path) -> Source {
+    let mut config = server.config();
+    config.limits_folder = Some(folder.to_owned());
+    Source::open("demo", &config, None).unwrap()
+}
+
+#[tokio::test]
+async fn a_page_refused_for_its_size_is_asked_for_by_halves() {
+    type Refusal = fn(u64) -> Response;
+    let cases: [(&str, u64, Refusal); 5] = [
+        ("400", 12, |_| answer(400, &[], "bad request")),
+        ("413", 6, |_| answer(413, &[], "")),
+        ("414", 1, |_| {
+            answer(414, &[("content-type", "text/html")], "<html>")
+        }),
+        ("complexity", 3, |first| {
+            complaint(&format!(
+                "Query has complexity of {first}00, which exceeds max complexity of 300"
+            ))
+        }),
+        ("cost", 25, |_| {
+            axum::Json(json!({ "errors": [{ "message": "Query cost is 2000", "extensions": { "code": "MAX_COST_EXCEEDED" } }] })).into_response()
+        }),
+    ];
+    for (label, most, refusal) in cases {
+        let server = Scripted::start(picky(most, refusal)).await;
+        let folder = tempfile::tempdir().unwrap();
+        let (pages, failure) = read(&open(&server, folder.path()), &relay()).await;
+        assert!(failure.is_none(), "{label}: {failure:?}");
+        let expected: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+        assert_eq!(ids(&pages), expected, "{label}");
+        let refused = server
+            .asked()
+            .iter()
+            .filter(|asked| asked.variable("first").as_u64() > Some(most))
+            .count();
+        let before = server.asked().len();
+        assert!(refused <= 7, "{label}: {refused}");
+        // Another process of this host, later: it begins where this one came to.
+        read(&open(&server, folder.path()), &relay()).await;
+        let again = &server.asked()[before..];
+        assert!(
+            again
+                .iter()
+                .all(|asked| asked.variable("first").as_u64() <= Some(most)),
+            "{label}: {again:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_even_alone_has_failed() {
+    let server = Scripted::start(|_| answer(413, &[], "no")).await;
+    let (pages, failure) = read(&server.open(), &relay()).await;
+    assert!(pages.is_empty() && matches!(failure, Some(FetchError::Refused { status: 413, .. })));
+    let sizes: Vec<_> = server
+        .asked()
+        .iter()
+        .map(|asked| asked.variable("first").as_u64().unwrap())
+        .collect();
+    assert_eq!(sizes, [100, 50, 25, 12, 6, 3, 1]);
+}
+
+fn numbered() -> Module {
+    let query = "query Q($page: Int, $first: Int) { rows(page: $page, first: $first) { id } }";
+    module(
+        "  connection: rows\n  paging: { style: page, size: 8, size_variable: first }\n",
+        query,
+        &[],
+    )
+}
+
+#[tokio::test]
+async fn numbered_pages_are_halved_where_their_rows_stay_in_place() {
+    let server = Scripted::start(|asked| {
+        let size = asked.variable("first").as_u64().unwrap();
+        let page = asked.variable("page").as_u64().unwrap_or(1);
+        let (from, to) = ((page - 1) * size, (page * size).min(19));
+        // The third page of eight holds a record too large to come with seven others.
+        if size > 2 && (from..to).contains(&17) {
+            return answer(413, &[], "");
+        }
+        let nodes: Vec<_> = (from..to.max(from)).map(|n| json!({ "id": n })).collect();
+        axum::Json(json!({ "data": { "rows": nodes } })).into_response()
+    })
+    .await;
+    let (pages, failure) = read(&server.open(), &numbered()).await;
+    assert!(failure.is_none(), "{failure:?}");
+    let expected: Vec<String> = (0..19).map(|n| n.to_string()).collect();
+    assert_eq!(ids(&pages), expected);
+}

@@ -1,0 +1,129 @@
+//! Before a module reads: does its source still have the schema the module was written for?
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use fetcher::{CheckedSchema, Shape, Source, show_schema};
+use sqlx::PgConnection;
+use tokio::sync::Mutex;
+
+use super::Job;
+use super::approval::{Question, ask, taken};
+
+/// A process that runs for days asks for the schema again after this long.
+const FRESH: Duration = Duration::from_secs(300);
+
+/// What a source showed of its schema, or why it did not.
+type Shown = Arc<Result<CheckedSchema, String>>;
+
+static SHOWN: LazyLock<Mutex<HashMap<String, (Instant, Shown)>>> = LazyLock::new(Mutex::default);
+
+/// What the look at the schema came to.
+pub(super) enum Look {
+    /// Read on; what there is to say.
+    Fits(Option<String>),
+    /// The module stops before it reads anything: why, and what to do.
+    Breaks(String),
+}
+
+/// Holds the module's queries against the schema its source shows now.
+pub(super) async fn look(job: &Job<'_>, source: &Source, run_id: i64) -> anyhow::Result<Look> {
+    let shown = shown(job, source).await?;
+    let mut tx = job.pool.begin().await?;
+    let look = match &*shown {
+        Ok(schema) => held_against(job, &mut tx, schema, run_id).await?,
+        Err(why) => {
+            let since = staging::schema_seen(&mut tx, source.name()).await?;
+            let since = since.map_or("never verified".to_owned(), |at| {
+                format!("not verified since {at}")
+            });
+            Look::Fits(Some(format!("The source's schema is {since}: {why}")))
+        }
+    };
+    tx.commit().await?;
+    Ok(look)
+}
+
+/// Asks once for all modules of the source.
+async fn shown(job: &Job<'_>, source: &Source) -> anyhow::Result<Shown> {
+    let mut all = SHOWN.lock().await;
+    if let Some((at, shown)) = all.get(source.name())
+        && at.elapsed() < FRESH
+    {
+        return Ok(shown.clone());
+    }
+    let shown = match show_schema(source).await {
+        Ok(sdl) => {
+            let mut tx = job.pool.begin().await?;
+            staging::keep_schema(&mut tx, source.name(), &sdl.0).await?;
+            tx.commit().await?;
+            CheckedSchema::read(&sdl).ok_or_else(|| "it is not sound by itself.".to_owned())
+        }
+        Err(failure) => Err(failure.to_string()),
+    };
+    let shown = Arc::new(shown);
+    all.insert(source.name().to_owned(), (Instant::now(), shown.clone()));
+    Ok(shown)
+}
+
+async fn held_against(
+    job: &Job<'_>,
+    tx: &mut PgConnection,
+    schema: &CheckedSchema,
+    run_id: i64,
+) -> anyhow::Result<Look> {
+    let (definition, name) = (job.definition, job.definition.name());
+    let fingerprint = &definition.fingerprint;
+    let shape = match schema.shape(&definition.module) {
+        Ok(shape) => shape,
+        Err(problems) => return Ok(Look::Breaks(told(job, &problems))),
+    };
+    let known = staging::known_shape(tx, name, fingerprint).await?;
+    let known: Option<Shape> = known.and_then(|known| serde_json::from_value(known).ok());
+    let drift = known.map(|known| shape.since(&known)).unwrap_or_default();
+    let value = serde_json::to_value(&shape)?;
+    let of = Question {
+        module: name,
+        code: "schema",
+        change: value.clone(),
+    };
+    if !drift.breaking.is_empty() && !taken(tx, &of).await? {
+        let why = told(job, &drift.breaking);
+        let number = ask(tx, &of, run_id, &why).await?;
+        return Ok(Look::Breaks(format!(
+            "{why} If the change is right for the module as it is, `concord approve {number} --reason …` and run again."
+        )));
+    }
+    staging::keep_shape(tx, name, fingerprint, &value).await?;
+    let note = (!drift.additive.is_empty())
+        .then(|| format!("The source's schema grew: {}.", drift.additive.join("; ")));
+    Ok(Look::Fits(note))
+}
+
+/// The changes, the columns they reach, and what to do.
+fn told(job: &Job<'_>, changes: &[(Option<String>, String)]) -> String {
+    let shown: Vec<&str> = changes
+        .iter()
+        .take(5)
+        .map(|(_, told)| told.trim_end_matches('.'))
+        .collect();
+    let fields: Vec<&str> = changes
+        .iter()
+        .filter_map(|(path, _)| path.as_deref()?.rsplit('.').next())
+        .collect();
+    let lines = job.definition.module.yaml.lines().filter(|line| {
+        fields
+            .iter()
+            .any(|field| line.contains(&format!(".{field}")))
+    });
+    let lines: Vec<&str> = lines.map(str::trim).take(5).collect();
+    let affected = match lines.is_empty() {
+        true => String::new(),
+        false => format!(" The module uses it in: {}.", lines.join(" | ")),
+    };
+    format!(
+        "The source's schema no longer fits this module: {}.{affected} Nothing was read. Correct the module's query and mapping (`concord source introspect` shows the schema).",
+        shown.join("; ")
+    )
+}

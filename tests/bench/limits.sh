@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Measures how much of a source's permitted rate is used, and how many requests it has to refuse: for windows that are
+# fixed or slide, for cost, with one process and with two that share one account of the limits.
+#
+#   tests/bench/limits.sh [--requests 600]
+#
+# Prints one table; ends with 1 when anything was refused or less than 99 % was used. Takes about three minutes.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=scripts/packages.sh
+. scripts/packages.sh
+
+requests=600
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --requests) requests=$2 ;;
+    *) fail "$1 is not known. Use --requests NUMBER." ;;
+    esac
+    shift 2 || fail "A number is missing."
+done
+
+programs=${CARGO_TARGET_DIR:-$PWD/target}/debug
+source_pid=""
+scratch=$(mktemp -d /tmp/concord-limits.XXXXXX)
+wrong=0
+
+stop_source() {
+    if [ -n "$source_pid" ]; then
+        kill "$source_pid" 2>/dev/null || true
+        wait "$source_pid" 2>/dev/null || true
+        source_pid=""
+    fi
+}
+leave() {
+    stop_source
+    rm -rf "$scratch"
+}
+trap leave EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+for variable in $(compgen -e | grep '^CONCORD_' || true); do unset "$variable"; done
+
+field() { sed -n "s/.*\"$1\"[[:space:]]*:[[:space:]]*\"\{0,1\}\([^\",}]*\).*/\1/p" "$2" | head -n 1; }
+
+# start LIMIT_AS_JSON: one record to a page, so that records are requests
+start() {
+    rm -rf "$scratch/data" "$scratch/ready" && mkdir "$scratch/data"
+    "$programs/standin" --clients "$requests" --pianos "$requests" --timeline 10 --page-cap 1 \
+        --fault "{\"name\":\"rate_limit\",\"value\":$1}" >"$scratch/ready" 2>"$scratch/source.log" &
+    source_pid=$!
+    until grep -qs '}' "$scratch/ready"; do
+        kill -0 "$source_pid" 2>/dev/null || fail "The source did not start: $(cat "$scratch/source.log")"
+        sleep 0.1
+    done
+    key=$(field api_key "$scratch/ready")
+    cat >"$scratch/concord.toml" <<TOML
+[database]
+data_dir = "data"
+
+[sources.gazelle]
+endpoint = "$(field graphql "$scratch/ready")"
+auth = { kind = "header", name = "x-gazelle-api-key", secret_env = "KEY" }
+TOML
+}
+
+# stats: what the source has counted so far, and when
+stats() {
+    curl -fsS "$(field admin "$scratch/ready")/stats" >"$scratch/stats"
+    now=$(date +%s.%N)
+    asked=$(field requests "$scratch/stats")
+    refused=$(field throttled "$scratch/stats")
+}
+
+# measure LABEL PERMITTED_PER_SECOND WARM_UP_SECONDS MODULE...: the share after the warm-up, the refusals of all the time
+measure() {
+    local label=$1 permitted=$2 warm=$3 began before pids=() pid
+    shift 3
+    for module in "$@"; do
+        KEY=$key "$programs/concord" --config "$scratch/concord.toml" fetch "$module" --out - \
+            >/dev/null 2>"$scratch/out.$module" &
+        pids+=($!)
+    done
+    sleep "$warm"
+    stats
+    began=$now before=$asked
+    for pid in "${pids[@]}"; do wait "$pid" || { cat "$scratch"/out.* >&2; fail "concord fetch ended badly."; }; done
+    stats
+    awk -v label="$label" -v permitted="$permitted" -v began="$began" -v ended="$now" \
+        -v asked="$((asked - before))" -v refused="$refused" 'BEGIN {
+            seconds = ended - began; used = asked / seconds
+            printf "%-44s %8d %8.1f %12.2f %10.2f %8.2f %% %8d\n", label, asked, seconds, permitted, used, 100 * used / permitted, refused
+            exit !(refused == 0 && used / permitted >= 0.99) }' || wrong=1
+    stop_source
+}
+
+need_cargo
+say "Building."
+cargo build --locked -q -p concord -p standin --bin concord --bin standin
+
+printf '%-44s %8s %8s %12s %10s %10s %8s\n' limit requests seconds "permitted/s" "used/s" share refused
+start '{"kind":"fixed","limit":20,"window_seconds":1,"says":"ietf"}'
+measure "fixed window of 1 s, RateLimit" 20 2 clients
+start '{"kind":"fixed","limit":200,"window_seconds":10,"says":"x_ratelimit"}'
+measure "fixed window of 10 s, X-RateLimit" 20 22 clients pianos
+start '{"kind":"sliding","limit":20,"window_seconds":1,"says":"ietf"}'
+measure "sliding window of 1 s, RateLimit" 20 2 clients
+start '{"kind":"sliding","limit":200,"window_seconds":10,"says":"ietf"}'
+measure "sliding window of 10 s, two processes" 20 12 clients pianos
+# Each question costs 50 points, of which 40 are kept: 1,000 points a second bear 25 questions.
+start '{"kind":"cost","limit":2000,"window_seconds":2,"cost":50}'
+measure "cost, 1,000 points a second" 25 4 clients
+start '{"kind":"cost","limit":2000,"window_seconds":2,"cost":50}'
+measure "cost, two processes" 25 4 clients pianos
+exit "$wrong"
