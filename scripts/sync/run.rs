@@ -113,7 +113,7 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
     let renewal = tokio::spawn(keep_lease(job.pool.clone(), lease.clone()));
     let outcome = tokio::select! {
         outcome = run(job, &lease, run_id) => outcome,
-        () = job.stop.asked() => Ok(cancelled()),
+        () = job.stop.asked() => Ok((cancelled(), false)),
     };
     renewal.abort();
     let (outcome, again) = match outcome {

@@ -24,7 +24,7 @@ pub(super) async fn read(
     let mut end = ReadEnd::default();
     let mut earlier = None;
     loop {
-        let pass = begin(job, lease, run_id).await?;
+        let pass = begin(job, run_id).await?;
         let place = Place {
             pool: job.pool,
             lease,
@@ -63,7 +63,7 @@ enum Went {
     Stopped(FetchError),
 }
 
-async fn begin(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<Pass> {
+async fn begin(job: &Job<'_>, run_id: i64) -> anyhow::Result<Pass> {
     let mut tx = job.pool.begin().await?;
     let pass = open_pass(job, &mut tx).await?;
     note_selection(&mut tx, run_id, &pass).await?;

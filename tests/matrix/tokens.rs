@@ -75,7 +75,7 @@ async fn a_rotated_token_lost_by_a_kill_asks_for_a_login_with_the_exact_cause() 
         .stdout(std::process::Stdio::null())
         .spawn()
         .expect("run_sync starts");
-    while trial.world.source.stats().await["auth_refreshes"] != Value::from(1) {
+    while trial.world.source.stats().await["auth_refreshes"] != 1 {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     child.kill().await.expect("a process to kill");
