@@ -1,6 +1,6 @@
 //! OAuth faults in whole runs: what a refresh may lose, and what is said of it.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::process::Command;
 
 use super::oracle::Trial;
