@@ -1,6 +1,6 @@
 //! OAuth faults in whole runs: what a refresh may lose, and what is said of it.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::process::Command;
 
 use super::oracle::Trial;
@@ -75,7 +75,7 @@ async fn a_rotated_token_lost_by_a_kill_asks_for_a_login_with_the_exact_cause() 
         .stdout(std::process::Stdio::null())
         .spawn()
         .expect("run_sync starts");
-    while trial.world.source.stats().await["auth_refreshes"] != Value::from(1) {
+    while trial.world.source.stats().await["auth_refreshes"] != 1 {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     child.kill().await.expect("a process to kill");
