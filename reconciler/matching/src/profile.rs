@@ -63,8 +63,8 @@ impl Profile {
 /// The parts of a form in the order of their attributes; the part "" is the field itself.
 fn parts(form: Form) -> &'static [&'static str] {
     match form {
-        Form::Party => &["", "given", "surname", "generation", "organisation", "sort", "proper"],
-        Form::Organisation => &["", "sort", "proper"],
+        Form::Party => &["", "given", "surname", "generation", "organisation", "sort", "proper", "branch"],
+        Form::Organisation => &["", "sort", "proper", "branch"],
         Form::Email => &["", "mailbox", "domain", "role", "given"],
         Form::Phone => &["", "local"],
         Form::Address => &["", "civic", "street", "direction", "unit", "city", "code"],
@@ -253,7 +253,7 @@ impl Field {
 
 fn put_organisation(first: usize, text: &str, profile: &mut Profile) {
     let found = Organisation::of(text);
-    for (offset, words) in [&found.words, &found.sort, &found.proper].into_iter().enumerate() {
+    for (offset, words) in [&found.words, &found.sort, &found.proper, &found.branch].into_iter().enumerate() {
         profile.put(first + offset, &words.join(" "));
     }
 }

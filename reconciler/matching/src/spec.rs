@@ -135,8 +135,8 @@ pub struct ComparisonSpec {
     pub among: Vec<String>,
     /// When it says nothing at all.
     pub missing: String,
-    /// An attribute that the compared value is often made of, as an e-mail address is of a name: pairs that agree in it have
-    /// shares of their own, so that what follows from the one is not counted again in the other.
+    /// When the compared value agrees because another does, as e-mail addresses are made of names: such pairs have shares of
+    /// their own, so that what follows from the one is not counted again in the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<String>,
     /// Whether it tells the members of one household or group apart: between two of them it agrees by chance only.

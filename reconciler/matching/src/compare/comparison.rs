@@ -46,8 +46,8 @@ pub struct Comparison {
     pub missing: Condition,
     /// Whether it tells members of a group apart.
     pub individual: bool,
-    /// The attribute whose agreement gives levels of their own: the second half of the list.
-    pub beside: Option<usize>,
+    /// Pairs for which this holds have levels of their own: the second half of the list.
+    pub beside: Option<Condition>,
     /// Its levels.
     pub levels: Vec<Level>,
 }
@@ -107,8 +107,7 @@ impl Comparisons {
             if levels.last().is_some_and(|level| level.when.is_some()) {
                 levels.push(Level { label: "different".to_owned(), when: None, frequency: None, is_equal: false });
             }
-            let beside = comparison.beside.as_ref().map(|name| attribute(name).ok_or_else(|| fault(name, "is no attribute of the declared fields")));
-            let beside = beside.transpose()?;
+            let beside = comparison.beside.as_ref().map(read).transpose()?;
             if beside.is_some() {
                 if levels.len() > 7 {
                     return Err(fault(&comparison.comparison, "has more than 7 levels beside another attribute"));
@@ -126,7 +125,7 @@ impl Comparisons {
     /// All conditions, for the facts they need.
     pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
         let levels = self.list.iter().flat_map(|comparison| {
-            std::iter::once(&comparison.missing).chain(comparison.levels.iter().filter_map(|level| level.when.as_ref()))
+            std::iter::once(&comparison.missing).chain(&comparison.beside).chain(comparison.levels.iter().filter_map(|level| level.when.as_ref()))
         });
         levels.chain(self.populations.iter().filter_map(|(_, when)| when.as_ref()))
     }
@@ -180,14 +179,14 @@ impl Comparison {
         }
         let level = self.levels.iter().position(|level| level.when.as_ref().is_none_or(|when| pair.holds(when)));
         let Some(level) = level else { return MISSING };
-        let second = self.beside.is_some_and(|at| pair.shared(at).is_some());
+        let second = self.beside.as_ref().is_some_and(|beside| pair.holds(beside));
         (if second { level + self.levels.len() / 2 } else { level }) as u8
     }
 
     /// The levels whose shares add up to one with those of this level.
     pub fn half(&self, level: usize) -> std::ops::Range<usize> {
         let half = self.levels.len() / 2;
-        match self.beside {
+        match &self.beside {
             None => 0..self.levels.len(),
             Some(_) if level < half => 0..half,
             Some(_) => half..self.levels.len(),

@@ -11,7 +11,15 @@ pub struct Organisation {
     pub sort: Vec<String>,
     /// The words that tell it from others of its sort.
     pub proper: Vec<String>,
+    /// The words of a department, a pavilion or a branch of it, in the order they stand.
+    pub branch: Vec<String>,
 }
+
+/// Words that begin the name of a part of a house.
+const BRANCHES: &[&str] = &[
+    "pavillon", "pavilion", "annexe", "annex", "campus", "departement", "department", "dep", "dept", "service", "services", "faculte",
+    "faculty", "cycle", "etage", "batiment", "building", "bloc", "aile", "wing", "division", "succursale", "branch", "section", "direction",
+];
 
 /// Legal forms; they say nothing about which institution it is.
 const LEGAL: &[&str] = &[
@@ -97,6 +105,10 @@ impl Organisation {
         let mut at = 0;
         while at < letters.len() {
             let (word, taken) = acronym(&letters[at..]);
+            if found.is_branch(letters[at]) {
+                found.branch.extend(letters[at..].iter().filter(|word| !BINDERS.contains(word) && !LEGAL.contains(word)).map(|word| (*word).to_owned()));
+                break;
+            }
             at += taken;
             found.take(&word);
         }
@@ -105,6 +117,11 @@ impl Organisation {
             list.dedup();
         }
         found
+    }
+
+    /// Whether a word begins the name of a part, the whole having been named.
+    fn is_branch(&self, word: &str) -> bool {
+        !self.proper.is_empty() && BRANCHES.contains(&word)
     }
 
     fn take(&mut self, word: &str) {
