@@ -155,6 +155,9 @@ pub struct LevelSpec {
     /// When it holds; without it, always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
+    /// Whether it speaks against a match whatever the training says: a flat, a branch or a generation that differs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub against: bool,
     /// The value whose rarity counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frequency: Option<String>,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::sample::{Patterns, Seen};
 use crate::base::Base;
-use crate::compare::{Comparisons, MISSING};
+use crate::compare::{Comparisons, Level, MISSING};
 use crate::model::{ComparisonWeights, Frequencies, LevelWeights, Model, Population};
 use crate::profile::Layout;
 
@@ -42,7 +42,7 @@ pub fn start(comparisons: &Comparisons, layout: &Layout, base: &Base, seen: &See
         let comparisons = comparisons.list.iter().enumerate().map(|(at, comparison)| {
             let counts = &seen.levels[number][at];
             let half = comparison.half(0).len();
-            let m = guessed(half).repeat(counts.len() / half);
+            let m = guessed(&comparison.levels[..half]).repeat(counts.len() / half);
             let levels = comparison.levels.iter().enumerate().map(|(level, declared)| {
                 let total: f64 = counts[comparison.half(level)].iter().sum();
                 let first: f64 = counts[..half].iter().sum();
@@ -70,13 +70,21 @@ pub fn start(comparisons: &Comparisons, layout: &Layout, base: &Base, seen: &See
 }
 
 /// Matches are guessed to reach the first levels most, and to contradict in one case of ten.
-fn guessed(levels: usize) -> Vec<f64> {
-    if levels == 1 {
-        return vec![1.0];
+fn guessed(levels: &[Level]) -> Vec<f64> {
+    let contradicts = |at: usize| levels[at].against || at + 1 == levels.len();
+    let mut rank = 0;
+    let weights: Vec<f64> = (0..levels.len())
+        .map(|at| {
+            rank += i32::from(!contradicts(at));
+            if contradicts(at) { 0.0 } else { 0.55_f64.powi(rank) }
+        })
+        .collect();
+    let agreeing: f64 = weights.iter().sum();
+    let against = weights.iter().filter(|weight| **weight == 0.0).count() as f64;
+    if agreeing == 0.0 {
+        return vec![1.0 / against; levels.len()];
     }
-    let agreeing: f64 = (0..levels - 1).map(|level| 0.55_f64.powi(level as i32)).sum();
-    let share = |level: usize| if level + 1 == levels { 0.1 } else { 0.9 * 0.55_f64.powi(level as i32) / agreeing };
-    (0..levels).map(share).collect()
+    weights.iter().map(|weight| if *weight == 0.0 { 0.1 / against } else { 0.9 * weight / agreeing }).collect()
 }
 
 /// Learns m, r and the shares of the classes.
@@ -220,6 +228,9 @@ fn maximise(population: &mut Population, guess: &Population, learning: &Learning
             } else if learning.covered[at][level] && learning.seen[at][level] < ENOUGH {
                 let least = 0.001 / random.max(1000.0);
                 weights.u = ((counts[level][2] + 0.5) / present.max(1.0)).clamp(least, 1.0);
+            }
+            if declared.levels[level].against && level + 1 < half.end {
+                weights.m = weights.m.min(weights.u / 2.0);
             }
             let chance = declared.individual && !learning.is_taught;
             weights.r = if chance { weights.u.max(1e-7) } else { (counts[level][1] + GUESS * first.r) / (total(1) + GUESS) };
