@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use crate::base::Base;
 use crate::blocking::{Blocks, Key};
+use crate::decide::{Decisions, Links, Surroundings, decide};
 use crate::compare::{Comparisons, ConditionError, Facts};
 use crate::model::{Model, Scorer};
 use crate::normalise::Lexicon;
@@ -130,6 +132,32 @@ impl Batch {
             })
             .collect();
         parts.concat()
+    }
+}
+
+/// More evidence than so many bits against a match within a group is a contradiction.
+const CONTRADICTION: f32 = 4.0;
+
+impl Batch {
+    /// Decides over scored pairs with a model.
+    pub fn decide(&self, model: &Model, scored: &[Scored], links: &Links) -> Decisions {
+        let scorer = Scorer::new(model, &self.comparisons, &self.layout, &self.base);
+        let contradict = |one: u32, other: u32| {
+            let (one, other) = (one.min(other), one.max(other));
+            let reached = self.comparisons.reach(&self.base, &self.facts, one, other);
+            scorer.apart(&reached) >= CONTRADICTION
+        };
+        let mut names: FxHashMap<&str, u32> = FxHashMap::default();
+        let sources: Vec<u32> = self
+            .sources
+            .iter()
+            .map(|source| {
+                let next = names.len() as u32;
+                *names.entry(source).or_insert(next)
+            })
+            .collect();
+        let around = Surroundings { records: self.base.records, sources: &sources, contradict: &contradict };
+        decide(&model.spec.decide, model.thresholds, scored, links, &around)
     }
 }
 

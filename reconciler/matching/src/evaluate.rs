@@ -5,7 +5,7 @@ use std::path::Path;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
-use crate::batch::{Batch, Scored};
+use crate::batch::Scored;
 use crate::table::{Table, TableError};
 
 /// What is known about the records.
@@ -62,6 +62,60 @@ pub struct Quality {
     pub f1: f64,
 }
 
+/// How well clusters agree with the truth.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct ClusterQuality {
+    /// The share of the pairs within clusters that match.
+    pub precision: f64,
+    /// The share of the pairs that match that are within clusters.
+    pub recall: f64,
+    /// Their harmonic mean.
+    pub f1: f64,
+    /// The records of the largest cluster.
+    pub largest: usize,
+    /// Pairs of one household or group, but of two entities.
+    pub hard_negatives: u64,
+    /// Those that are within a cluster.
+    pub hard_negatives_merged: u64,
+    /// The share of those.
+    pub hard_negative_rate: f64,
+}
+
+/// Pairs within groups of equal labels.
+fn pairs_within<T: std::hash::Hash + Eq>(labels: impl Iterator<Item = T>) -> (u64, usize) {
+    let mut counts: FxHashMap<T, u64> = FxHashMap::default();
+    for label in labels {
+        *counts.entry(label).or_default() += 1;
+    }
+    (counts.values().map(|count| count * (count - 1) / 2).sum(), counts.values().copied().max().unwrap_or(0) as usize)
+}
+
+/// Measures clusters; without a truth of entities, nothing.
+pub fn evaluate_clusters(gold: &Gold, clusters: &[u32]) -> Option<ClusterQuality> {
+    if gold.entities.is_empty() {
+        return None;
+    }
+    let known = || (0..clusters.len()).filter(|record| gold.entities[*record].is_some());
+    let (together, largest) = pairs_within(known().map(|record| clusters[record]));
+    let (matching, _) = pairs_within(known().map(|record| gold.entities[record]));
+    let (right, _) = pairs_within(known().map(|record| (clusters[record], gold.entities[record])));
+    let (precision, recall) = (right as f64 / together.max(1) as f64, right as f64 / matching.max(1) as f64);
+    let (in_group, _) = pairs_within(known().map(|record| gold.groups[record]));
+    let (in_group_same, _) = pairs_within(known().map(|record| (gold.groups[record], gold.entities[record])));
+    let (merged, _) = pairs_within(known().map(|record| (gold.groups[record], clusters[record])));
+    let (merged_same, _) = pairs_within(known().map(|record| (gold.groups[record], gold.entities[record], clusters[record])));
+    let hard_negatives = in_group - in_group_same;
+    Some(ClusterQuality {
+        precision,
+        recall,
+        f1: 2.0 * precision * recall / (precision + recall).max(1e-12),
+        largest,
+        hard_negatives,
+        hard_negatives_merged: merged - merged_same,
+        hard_negative_rate: (merged - merged_same) as f64 / hard_negatives.max(1) as f64,
+    })
+}
+
 /// How well it went.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Evaluation {
@@ -80,7 +134,7 @@ pub struct Evaluation {
 }
 
 /// Measures scored pairs.
-pub fn evaluate(gold: &Gold, scored: &[Scored], _batch: &Batch) -> Evaluation {
+pub fn evaluate(gold: &Gold, scored: &[Scored]) -> Evaluation {
     let mut order: Vec<(f32, bool)> = scored.iter().map(|pair| (pair.score, gold.pairs.contains(&(pair.one, pair.other)))).collect();
     order.sort_by(|one, other| other.0.total_cmp(&one.0));
     let total = gold.pairs.len().max(1) as f64;

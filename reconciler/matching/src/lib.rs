@@ -4,6 +4,7 @@ pub mod base;
 pub mod batch;
 pub mod blocking;
 pub mod compare;
+pub mod decide;
 pub mod evaluate;
 pub mod model;
 pub mod normalise;

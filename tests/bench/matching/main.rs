@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use matching::batch::Batch;
-use matching::evaluate::{Gold, evaluate};
+use matching::evaluate::{Gold, evaluate, evaluate_clusters};
 use matching::spec::Spec;
 
 /// Matches the records of one file with each other, or of two files with one another.
@@ -62,8 +62,14 @@ fn main() -> anyhow::Result<()> {
         }
     }
     lap("trained");
-    let scored = batch.score(&model, arguments.least);
+    let mut scored = batch.score(&model, arguments.least);
     lap("scored");
+    model.thresholds = matching::decide::thresholds(&spec.decide, &scored);
+    let decisions = batch.decide(&model, &scored, &Default::default());
+    if spec.decide.one_to_one {
+        scored = matching::decide::assigned(&scored);
+    }
+    lap("decided");
     if let Some(path) = &arguments.model {
         std::fs::write(path, serde_norway::to_string(&model.populations)?)?;
     }
@@ -101,7 +107,19 @@ fn main() -> anyhow::Result<()> {
     }
     if let Some(gold) = &arguments.gold {
         let gold = Gold::read(&batch.ids, gold, arguments.truth.as_deref())?;
-        println!("{}", serde_json::to_string_pretty(&evaluate(&gold, &scored, &batch))?);
+        let mut found = serde_json::to_value(evaluate(&gold, &scored))?;
+        found["thresholds"] = serde_json::to_value(model.thresholds)?;
+        found["clusters"] = serde_json::to_value(evaluate_clusters(&gold, &decisions.clusters))?;
+        let mut counts = std::collections::BTreeMap::<String, (u32, u32)>::new();
+        for review in &decisions.reviews {
+            let count = counts.entry(format!("{:?}", review.reason)).or_default();
+            count.0 += 1;
+            count.1 += u32::from(gold.pairs.contains(&(review.pair.one, review.pair.other)));
+        }
+        found["reviews"] = serde_json::to_value(counts)?;
+        let right = decisions.matches.iter().filter(|pair| gold.pairs.contains(&(pair.one, pair.other))).count();
+        found["matches"] = serde_json::json!([decisions.matches.len(), right]);
+        println!("{}", serde_json::to_string_pretty(&found)?);
         lap("evaluated");
     }
     Ok(())

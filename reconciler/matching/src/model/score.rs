@@ -108,6 +108,13 @@ impl Scorer {
         [m * scale, related * scale, (u - rarity) * scale]
     }
 
+    /// How many bits what tells members of a group apart speaks against a match, without any prior.
+    pub fn apart(&self, reached: &Reached) -> f32 {
+        let weights = &self.populations[reached.population];
+        let individual = (0..weights.levels.len()).filter(|comparison| weights.individual[*comparison]);
+        individual.map(|comparison| self.part(reached, comparison)).map(|[m, r, _]| r - m).sum()
+    }
+
     /// The priors of a population.
     pub fn prior(&self, population: usize) -> [f32; 3] {
         self.populations[population].prior
