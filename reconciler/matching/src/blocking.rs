@@ -242,6 +242,17 @@ impl Blocks {
         self.record_ends = counts;
     }
 
+    /// All records that it is compared with, in order.
+    pub fn all_partners(&self, base: &Base, record: u32) -> Vec<u32> {
+        let blocks = &self.of_record[self.record_ends[record as usize] as usize..self.record_ends[record as usize + 1] as usize];
+        let members = |block: &u32| self.ends[*block as usize] as usize..self.ends[*block as usize + 1] as usize;
+        let mut found: Vec<u32> = blocks.iter().flat_map(|block| &self.members[members(block)]).copied().collect();
+        found.retain(|other| *other != record && base.comparable(record, *other));
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
     /// The records after this one that it is compared with, in order, each once, with the keys that say so.
     pub fn partners(&self, base: &Base, record: u32, out: &mut Vec<Partner>) {
         out.clear();

@@ -239,8 +239,8 @@ pub fn thresholds(spec: &DecideSpec, scored: &[Scored]) -> Thresholds {
     let mut scores: Vec<f32> = scored.iter().map(|pair| pair.score).collect();
     scores.sort_unstable_by(|one, other| other.total_cmp(one));
     let review = odds(spec.review.clamp(0.001, 0.999));
-    // Taken together the matches are as right as wanted, and none is less likely than nine in ten.
-    let mut is_match = odds(0.9);
+    // Taken together the matches are as right as wanted, and the least likely of them is wrong five times as often at most.
+    let mut is_match = odds((1.0 - 5.0 * (1.0 - spec.precision)).clamp(0.5, 0.9999));
     let mut right = 0.0;
     let mut enough = f32::INFINITY;
     for (number, score) in scores.iter().enumerate() {

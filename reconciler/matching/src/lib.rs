@@ -6,6 +6,7 @@ pub mod blocking;
 pub mod compare;
 pub mod decide;
 pub mod evaluate;
+pub mod explain;
 pub mod model;
 pub mod normalise;
 pub mod profile;

@@ -62,6 +62,15 @@ fn main() -> anyhow::Result<()> {
         }
     }
     lap("trained");
+    if let (Some(count), Some(gold)) = (std::env::var("LABELS").ok().and_then(|n| n.parse::<usize>().ok()), &arguments.gold) {
+        let gold = Gold::read(&batch.ids, gold, arguments.truth.as_deref())?;
+        let mut near = batch.score(&model, -6.0);
+        near.retain(|pair| pair.score < 9.0);
+        let step = (near.len() / count).max(1);
+        let labels: Vec<_> = near.iter().step_by(step).map(|pair| matching::train::Label { one: pair.one, other: pair.other, is_match: gold.pairs.contains(&(pair.one, pair.other)) }).collect();
+        matching::train::learn(&mut model, &batch.comparisons, &batch.layout, &batch.base, &batch.facts, &labels);
+        eprintln!("{} labels, scales {:?}", labels.len(), model.populations[0].comparisons.iter().map(|c| c.scale).collect::<Vec<_>>());
+    }
     let mut scored = batch.score(&model, arguments.least);
     lap("scored");
     model.thresholds = matching::decide::thresholds(&spec.decide, &scored);

@@ -48,6 +48,9 @@ pub struct Population {
     pub matching: f64,
     /// The share of them that are of one household or group and do not match.
     pub related: f64,
+    /// What labels add to every score.
+    #[serde(default)]
+    pub shift: f64,
     /// The comparisons.
     pub comparisons: Vec<ComparisonWeights>,
     /// How frequent values are among its records, by attribute.

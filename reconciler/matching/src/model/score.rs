@@ -65,8 +65,9 @@ impl Scorer {
                 })
                 .collect()
             });
+            let shift = population.shift.exp2();
             Weights {
-                prior: [population.matching, population.related, unrelated].map(|share| share.log2() as f32),
+                prior: [population.matching * shift, population.related, unrelated].map(|share| share.log2() as f32),
                 levels: levels.collect(),
                 scales: population.comparisons.iter().map(|weights| weights.scale as f32).collect(),
                 shares: comparisons

@@ -64,7 +64,7 @@ pub fn start(comparisons: &Comparisons, layout: &Layout, base: &Base, seen: &See
             ComparisonWeights { comparison: comparison.name.clone(), scale: 1.0, levels: levels.collect() }
         });
         let comparisons = comparisons.collect();
-        Population { population: name.clone(), pairs, matching: guess, related: guess, comparisons, frequencies }
+        Population { population: name.clone(), pairs, matching: guess, related: guess, shift: 0.0, comparisons, frequencies }
     });
     populations.collect()
 }

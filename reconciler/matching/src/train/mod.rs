@@ -1,6 +1,7 @@
 //! Training without labels: u from random pairs, m and r by expectation maximisation over the patterns of blocked pairs.
 
 mod em;
+mod labels;
 mod sample;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::profile::Layout;
 use crate::spec::Spec;
 
 pub use em::{Case, Class, Learning, fitted, taught};
+pub use labels::{Label, learn};
 pub use sample::{Patterns, Seen, random};
 
 /// Trains a model on the records of a base.
