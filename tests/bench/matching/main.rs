@@ -72,7 +72,7 @@ fn main() -> anyhow::Result<()> {
         eprintln!("{} labels, scales {:?}", labels.len(), model.populations[0].comparisons.iter().map(|c| c.scale).collect::<Vec<_>>());
     }
     let mut scored = batch.score(&model, arguments.least);
-    lap("scored");
+    lap(&format!("scored {} pairs", scored.len()));
     model.thresholds = matching::decide::thresholds(&spec.decide, &scored);
     let decisions = batch.decide(&model, &scored, &Default::default());
     if spec.decide.one_to_one {

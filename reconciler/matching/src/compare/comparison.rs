@@ -31,6 +31,8 @@ pub struct Level {
     pub when: Option<Condition>,
     /// Whether it speaks against a match whatever the training says.
     pub against: bool,
+    /// Whether members of one group reach it more often than chance.
+    pub kin: bool,
     /// The attribute whose rarity counts.
     pub frequency: Option<usize>,
     /// Whether the value that counts is shared, and not the rarer of two.
@@ -104,10 +106,10 @@ impl Comparisons {
                 let frequency = frequency.transpose()?;
                 let when = level.when.as_ref().map(read).transpose()?;
                 let is_equal = when.as_ref().is_some_and(|when| frequency.is_some_and(|at| needs_equal(when, at)));
-                levels.push(Level { label: level.level.clone(), when, against: level.against, frequency, is_equal });
+                levels.push(Level { label: level.level.clone(), when, against: level.against, kin: level.kin, frequency, is_equal });
             }
             if levels.last().is_some_and(|level| level.when.is_some()) {
-                levels.push(Level { label: "different".to_owned(), when: None, against: true, frequency: None, is_equal: false });
+                levels.push(Level { label: "different".to_owned(), when: None, against: true, kin: false, frequency: None, is_equal: false });
             }
             let beside = comparison.beside.as_ref().map(read).transpose()?;
             if beside.is_some() {

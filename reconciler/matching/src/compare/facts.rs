@@ -5,13 +5,13 @@ use rustc_hash::FxHashMap;
 
 use super::condition::{Condition, Measure, Test};
 use crate::base::{Base, Column, NONE};
-use crate::normalise::{groups_of, sound};
+use crate::normalise::{digits, groups_of, sound};
 
 /// Facts about the values of a base's attributes, as far as conditions ask for them.
 #[derive(Debug, Default)]
 pub struct Facts {
     words: FxHashMap<usize, Words>,
-    numbers: FxHashMap<usize, Vec<f32>>,
+    numbers: FxHashMap<usize, Vec<f64>>,
     groups: FxHashMap<usize, Vec<&'static [u16]>>,
     sounds: FxHashMap<usize, Vec<u64>>,
     crowds: FxHashMap<(usize, usize), Crowd>,
@@ -141,7 +141,7 @@ impl Facts {
                 let column = &base.columns[at];
                 self.numbers
                     .entry(at)
-                    .or_insert_with(|| per_value(column, |text| text.parse().unwrap_or(f32::NAN)));
+                    .or_insert_with(|| per_value(column, number));
             }
             Measure::Others(shared, who) => {
                 self.crowds
@@ -162,7 +162,7 @@ impl Facts {
     }
 
     /// The number a value stands for.
-    pub fn number(&self, at: usize, id: u32) -> f32 {
+    pub fn number(&self, at: usize, id: u32) -> f64 {
         self.numbers[&at][id as usize]
     }
 
@@ -184,6 +184,11 @@ impl Facts {
 
 fn per_value<T: Send>(column: &Column, fact: impl Fn(&str) -> T + Sync) -> Vec<T> {
     (0..column.len() as u32).into_par_iter().map(|id| fact(column.text(id))).collect()
+}
+
+/// The number a text is, or the number of its digits.
+fn number(text: &str) -> f64 {
+    text.parse().unwrap_or_else(|_| digits(text).parse().unwrap_or(f64::NAN))
 }
 
 fn packed(code: &str) -> u64 {

@@ -117,12 +117,12 @@ impl<'a> Pair<'a> {
             }
             Measure::Gap(at) => {
                 let (one, other) = self.ones(at)?;
-                Some((self.facts.number(at, one) - self.facts.number(at, other)).abs())
+                Some((self.facts.number(at, one) - self.facts.number(at, other)).abs() as f32)
             }
             Measure::Share(at) => {
                 let (one, other) = self.ones(at)?;
                 let (one, other) = (self.facts.number(at, one), self.facts.number(at, other));
-                Some((one - other).abs() / one.abs().max(other.abs()).max(f32::MIN_POSITIVE))
+                Some(((one - other).abs() / one.abs().max(other.abs()).max(f64::MIN_POSITIVE)) as f32)
             }
             Measure::Length(at) => self.texts(at).map(|(one, other)| one.chars().count().min(other.chars().count()) as f32),
             Measure::Others(shared, who) => self.others(shared, who),

@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::sample::{Patterns, Seen};
 use crate::base::Base;
-use crate::compare::{Comparisons, Level, MISSING};
+use crate::compare::{Comparison, Comparisons, Level, MISSING};
 use crate::model::{ComparisonWeights, Frequencies, LevelWeights, Model, Population};
 use crate::profile::Layout;
 
@@ -140,7 +142,7 @@ pub fn fitted(population: &mut Population, learning: &Learning, cases: &[Case]) 
     for _ in 0..ROUNDS {
         let tally = expected(population, cases);
         maximise(population, &guess, learning, &tally);
-        if (tally.likelihood - last).abs() < 1e-7 * tally.likelihood.abs() {
+        if (tally.likelihood - last).abs() < 3e-7 * tally.likelihood.abs() {
             break;
         }
         last = tally.likelihood;
@@ -150,7 +152,7 @@ pub fn fitted(population: &mut Population, learning: &Learning, cases: &[Case]) 
 /// Fits one population to cases whose class is known.
 pub fn taught(population: &mut Population, learning: &Learning, cases: &[(Case, usize)]) {
     let guess = population.clone();
-    let mut tally = Tally { classes: [0.0; 3], levels: population.comparisons.iter().map(|c| vec![[0.0; 3]; c.levels.len()]).collect(), likelihood: 0.0 };
+    let mut tally = Tally::empty(population);
     for (case, class) in cases {
         tally.classes[*class] += case.count;
         for (levels, level) in tally.levels.iter_mut().zip(&case.levels).filter(|(_, level)| **level != MISSING) {
@@ -167,6 +169,22 @@ struct Tally {
     likelihood: f64,
 }
 
+impl Tally {
+    fn empty(population: &Population) -> Self {
+        let levels = population.comparisons.iter().map(|comparison| vec![[0.0; 3]; comparison.levels.len()]);
+        Self { classes: [0.0; 3], levels: levels.collect(), likelihood: 0.0 }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.likelihood += other.likelihood;
+        let sums = self.levels.iter_mut().flatten().chain(std::iter::once(&mut self.classes));
+        for (sums, parts) in sums.zip(other.levels.iter().flatten().chain(std::iter::once(&other.classes))) {
+            sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
+        }
+    }
+}
+
+/// What the classes are expected to have, summed up in parts that do not depend on the threads.
 fn expected(population: &Population, cases: &[Case]) -> Tally {
     let logarithms: Vec<Vec<[f64; 3]>> = population
         .comparisons
@@ -175,12 +193,19 @@ fn expected(population: &Population, cases: &[Case]) -> Tally {
         .collect();
     let unrelated = 1.0 - population.matching - population.related;
     let priors = [population.matching, population.related, unrelated].map(f64::log2);
-    let mut tally = Tally {
-        classes: [0.0; 3],
-        levels: logarithms.iter().map(|levels| vec![[0.0; 3]; levels.len()]).collect(),
-        likelihood: 0.0,
+    let part = |cases: &[Case]| {
+        let mut tally = Tally::empty(population);
+        cases.iter().for_each(|case| tally.count(case, &logarithms, priors));
+        tally
     };
-    for case in cases {
+    let parts: Vec<Tally> = cases.par_chunks(4096).map(part).collect();
+    let mut tally = Tally::empty(population);
+    parts.iter().for_each(|part| tally.add(part));
+    tally
+}
+
+impl Tally {
+    fn count(&mut self, case: &Case, logarithms: &[Vec<[f64; 3]>], priors: [f64; 3]) {
         let mut sums = priors;
         for (levels, level) in logarithms.iter().zip(&case.levels).filter(|(_, level)| **level != MISSING) {
             for (sum, part) in sums.iter_mut().zip(levels[usize::from(*level)]) {
@@ -193,18 +218,22 @@ fn expected(population: &Population, cases: &[Case]) -> Tally {
         let highest = sums.iter().copied().fold(f64::MIN, f64::max);
         let likely = sums.map(|sum| (sum - highest).exp2());
         let total: f64 = likely.iter().sum();
-        tally.likelihood += case.count * (highest + total.log2());
+        self.likelihood += case.count * (highest + total.log2());
         let shares = likely.map(|part| part / total * case.count);
-        for (sum, share) in tally.classes.iter_mut().zip(shares) {
+        for (sum, share) in self.classes.iter_mut().zip(shares) {
             *sum += share;
         }
-        for (levels, level) in tally.levels.iter_mut().zip(&case.levels).filter(|(_, level)| **level != MISSING) {
+        for (levels, level) in self.levels.iter_mut().zip(&case.levels).filter(|(_, level)| **level != MISSING) {
             for (sum, share) in levels[usize::from(*level)].iter_mut().zip(shares) {
                 *sum += share;
             }
         }
     }
-    tally
+}
+
+/// The share of related pairs that reach the levels of kin.
+fn kin(declared: &Comparison, half: std::ops::Range<usize>, counts: &[[f64; 3]], total: f64) -> f64 {
+    half.filter(|level| declared.levels[*level].kin).map(|level| counts[level][1] / (total + GUESS)).sum()
 }
 
 fn maximise(population: &mut Population, guess: &Population, learning: &Learning, tally: &Tally) {
@@ -232,8 +261,14 @@ fn maximise(population: &mut Population, guess: &Population, learning: &Learning
             if declared.levels[level].against && level + 1 < half.end {
                 weights.m = weights.m.min(weights.u / 2.0);
             }
-            let chance = declared.individual && !learning.is_taught;
-            weights.r = if chance { weights.u.max(1e-7) } else { (counts[level][1] + GUESS * first.r) / (total(1) + GUESS) };
+            let learnt = (counts[level][1] + GUESS * first.r) / (total(1) + GUESS);
+            weights.r = match declared.individual && !learning.is_taught {
+                true if declared.levels[level].kin => learnt.max(weights.u),
+                // What kin reach is taken from the last level.
+                true if level + 1 == half.end => (weights.u - kin(declared, half.clone(), counts, total(1))).max(weights.u / 10.0),
+                true => weights.u.max(1e-7),
+                false => learnt,
+            };
         }
     }
 }

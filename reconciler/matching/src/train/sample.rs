@@ -10,9 +10,9 @@ use crate::model::{Model, Scorer};
 use crate::profile::Layout;
 
 /// How many random pairs are looked at.
-const RANDOM: u64 = 1_500_000;
+const RANDOM: u64 = 600_000;
 /// How many blocked pairs are wanted at most, about.
-const BLOCKED: u64 = 3_000_000;
+const BLOCKED: u64 = 2_000_000;
 
 /// What random pairs reach, per population.
 #[derive(Debug, Clone, Default)]
