@@ -46,6 +46,8 @@ pub fn folded(text: &str) -> String {
             }
         }
     }
+    // Some single letters fold to whole sentences.
+    form.truncate(bounded(&form).len());
     while form.ends_with(' ') {
         form.pop();
     }

@@ -390,7 +390,11 @@ fn maximise(population: &mut Population, guess: &Population, learning: &Learning
                 weights.u = ((counts[level][2] + 0.5) / present.max(1.0)).clamp(least, 1.0);
             }
             if level + 1 == half.end && !learning.is_taught {
-                let most = if declared.individual { CONTRADICTING } else { DIFFERING };
+                let most = if declared.individual {
+                    CONTRADICTING
+                } else {
+                    DIFFERING
+                };
                 weights.m = weights.m.min(most);
             }
             if declared.levels[level].against && level + 1 < half.end {
