@@ -224,7 +224,7 @@ pub struct Blocks {
     record_ends: Vec<u32>,
     of_record: Vec<u32>,
     /// The members of blocks that were too large, where one attribute makes the key.
-    left_out: Vec<Vec<u32>>,
+    left_out: Vec<(usize, Vec<u32>)>,
 }
 
 /// A record that some keys bring together with another, and which keys.
@@ -278,9 +278,9 @@ impl Blocks {
             if block.len() > key.most {
                 report.blocks_left_out += 1;
                 report.pairs_left_out += pairs as u64;
-                if key.attribute().is_some() {
+                if let Some(attribute) = key.attribute() {
                     self.left_out
-                        .push(block.iter().map(|(_, record)| *record).collect());
+                        .push((attribute, block.iter().map(|(_, record)| *record).collect()));
                 }
                 continue;
             }
@@ -311,8 +311,8 @@ impl Blocks {
         self.record_ends = counts;
     }
 
-    /// The members of blocks that were too large, where one attribute makes the key: what is not compared is learnt from all the same.
-    pub fn left_out(&self) -> &[Vec<u32>] {
+    /// The attribute and the members of blocks that were too large, where one attribute makes the key.
+    pub fn left_out(&self) -> &[(usize, Vec<u32>)] {
         &self.left_out
     }
 

@@ -4,7 +4,7 @@ use super::condition::{Condition, ConditionError, parse};
 use super::facts::Facts;
 use super::pair::Pair;
 use crate::base::Base;
-use crate::blocking::Key;
+use crate::blocking::{Key, KeyReport};
 use crate::profile::Layout;
 use crate::spec::Spec;
 
@@ -219,19 +219,34 @@ impl Comparisons {
             .into_iter()
     }
 
-    /// Which levels hold only for pairs that a blocking key of one attribute brings together.
-    pub fn covered(&self, keys: &[Key]) -> Vec<Vec<bool>> {
-        let alone: Vec<usize> = keys.iter().filter_map(Key::attribute).collect();
+    /// Which levels hold only for pairs that a blocking key of one attribute brings together. A key that leaves blocks out
+    /// counts only where its attribute is one that groups share, for those blocks are learnt from by samples.
+    pub fn covered(&self, keys: &[Key], reports: &[KeyReport]) -> Vec<Vec<bool>> {
+        let complete = |(key, report): (&Key, &KeyReport)| {
+            let attribute = key.attribute()?;
+            (report.pairs_left_out == 0 || self.is_shared(attribute)).then_some(attribute)
+        };
+        let alone: Vec<usize> = keys.iter().zip(reports).filter_map(complete).collect();
         let covers = |level: &Level| {
-            level
-                .when
-                .as_ref()
-                .is_some_and(|when| alone.iter().any(|at| needs_equal(when, *at)))
+            let when = level.when.as_ref();
+            when.is_some_and(|when| alone.iter().any(|at| needs_equal(when, *at)))
         };
         self.list
             .iter()
             .map(|comparison| comparison.levels.iter().map(covers).collect())
             .collect()
+    }
+
+    /// Whether an attribute's agreement is a level of a comparison that does not tell members of a group apart.
+    pub fn is_shared(&self, attribute: usize) -> bool {
+        let others = self.list.iter().filter(|comparison| !comparison.individual);
+        let mut conditions = others.flat_map(|comparison| {
+            comparison
+                .levels
+                .iter()
+                .filter_map(|level| level.when.as_ref())
+        });
+        conditions.any(|when| needs_equal(when, attribute))
     }
 
     /// The number of a pair's population.

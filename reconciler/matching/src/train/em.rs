@@ -33,6 +33,8 @@ const GUESS: f64 = 4.0;
 const CONTRADICTING: f64 = 0.05;
 /// And so often in anything else.
 const DIFFERING: f64 = 0.2;
+/// Related pairs share what groups share at least so often as matches do; else the training has taken chance for kinship.
+const SHARED: f64 = 0.25;
 /// So many matches reach a level that is declared to speak against them.
 const AGAINST: f64 = 0.01;
 const ROUNDS: usize = 80;
@@ -363,7 +365,9 @@ fn kin(
 }
 
 fn maximise(population: &mut Population, guess: &Population, learning: &Learning, tally: &Tally) {
-    population.matching = (tally.classes[0] / population.pairs).clamp(1e-13, 0.5);
+    // There are not more matching pairs than records; else the training has taken coincidences for matches.
+    let most = (2.0 * population.pairs).sqrt() / population.pairs;
+    population.matching = (tally.classes[0] / population.pairs).clamp(1e-13, most.min(0.5));
     population.related = (tally.classes[1] / population.pairs).clamp(1e-13, 0.4);
     for (at, comparison) in population.comparisons.iter_mut().enumerate() {
         let counts = &tally.levels[at];
@@ -408,7 +412,8 @@ fn maximise(population: &mut Population, guess: &Population, learning: &Learning
                     - kin(declared, half.clone(), counts, total(1)))
                 .max(weights.u / 10.0),
                 true => weights.u.max(1e-7),
-                false => learnt,
+                false if learning.is_taught => learnt,
+                false => learnt.max(SHARED * weights.m),
             };
         }
     }

@@ -48,7 +48,7 @@ pub fn train(
     let frequencies = frequencies(layout, comparisons, base, &own);
     model.populations = em::start(comparisons, layout, base, &random, frequencies);
     let patterns = sample::blocked(&model, comparisons, layout, base, facts, blocks);
-    let covered = comparisons.covered(keys);
+    let covered = comparisons.covered(keys, &blocks.keys);
     em::fit(&mut model, comparisons, &covered, &random, &patterns);
     model
 }

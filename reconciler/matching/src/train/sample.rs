@@ -237,7 +237,10 @@ fn left_out(
     blocks: &Blocks,
 ) -> Vec<(PatternKey, f64)> {
     const SAMPLED: u64 = 24;
-    let sampled = |members: &Vec<u32>| {
+    let sampled = |(attribute, members): &(usize, Vec<u32>)| {
+        if !comparisons.is_shared(*attribute) {
+            return Vec::new();
+        }
         let count = members.len() as u64;
         let pairs = (count * (count - 1) / 2) as f64;
         let mut found = Vec::new();
