@@ -23,8 +23,8 @@ fn bytes(one: &[u8], other: &[u8]) -> f32 {
     for (at, letter) in one.iter().enumerate() {
         let low = at.saturating_sub(reach);
         let high = (at + reach + 1).min(other.len());
-        for there in low..high {
-            if in_other >> there & 1 == 0 && other[there] == *letter {
+        for (there, candidate) in other.iter().enumerate().take(high).skip(low) {
+            if in_other >> there & 1 == 0 && candidate == letter {
                 in_one |= 1 << at;
                 in_other |= 1 << there;
                 break;

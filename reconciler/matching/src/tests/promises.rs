@@ -181,7 +181,7 @@ proptest! {
         let list: Vec<Scored> = list.into_iter().map(|((a, b), score)| scored(a, b, score)).collect();
         let mut links = Links::default();
         links.different.extend(forbidden.into_iter().map(|(a, b)| (a.min(b), a.max(b))));
-        let contradict = |a: u32, b: u32| (a + b) % 7 == 0;
+        let contradict = |a: u32, b: u32| (a + b).is_multiple_of(7);
         let around = Surroundings { records: 12, sources: &[], contradict: &contradict };
         let spec = DecideSpec { one_to_one, ..DecideSpec::default() };
         let thresholds = Thresholds { is_match: 4.0, review: -1.0 };

@@ -1,6 +1,7 @@
 //! Training without labels: u from random pairs, m and r by expectation maximisation over the patterns of blocked pairs.
 
 mod em;
+mod guess;
 mod labels;
 mod sample;
 
@@ -46,7 +47,7 @@ pub fn train(
         .collect();
     let random = sample::random(base, facts, comparisons, &own);
     let frequencies = frequencies(layout, comparisons, base, &own);
-    model.populations = em::start(comparisons, layout, base, &random, frequencies);
+    model.populations = guess::start(comparisons, layout, base, &random, frequencies);
     let patterns = sample::blocked(&model, comparisons, layout, base, facts, blocks);
     let covered = comparisons.covered(keys, &blocks.keys);
     em::fit(&mut model, comparisons, &covered, &random, &patterns);

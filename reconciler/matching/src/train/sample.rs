@@ -185,7 +185,7 @@ pub fn blocked(
             let mut counts: FxHashMap<PatternKey, u32> = FxHashMap::default();
             let mut partners = Vec::new();
             for record in number * chunk..((number + 1) * chunk).min(base.records) {
-                if mixed(u64::from(record)) % one_in != 0 {
+                if !mixed(u64::from(record)).is_multiple_of(one_in) {
                     continue;
                 }
                 blocks.partners(base, record, &mut partners);
