@@ -63,10 +63,38 @@ fn bytes(one: &[u8], other: &[u8]) -> f32 {
 
 /// Letters to change, add, drop or turn round; more than `most` is `most + 1`.
 pub fn edits(one: &str, other: &str, most: usize) -> usize {
-    if one.chars().count().abs_diff(other.chars().count()) > most {
+    if !one.is_ascii() || !other.is_ascii() {
+        return strsim::osa_distance(one, other).min(most + 1);
+    }
+    let (mut one, mut other) = (one.as_bytes(), other.as_bytes());
+    if one.len().abs_diff(other.len()) > most {
         return most + 1;
     }
-    strsim::osa_distance(one, other).min(most + 1)
+    // What they have in common at both ends costs nothing.
+    let ahead = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    (one, other) = (&one[ahead..], &other[ahead..]);
+    let behind = one
+        .iter()
+        .rev()
+        .zip(other.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    (one, other) = (&one[..one.len() - behind], &other[..other.len() - behind]);
+    let (short, long) = (one.len().min(other.len()), one.len().max(other.len()));
+    if short == 0 {
+        return long.min(most + 1);
+    }
+    if long == 1 || one.len() == 2 && other.len() == 2 && one[0] == other[1] && one[1] == other[0] {
+        return 1;
+    }
+    if most < 2 {
+        return most + 1;
+    }
+    strsim::osa_distance(text(one), text(other)).min(most + 1)
+}
+
+fn text(ascii: &[u8]) -> &str {
+    std::str::from_utf8(ascii).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -101,6 +129,22 @@ mod tests {
                     "{one} {other} {} {expected}",
                     jaro_winkler(one, other)
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn edits_as_strsim_has_them() {
+        let words = [
+            "", "a", "roy", "ryo", "royer", "tremblay", "trembaly", "tremblai", "rtemblay",
+            "abcdef", "xbcdey", "côté", "cote",
+        ];
+        for one in words {
+            for other in words {
+                for most in 1..4 {
+                    let expected = strsim::osa_distance(one, other).min(most + 1);
+                    assert_eq!(edits(one, other, most), expected, "{one} {other} {most}");
+                }
             }
         }
     }
