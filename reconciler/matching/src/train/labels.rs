@@ -20,7 +20,7 @@ pub struct Label {
 }
 
 /// How firmly a scale is held to one.
-const HELD: f64 = 12.0;
+const HELD: f64 = 40.0;
 const ROUNDS: usize = 400;
 
 /// Improves the scales of a model, all populations together; the order of the labels does not matter.
