@@ -46,9 +46,17 @@ impl<'a> Pair<'a> {
         (one != NONE && other != NONE).then_some((one, other))
     }
 
+    fn is_equal(&self, at: usize) -> bool {
+        let (one, other) = self.values(at);
+        one.iter().any(|id| *id != NONE && other.contains(id))
+    }
+
     /// The rarest value they share of an attribute.
     pub fn shared(&self, at: usize) -> Option<u32> {
         let (one, other) = self.values(at);
+        if let ([one], [other]) = (one, other) {
+            return (one == other && *one != NONE).then_some(*one);
+        }
         let counts = &self.base.columns[at].counts;
         one.iter()
             .filter(|id| **id != NONE && other.contains(id))
@@ -74,8 +82,8 @@ impl<'a> Pair<'a> {
                 let column = &self.base.columns[at];
                 column.one(self.one) == NONE && column.one(self.other) == NONE
             }
-            Test::Equal(at) => self.shared(at).is_some(),
-            Test::Differ(at) => self.ones(at).is_some() && self.shared(at).is_none(),
+            Test::Equal(at) => self.is_equal(at),
+            Test::Differ(at) => self.ones(at).is_some() && !self.is_equal(at),
             Test::Nickname(at) => self.ones(at).is_some_and(|(one, other)| {
                 let (one, other) = (self.facts.groups(at, one), self.facts.groups(at, other));
                 one.iter().any(|group| other.contains(group))
