@@ -6,7 +6,7 @@ use super::pair::Pair;
 use crate::base::Base;
 use crate::blocking::{Key, KeyReport};
 use crate::profile::Layout;
-use crate::spec::Spec;
+use crate::spec::{ComparisonSpec, Spec};
 
 /// The level of a comparison that says nothing.
 pub const MISSING: u8 = 15;
@@ -79,29 +79,19 @@ pub struct Reached {
 impl Comparisons {
     /// Compiles the comparisons of a specification.
     pub fn compile(spec: &Spec, layout: &Layout) -> Result<Self, ConditionError> {
-        let attribute = |name: &str| layout.attribute(name);
-        let read = |text: &String| parse(text, &attribute);
-        let fault = |text: &str, fault: &str| ConditionError {
-            text: text.to_owned(),
-            fault: fault.to_owned(),
-        };
+        let read = |text: &String| parse(text, &|name| layout.attribute(name));
         let mut populations = Vec::new();
         for population in &spec.populations {
-            populations.push((
-                population.population.clone(),
-                population.when.as_ref().map(read).transpose()?,
-            ));
+            let when = population.when.as_ref().map(read).transpose()?;
+            populations.push((population.population.clone(), when));
         }
         if populations.last().is_none_or(|(_, when)| when.is_some()) {
-            populations.push((
-                if populations.is_empty() {
-                    "all"
-                } else {
-                    "other"
-                }
-                .to_owned(),
-                None,
-            ));
+            let name = if populations.is_empty() {
+                "all"
+            } else {
+                "other"
+            };
+            populations.push((name.to_owned(), None));
         }
         if spec.comparisons.len() > 15 {
             return Err(fault(
@@ -109,82 +99,25 @@ impl Comparisons {
                 "at most 15 are possible; join some into one",
             ));
         }
-        let mut list = Vec::new();
-        for comparison in &spec.comparisons {
-            if let Some(unknown) = comparison
-                .among
-                .iter()
-                .find(|name| populations.iter().all(|(known, _)| known != *name))
-            {
+        let compiled = spec.comparisons.iter().map(|declared| {
+            let unknown = |name: &&String| populations.iter().all(|(known, _)| known != *name);
+            if let Some(unknown) = declared.among.iter().find(unknown) {
                 return Err(fault(unknown, "is no declared population"));
             }
-            if comparison.levels.is_empty() || comparison.levels.len() > 14 {
-                return Err(fault(
-                    &comparison.comparison,
-                    "has no level, or more than 14",
-                ));
-            }
-            let mut levels = Vec::new();
-            for level in &comparison.levels {
-                let frequency = level.frequency.as_ref().map(|name| {
-                    attribute(name)
-                        .ok_or_else(|| fault(name, "is no attribute of the declared fields"))
-                });
-                let frequency = frequency.transpose()?;
-                let when = level.when.as_ref().map(read).transpose()?;
-                let is_equal = when
-                    .as_ref()
-                    .is_some_and(|when| frequency.is_some_and(|at| needs_equal(when, at)));
-                levels.push(Level {
-                    label: level.level.clone(),
-                    when,
-                    against: level.against,
-                    kin: level.kin,
-                    frequency,
-                    is_equal,
-                });
-            }
-            if levels.last().is_some_and(|level| level.when.is_some()) {
-                levels.push(Level {
-                    label: "different".to_owned(),
-                    when: None,
-                    against: true,
-                    kin: false,
-                    frequency: None,
-                    is_equal: false,
-                });
-            }
-            let beside = comparison.beside.as_ref().map(read).transpose()?;
-            if beside.is_some() {
-                if levels.len() > 7 {
-                    return Err(fault(
-                        &comparison.comparison,
-                        "has more than 7 levels beside another attribute",
-                    ));
-                }
-                let again: Vec<Level> = levels
-                    .iter()
-                    .map(|level| Level {
-                        label: format!("{} beside", level.label),
-                        ..level.clone()
-                    })
-                    .collect();
-                levels.extend(again);
-            }
-            let all = comparison.among.is_empty();
+            let all = declared.among.is_empty();
             let among = populations
                 .iter()
-                .map(|(name, _)| all || comparison.among.contains(name))
-                .collect();
-            list.push(Comparison {
-                name: comparison.comparison.clone(),
-                among,
-                missing: read(&comparison.missing)?,
-                individual: comparison.individual,
-                beside,
-                levels,
-            });
-        }
+                .map(|(name, _)| all || declared.among.contains(name));
+            Ok(Comparison {
+                name: declared.comparison.clone(),
+                among: among.collect(),
+                missing: read(&declared.missing)?,
+                individual: declared.individual,
+                beside: declared.beside.as_ref().map(read).transpose()?,
+                levels: levels(declared, layout)?,
+            })
+        });
+        let list = compiled.collect::<Result<_, _>>()?;
         Ok(Self { list, populations })
     }
 
@@ -300,6 +233,73 @@ impl Comparisons {
             values,
         }
     }
+}
+
+fn fault(text: &str, fault: &str) -> ConditionError {
+    ConditionError {
+        text: text.to_owned(),
+        fault: fault.to_owned(),
+    }
+}
+
+/// The levels of a comparison, twice where some pairs have shares of their own.
+fn levels(declared: &ComparisonSpec, layout: &Layout) -> Result<Vec<Level>, ConditionError> {
+    if declared.levels.is_empty() || declared.levels.len() > 13 {
+        return Err(fault(&declared.comparison, "has no level, or more than 13"));
+    }
+    let mut levels = Vec::new();
+    for level in &declared.levels {
+        let when = level
+            .when
+            .as_ref()
+            .map(|text| parse(text, &|name| layout.attribute(name)))
+            .transpose()?;
+        let frequency = match &level.frequency {
+            Some(name) => {
+                let known = layout.attribute(name);
+                Some(known.ok_or_else(|| fault(name, "is no attribute of the declared fields"))?)
+            }
+            None => None,
+        };
+        let is_equal = when
+            .as_ref()
+            .is_some_and(|when| frequency.is_some_and(|at| needs_equal(when, at)));
+        let label = level.level.clone();
+        levels.push(Level {
+            label,
+            when,
+            against: level.against,
+            kin: level.kin,
+            frequency,
+            is_equal,
+        });
+    }
+    if levels.last().is_some_and(|level| level.when.is_some()) {
+        let label = "different".to_owned();
+        levels.push(Level {
+            label,
+            when: None,
+            against: true,
+            kin: false,
+            frequency: None,
+            is_equal: false,
+        });
+    }
+    if declared.beside.is_some() {
+        if levels.len() > 7 {
+            return Err(fault(
+                &declared.comparison,
+                "has more than 7 levels beside another attribute",
+            ));
+        }
+        let beside = |level: &Level| Level {
+            label: format!("{} beside", level.label),
+            ..level.clone()
+        };
+        let again: Vec<Level> = levels.iter().map(beside).collect();
+        levels.extend(again);
+    }
+    Ok(levels)
 }
 
 impl Comparison {

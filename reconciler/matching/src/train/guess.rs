@@ -42,16 +42,7 @@ pub fn start(
                     .iter()
                     .enumerate()
                     .map(|(level, declared)| {
-                        let total: f64 = counts[comparison.half(level)].iter().sum();
-                        let first: f64 = counts[..half].iter().sum();
-                        // Pairs that agree in the other attribute are too rare among random ones; others stand for them at first.
-                        let u = match level < half || total > 10.0 * ENOUGH {
-                            true => (counts[level] + 0.5) / (total + 0.5 * half as f64),
-                            false if level + 1 < counts.len() => {
-                                ((counts[level - half] + 0.5) / (first + 0.5)).max(0.01)
-                            }
-                            false => 0.9,
-                        };
+                        let u = chance(counts, &comparison.half(level), level);
                         let usual = declared.frequency.and_then(|attribute| {
                             let known = frequencies.get(&layout.attributes[attribute].name)?;
                             let inverse = seen.inverse[number][at][level];
@@ -125,4 +116,18 @@ fn guessed(levels: &[Level]) -> Vec<f64> {
             }
         })
         .collect()
+}
+
+/// How often unrelated pairs reach a level, as random pairs have it.
+fn chance(counts: &[f64], half: &std::ops::Range<usize>, level: usize) -> f64 {
+    let total: f64 = counts[half.clone()].iter().sum();
+    if half.start == 0 || total > 10.0 * ENOUGH {
+        return (counts[level] + 0.5) / (total + 0.5 * half.len() as f64);
+    }
+    if level + 1 == counts.len() {
+        return 0.9;
+    }
+    // Pairs that agree in what stands beside are too rare among random ones; others stand for them at first.
+    let first: f64 = counts[..half.start].iter().sum();
+    ((counts[level - half.start] + 0.5) / (first + 0.5)).max(0.01)
 }
