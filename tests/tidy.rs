@@ -6,20 +6,32 @@ use std::path::{Path, PathBuf};
 
 use crate::rust_code::{above_tests, blanked, functions};
 
-const CRATES: [(&str, &str, &[&str]); 6] = [
+const CRATES: [(&str, &str, &[&str]); 7] = [
     ("fetcher", "fetcher", &[]),
     ("staging", "staging", &["fetcher"]),
-    ("reconciler", "reconciler", &["fetcher", "staging"]),
+    ("matching", "reconciler/matching", &[]),
+    (
+        "reconciler",
+        "reconciler",
+        &["fetcher", "staging", "matching"],
+    ),
     (
         "monitoring",
         "monitoring",
-        &["fetcher", "staging", "reconciler"],
+        &["fetcher", "staging", "matching", "reconciler"],
     ),
     ("standin", "tests/standin", &[]),
     (
         "concord",
         "scripts",
-        &["fetcher", "staging", "reconciler", "monitoring", "concord"],
+        &[
+            "fetcher",
+            "staging",
+            "matching",
+            "reconciler",
+            "monitoring",
+            "concord",
+        ],
     ),
 ];
 

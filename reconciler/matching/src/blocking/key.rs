@@ -1,0 +1,196 @@
+//! A blocking key and its values for a record.
+
+use std::hash::BuildHasher;
+
+use rustc_hash::FxBuildHasher;
+
+use crate::base::{Base, Column, NONE};
+use crate::compare::ConditionError;
+use crate::normalise::sound;
+use crate::profile::Layout;
+use crate::spec::Spec;
+
+/// A blocking key ready to be computed.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// Its parts as written.
+    pub label: String,
+    parts: Vec<Part>,
+    /// Larger blocks are left out.
+    pub most: usize,
+}
+
+/// One part of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Any value of the attribute.
+    Value(usize),
+    /// The first letters of it.
+    Prefix(usize, usize),
+    /// The last letters of it.
+    Suffix(usize, usize),
+    /// How it sounds.
+    Sound(usize),
+    /// Its first word.
+    FirstWord(usize),
+    /// Each of its words that is rare.
+    Words(usize),
+    /// Each run of so many letters.
+    Grams(usize, usize),
+    /// Its words without order.
+    Sorted(usize),
+}
+
+impl Part {
+    fn parse(text: &str, layout: &Layout) -> Result<Self, ConditionError> {
+        let fault = |fault: String| ConditionError {
+            text: text.to_owned(),
+            fault,
+        };
+        let (name, inner) = text
+            .trim()
+            .strip_suffix(')')
+            .and_then(|rest| rest.split_once('('))
+            .unwrap_or(("", text.trim()));
+        let (attribute, letters) = inner.split_once(',').unwrap_or((inner, ""));
+        let at = layout.attribute(attribute.trim()).ok_or_else(|| {
+            fault(format!(
+                "`{}` is no attribute of the declared fields",
+                attribute.trim()
+            ))
+        })?;
+        let letters = || {
+            letters
+                .trim()
+                .parse()
+                .map_err(|_| fault("a number of letters is missing".to_owned()))
+        };
+        Ok(match name {
+            "" => Self::Value(at),
+            "prefix" => Self::Prefix(at, letters()?),
+            "suffix" => Self::Suffix(at, letters()?),
+            "sound" => Self::Sound(at),
+            "first" => Self::Prefix(at, 1),
+            "first_word" => Self::FirstWord(at),
+            "words" => Self::Words(at),
+            "grams" => Self::Grams(at, letters()?),
+            "sorted" => Self::Sorted(at),
+            other => return Err(fault(format!("`{other}` is no part of a key"))),
+        })
+    }
+
+    /// Hashes of this part's values for a record.
+    fn hashes(self, base: &Base, record: u32, out: &mut Vec<u64>) {
+        let at = match self {
+            Self::Value(at)
+            | Self::Sound(at)
+            | Self::FirstWord(at)
+            | Self::Words(at)
+            | Self::Sorted(at) => at,
+            Self::Prefix(at, _) | Self::Suffix(at, _) | Self::Grams(at, _) => at,
+        };
+        let column = &base.columns[at];
+        for id in column.of(record).iter().filter(|id| **id != NONE) {
+            self.of_value(column, *id, out);
+        }
+    }
+
+    fn of_value(self, column: &Column, id: u32, out: &mut Vec<u64>) {
+        if let Self::Value(_) = self {
+            out.push(hash(&id));
+            return;
+        }
+        let text = column.text(id);
+        match self {
+            Self::Prefix(_, letters) => out.push(hash(&prefix(text, letters))),
+            Self::Suffix(_, letters) => {
+                let skipped = text.chars().count().saturating_sub(letters);
+                out.push(hash(&text.chars().skip(skipped).collect::<String>()));
+            }
+            Self::Sound(_) => out.push(hash(&sound(text))),
+            Self::FirstWord(_) => out.extend(text.split(' ').next().map(|word| hash(&word))),
+            Self::Words(_) => out.extend(
+                text.split(' ')
+                    .filter(|word| word.len() > 1)
+                    .map(|word| hash(&word)),
+            ),
+            Self::Sorted(_) => {
+                let mut words: Vec<&str> = text.split(' ').collect();
+                words.sort_unstable();
+                out.push(hash(&words));
+            }
+            Self::Grams(_, letters) => {
+                let all: Vec<char> = text.chars().filter(|c| *c != ' ').collect();
+                out.extend(all.windows(letters.max(1)).map(|gram| hash(&gram)));
+            }
+            Self::Value(_) => {}
+        }
+    }
+}
+
+fn prefix(text: &str, letters: usize) -> &str {
+    text.char_indices()
+        .nth(letters)
+        .map_or(text, |(end, _)| &text[..end])
+}
+
+fn hash<T: std::hash::Hash>(value: &T) -> u64 {
+    FxBuildHasher
+        .hash_one(value)
+        .rotate_left(17)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+impl Key {
+    /// Compiles the keys of a specification.
+    pub fn compile(spec: &Spec, layout: &Layout) -> Result<Vec<Self>, ConditionError> {
+        if spec.blocking.len() > 64 {
+            return Err(ConditionError {
+                text: "blocking".to_owned(),
+                fault: "at most 64 keys are possible".to_owned(),
+            });
+        }
+        let compiled = spec.blocking.iter().map(|key| {
+            let parts: Result<Vec<Part>, ConditionError> = key
+                .key
+                .iter()
+                .map(|part| Part::parse(part, layout))
+                .collect();
+            Ok(Self {
+                label: key.key.join(" + "),
+                parts: parts?,
+                most: key.most,
+            })
+        });
+        compiled.collect()
+    }
+
+    /// The attribute whose values alone make the key.
+    pub fn attribute(&self) -> Option<usize> {
+        match self.parts.as_slice() {
+            [Part::Value(at)] => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// The key's values for a record; none where a part is missing.
+    pub fn values(&self, base: &Base, record: u32) -> Vec<u64> {
+        let mut values = vec![0x51_u64];
+        let mut part_values = Vec::with_capacity(4);
+        for part in &self.parts {
+            part_values.clear();
+            part.hashes(base, record, &mut part_values);
+            values = values
+                .iter()
+                .flat_map(|value| {
+                    part_values.iter().map(move |part| {
+                        value.rotate_left(23).wrapping_mul(0xff51_afd7_ed55_8ccd) ^ part
+                    })
+                })
+                .collect();
+        }
+        values.sort_unstable();
+        values.dedup();
+        values
+    }
+}

@@ -1,0 +1,7 @@
+//! Blocking: which pairs are compared at all.
+
+mod blocks;
+mod key;
+
+pub use blocks::{Blocks, KeyReport, Partner};
+pub use key::Key;

@@ -1,0 +1,344 @@
+//! The comparisons of a specification, ready to be held against pairs.
+
+use super::condition::{Condition, ConditionError, parse};
+use super::facts::Facts;
+use super::pair::Pair;
+use crate::base::Base;
+use crate::blocking::{Key, KeyReport};
+use crate::profile::Layout;
+use crate::spec::{ComparisonSpec, Spec};
+
+/// The level of a comparison that says nothing.
+pub const MISSING: u8 = 15;
+
+/// The levels a pair reached, four bits per comparison, and the number of its population.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Pattern(pub u64);
+
+impl Pattern {
+    /// The level of a comparison.
+    pub fn level(self, comparison: usize) -> u8 {
+        (self.0 >> (4 * comparison) & 15) as u8
+    }
+}
+
+/// A level ready to be asked for.
+#[derive(Debug, Clone)]
+pub struct Level {
+    /// Its label.
+    pub label: String,
+    /// When it holds; always without one.
+    pub when: Option<Condition>,
+    /// Whether it speaks against a match whatever the training says.
+    pub against: bool,
+    /// Whether members of one group reach it more often than chance.
+    pub kin: bool,
+    /// The attribute whose rarity counts.
+    pub frequency: Option<usize>,
+    /// Whether the value that counts is shared, and not the rarer of two.
+    pub is_equal: bool,
+}
+
+/// A comparison ready to be made.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// Its name.
+    pub name: String,
+    /// Whether it concerns the population of that number.
+    pub among: Vec<bool>,
+    /// When it says nothing.
+    pub missing: Condition,
+    /// Whether it tells members of a group apart.
+    pub individual: bool,
+    /// Pairs for which this holds have levels of their own: the second half of the list.
+    pub beside: Option<Condition>,
+    /// Its levels.
+    pub levels: Vec<Level>,
+}
+
+/// All comparisons of a specification.
+#[derive(Debug, Clone)]
+pub struct Comparisons {
+    /// The comparisons.
+    pub list: Vec<Comparison>,
+    /// The populations: name and condition.
+    pub populations: Vec<(String, Option<Condition>)>,
+}
+
+/// What a pair reached.
+#[derive(Debug, Clone, Copy)]
+pub struct Reached {
+    /// The number of its population.
+    pub population: usize,
+    /// Its levels.
+    pub pattern: Pattern,
+    /// The value whose rarity counts, per comparison.
+    pub values: [u32; 15],
+}
+
+impl Comparisons {
+    /// Compiles the comparisons of a specification.
+    pub fn compile(spec: &Spec, layout: &Layout) -> Result<Self, ConditionError> {
+        let read = |text: &String| parse(text, &|name| layout.attribute(name));
+        let mut populations = Vec::new();
+        for population in &spec.populations {
+            let when = population.when.as_ref().map(read).transpose()?;
+            populations.push((population.population.clone(), when));
+        }
+        if populations.last().is_none_or(|(_, when)| when.is_some()) {
+            let name = if populations.is_empty() {
+                "all"
+            } else {
+                "other"
+            };
+            populations.push((name.to_owned(), None));
+        }
+        if spec.comparisons.len() > 15 {
+            return Err(fault(
+                "comparisons",
+                "at most 15 are possible; join some into one",
+            ));
+        }
+        let compiled = spec.comparisons.iter().map(|declared| {
+            let unknown = |name: &&String| populations.iter().all(|(known, _)| known != *name);
+            if let Some(unknown) = declared.among.iter().find(unknown) {
+                return Err(fault(unknown, "is no declared population"));
+            }
+            let all = declared.among.is_empty();
+            let among = populations
+                .iter()
+                .map(|(name, _)| all || declared.among.contains(name));
+            Ok(Comparison {
+                name: declared.comparison.clone(),
+                among: among.collect(),
+                missing: read(&declared.missing)?,
+                individual: declared.individual,
+                beside: declared.beside.as_ref().map(read).transpose()?,
+                levels: levels(declared, layout)?,
+            })
+        });
+        let list = compiled.collect::<Result<_, _>>()?;
+        Ok(Self { list, populations })
+    }
+
+    /// All conditions, for the facts they need.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        let levels = self.list.iter().flat_map(|comparison| {
+            std::iter::once(&comparison.missing)
+                .chain(&comparison.beside)
+                .chain(
+                    comparison
+                        .levels
+                        .iter()
+                        .filter_map(|level| level.when.as_ref()),
+                )
+        });
+        levels.chain(
+            self.populations
+                .iter()
+                .filter_map(|(_, when)| when.as_ref()),
+        )
+    }
+
+    /// The attributes whose frequencies count in a population, each once.
+    pub fn frequencies(&self, population: usize) -> impl Iterator<Item = usize> {
+        let concerned = self
+            .list
+            .iter()
+            .filter(move |comparison| comparison.among[population]);
+        let all = concerned
+            .flat_map(|comparison| comparison.levels.iter().filter_map(|level| level.frequency));
+        all.collect::<std::collections::BTreeSet<usize>>()
+            .into_iter()
+    }
+
+    /// Which levels hold only for pairs that a blocking key of one attribute brings together. A key that leaves blocks out
+    /// counts only where its attribute is one that groups share, for those blocks are learnt from by samples.
+    pub fn covered(&self, keys: &[Key], reports: &[KeyReport]) -> Vec<Vec<bool>> {
+        let complete = |(key, report): (&Key, &KeyReport)| {
+            let attribute = key.attribute()?;
+            (report.pairs_left_out == 0 || self.is_shared(attribute)).then_some(attribute)
+        };
+        let alone: Vec<usize> = keys.iter().zip(reports).filter_map(complete).collect();
+        let covers = |level: &Level| {
+            let when = level.when.as_ref();
+            when.is_some_and(|when| alone.iter().any(|at| needs_equal(when, *at)))
+        };
+        self.list
+            .iter()
+            .map(|comparison| comparison.levels.iter().map(covers).collect())
+            .collect()
+    }
+
+    /// Whether an attribute's agreement is a level of a comparison that does not tell members of a group apart.
+    pub fn is_shared(&self, attribute: usize) -> bool {
+        let others = self.list.iter().filter(|comparison| !comparison.individual);
+        let mut conditions = others.flat_map(|comparison| {
+            comparison
+                .levels
+                .iter()
+                .filter_map(|level| level.when.as_ref())
+        });
+        conditions.any(|when| needs_equal(when, attribute))
+    }
+
+    /// The number of a pair's population.
+    pub fn population(&self, base: &Base, facts: &Facts, one: u32, other: u32) -> usize {
+        let pair = Pair {
+            base,
+            facts,
+            one,
+            other,
+        };
+        let holds = |(_, when): &(String, Option<Condition>)| {
+            when.as_ref().is_none_or(|when| pair.holds(when))
+        };
+        self.populations.iter().position(holds).unwrap_or_default()
+    }
+
+    /// What a pair reaches.
+    pub fn reach(&self, base: &Base, facts: &Facts, one: u32, other: u32) -> Reached {
+        let pair = Pair {
+            base,
+            facts,
+            one,
+            other,
+        };
+        let population = self.population(base, facts, one, other);
+        let mut pattern = (population as u64) << 60;
+        let mut values = [0; 15];
+        for (at, comparison) in self.list.iter().enumerate() {
+            let level = if comparison.among[population] {
+                comparison.level(&pair)
+            } else {
+                MISSING
+            };
+            pattern |= u64::from(level) << (4 * at);
+            if level == MISSING {
+                continue;
+            }
+            let reached = &comparison.levels[usize::from(level)];
+            if let Some(frequency) = reached.frequency {
+                values[at] = if reached.is_equal {
+                    pair.shared(frequency)
+                } else {
+                    pair.rarer(frequency)
+                }
+                .unwrap_or_default();
+            }
+        }
+        Reached {
+            population,
+            pattern: Pattern(pattern),
+            values,
+        }
+    }
+}
+
+fn fault(text: &str, fault: &str) -> ConditionError {
+    ConditionError {
+        text: text.to_owned(),
+        fault: fault.to_owned(),
+    }
+}
+
+/// The levels of a comparison, twice where some pairs have shares of their own.
+fn levels(declared: &ComparisonSpec, layout: &Layout) -> Result<Vec<Level>, ConditionError> {
+    if declared.levels.is_empty() || declared.levels.len() > 13 {
+        return Err(fault(&declared.comparison, "has no level, or more than 13"));
+    }
+    let mut levels = Vec::new();
+    for level in &declared.levels {
+        let when = level
+            .when
+            .as_ref()
+            .map(|text| parse(text, &|name| layout.attribute(name)))
+            .transpose()?;
+        let frequency = match &level.frequency {
+            Some(name) => {
+                let known = layout.attribute(name);
+                Some(known.ok_or_else(|| fault(name, "is no attribute of the declared fields"))?)
+            }
+            None => None,
+        };
+        let is_equal = when
+            .as_ref()
+            .is_some_and(|when| frequency.is_some_and(|at| needs_equal(when, at)));
+        let label = level.level.clone();
+        levels.push(Level {
+            label,
+            when,
+            against: level.against,
+            kin: level.kin,
+            frequency,
+            is_equal,
+        });
+    }
+    if levels.last().is_some_and(|level| level.when.is_some()) {
+        let label = "different".to_owned();
+        levels.push(Level {
+            label,
+            when: None,
+            against: true,
+            kin: false,
+            frequency: None,
+            is_equal: false,
+        });
+    }
+    if declared.beside.is_some() {
+        if levels.len() > 7 {
+            return Err(fault(
+                &declared.comparison,
+                "has more than 7 levels beside another attribute",
+            ));
+        }
+        let beside = |level: &Level| Level {
+            label: format!("{} beside", level.label),
+            ..level.clone()
+        };
+        let again: Vec<Level> = levels.iter().map(beside).collect();
+        levels.extend(again);
+    }
+    Ok(levels)
+}
+
+impl Comparison {
+    fn level(&self, pair: &Pair) -> u8 {
+        if pair.holds(&self.missing) {
+            return MISSING;
+        }
+        let level = self
+            .levels
+            .iter()
+            .position(|level| level.when.as_ref().is_none_or(|when| pair.holds(when)));
+        let Some(level) = level else { return MISSING };
+        let second = self
+            .beside
+            .as_ref()
+            .is_some_and(|beside| pair.holds(beside));
+        (if second {
+            level + self.levels.len() / 2
+        } else {
+            level
+        }) as u8
+    }
+
+    /// The levels whose shares add up to one with those of this level.
+    pub fn half(&self, level: usize) -> std::ops::Range<usize> {
+        let half = self.levels.len() / 2;
+        match &self.beside {
+            None => 0..self.levels.len(),
+            Some(_) if level < half => 0..half,
+            Some(_) => half..self.levels.len(),
+        }
+    }
+}
+
+/// Whether a condition can hold only where the attribute is equal.
+fn needs_equal(condition: &Condition, attribute: usize) -> bool {
+    match condition {
+        Condition::Holds(super::condition::Test::Equal(at)) => *at == attribute,
+        Condition::All(list) => list.iter().any(|inner| needs_equal(inner, attribute)),
+        _ => false,
+    }
+}
