@@ -84,6 +84,7 @@ url() { echo "postgres://postgres@localhost/$1?host=$scratch/server"; }
 sql() { "$psql" -X -h "$scratch/server" -U postgres -d "$1" -Atqc "$2"; }
 
 start_source() {
+    : >"$scratch/ready"
     "$programs/standin" bulk --clients "$1" >"$scratch/ready" 2>"$scratch/source.log" &
     source_pid=$!
     until grep -q '}' "$scratch/ready"; do
