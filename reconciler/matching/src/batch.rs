@@ -1,0 +1,187 @@
+//! Whole files: read, profiled, blocked, scored.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use crate::base::Base;
+use crate::blocking::{Blocks, Key};
+use crate::decide::{Decisions, Links, Surroundings, decide};
+use crate::compare::{Comparisons, ConditionError, Facts};
+use crate::model::{Model, Scorer};
+use crate::normalise::Lexicon;
+use crate::profile::Layout;
+use crate::spec::Spec;
+use crate::table::{Table, TableError};
+use crate::train;
+
+/// Why files cannot be matched.
+#[derive(Debug, thiserror::Error)]
+pub enum BatchError {
+    /// A file cannot be read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The specification asks for something that is not there.
+    #[error(transparent)]
+    Condition(#[from] ConditionError),
+}
+
+/// Files ready to be compared.
+#[derive(Debug)]
+pub struct Batch {
+    /// The attributes.
+    pub layout: Layout,
+    /// The comparisons.
+    pub comparisons: Comparisons,
+    /// The records.
+    pub base: Base,
+    /// What is known about their values.
+    pub facts: Facts,
+    /// Which are compared.
+    pub blocks: Blocks,
+    /// The keys they are sorted into blocks by.
+    pub keys: Vec<Key>,
+    /// Which words are given names.
+    pub lexicon: Lexicon,
+    /// The records' ids.
+    pub ids: Vec<Box<str>>,
+    /// The records' sources; empty where none is declared.
+    pub sources: Vec<Box<str>>,
+}
+
+/// A compared pair worth keeping.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scored {
+    /// One record.
+    pub one: u32,
+    /// The other, of a greater number.
+    pub other: u32,
+    /// The logarithm of the odds for a match.
+    pub score: f32,
+    /// The keys that brought them together, one bit each.
+    pub keys: u64,
+}
+
+impl Batch {
+    /// Reads one file whose records are compared with each other, or two that are linked. Records are put in the order of their
+    /// ids, so that the order in which they come never matters.
+    pub fn read(spec: &Spec, files: &[&Path], known: Option<Lexicon>) -> Result<Self, BatchError> {
+        let layout = Layout::of(spec);
+        let comparisons = Comparisons::compile(spec, &layout)?;
+        let keys = Key::compile(spec, &layout)?;
+        let mut columns = layout.columns.clone();
+        columns.push(spec.id.clone());
+        columns.extend(spec.source.clone());
+        let mut tables = Vec::new();
+        for file in files {
+            tables.push(Table::read(file, &columns)?);
+        }
+        let lexicon = known.unwrap_or_else(|| learnt(&layout, &tables));
+        let mut base = Base::new(&layout);
+        let (mut ids, mut sources) = (Vec::new(), Vec::new());
+        for (number, table) in tables.iter().enumerate() {
+            if number == 1 {
+                base.second_table = Some(base.records);
+            }
+            let order = in_order(table, layout.columns.len());
+            for part in order.chunks(1 << 16) {
+                let profiles: Vec<_> = part
+                    .par_iter()
+                    .map(|record| layout.profile(&table.values(*record as usize)[..layout.columns.len()], &lexicon))
+                    .collect();
+                base.extend(&profiles);
+                ids.extend(part.iter().map(|record| Box::from(table.value(*record as usize, layout.columns.len()))));
+                if spec.source.is_some() {
+                    sources.extend(part.iter().map(|record| Box::from(table.value(*record as usize, layout.columns.len() + 1))));
+                }
+            }
+        }
+        drop(tables);
+        base.seal();
+        let facts = Facts::of(&base, comparisons.conditions());
+        let blocks = Blocks::of(&base, &keys);
+        Ok(Self { keys, layout, comparisons, base, facts, blocks, lexicon, ids, sources })
+    }
+
+    /// Trains a model on the records.
+    pub fn train(&self, spec: &Spec) -> Model {
+        train::train(spec, &self.layout, &self.comparisons, &self.keys, &self.base, &self.facts, &self.blocks, &self.lexicon)
+    }
+
+    /// Scores the blocked pairs and keeps those with at least this score. The order is that of the records' ids.
+    pub fn score(&self, model: &Model, least: f32) -> Vec<Scored> {
+        let scorer = Scorer::new(model, &self.comparisons, &self.layout, &self.base);
+        let chunk = 2048_u32;
+        let parts: Vec<Vec<Scored>> = (0..self.base.records.div_ceil(chunk))
+            .into_par_iter()
+            .map(|number| {
+                let mut kept = Vec::new();
+                let mut partners = Vec::new();
+                for one in number * chunk..((number + 1) * chunk).min(self.base.records) {
+                    self.blocks.partners(&self.base, one, &mut partners);
+                    for (other, keys) in &partners {
+                        let reached = self.comparisons.reach(&self.base, &self.facts, one, *other);
+                        let score = scorer.sum(&reached).score();
+                        if score >= least {
+                            kept.push(Scored { one, other: *other, score, keys: *keys });
+                        }
+                    }
+                }
+                kept
+            })
+            .collect();
+        parts.concat()
+    }
+}
+
+/// More evidence than so many bits against a match within a group is a contradiction.
+const CONTRADICTION: f32 = 4.0;
+
+impl Batch {
+    /// Decides over scored pairs with a model.
+    pub fn decide(&self, model: &Model, scored: &[Scored], links: &Links) -> Decisions {
+        let scorer = Scorer::new(model, &self.comparisons, &self.layout, &self.base);
+        let contradict = |one: u32, other: u32| {
+            let (one, other) = (one.min(other), one.max(other));
+            let reached = self.comparisons.reach(&self.base, &self.facts, one, other);
+            scorer.apart(&reached) >= CONTRADICTION
+        };
+        let mut names: FxHashMap<&str, u32> = FxHashMap::default();
+        let sources: Vec<u32> = self
+            .sources
+            .iter()
+            .map(|source| {
+                let next = names.len() as u32;
+                *names.entry(source).or_insert(next)
+            })
+            .collect();
+        let around = Surroundings { records: self.base.records, sources: &sources, contradict: &contradict };
+        decide(&model.spec.decide, model.thresholds, scored, links, &around)
+    }
+}
+
+fn learnt(layout: &Layout, tables: &[Table]) -> Lexicon {
+    let mut lexicon = Lexicon::default();
+    for table in tables {
+        let chunks = table.len().div_ceil(1 << 14);
+        let parts: Vec<Lexicon> = (0..chunks)
+            .into_par_iter()
+            .map(|chunk| {
+                let mut part = Lexicon::default();
+                for record in chunk << 14..((chunk + 1) << 14).min(table.len()) {
+                    layout.learn(&table.values(record), &mut part);
+                }
+                part
+            })
+            .collect();
+        parts.into_iter().for_each(|part| lexicon.add(part));
+    }
+    lexicon
+}
+
+fn in_order(table: &Table, id: usize) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..table.len() as u32).collect();
+    order.par_sort_unstable_by_key(|record| table.value(*record as usize, id));
+    order
+}

@@ -1,0 +1,191 @@
+//! What is worked out once per distinct value, so that comparing a pair is a matter of numbers.
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use super::condition::{Condition, Measure, Test};
+use crate::base::{Base, Column, NONE};
+use crate::normalise::{groups_of, sound};
+
+/// Facts about the values of a base's attributes, as far as conditions ask for them.
+#[derive(Debug, Default)]
+pub struct Facts {
+    words: FxHashMap<usize, Words>,
+    numbers: FxHashMap<usize, Vec<f32>>,
+    groups: FxHashMap<usize, Vec<&'static [u16]>>,
+    sounds: FxHashMap<usize, Vec<u64>>,
+    crowds: FxHashMap<(usize, usize), Crowd>,
+}
+
+/// The words of values, by number, the numbers in order.
+#[derive(Debug, Default)]
+pub struct Words {
+    ends: Vec<u32>,
+    of: Vec<u32>,
+    /// How much each word counts: rare ones more.
+    pub weights: Vec<f32>,
+    /// The words themselves.
+    pub text: Vec<Box<str>>,
+}
+
+impl Words {
+    fn new(column: &Column, records: u32) -> Self {
+        let mut known: FxHashMap<&str, u32> = FxHashMap::default();
+        let mut words = Self { ends: vec![0], ..Self::default() };
+        let mut counts: Vec<u32> = Vec::new();
+        for id in 1..column.len() as u32 {
+            let start = words.of.len();
+            for word in column.text(id).split(' ') {
+                let number = *known.entry(word).or_insert_with(|| {
+                    words.text.push(word.into());
+                    counts.push(0);
+                    counts.len() as u32 - 1
+                });
+                if !words.of[start..].contains(&number) {
+                    words.of.push(number);
+                    counts[number as usize] += column.counts[id as usize];
+                }
+            }
+            words.of[start..].sort_unstable();
+            words.ends.push(words.of.len() as u32);
+        }
+        let total = records.max(2) as f32;
+        words.weights = counts.iter().map(|count| (total / *count as f32).ln() + 0.3).collect();
+        words
+    }
+
+    /// The words of a value.
+    pub fn of(&self, id: u32) -> &[u32] {
+        if id == NONE {
+            return &[];
+        }
+        &self.of[self.ends[id as usize - 1] as usize..self.ends[id as usize] as usize]
+    }
+}
+
+/// For the values of one attribute: which values of another stand beside them.
+#[derive(Debug, Default)]
+pub struct Crowd {
+    ends: Vec<u32>,
+    of: Vec<u32>,
+}
+
+/// More than so many are not counted.
+const CROWD: usize = 12;
+
+impl Crowd {
+    fn new(shared: &Column, who: &Column, records: u32) -> Self {
+        let mut pairs: Vec<(u32, u32)> = (0..records)
+            .flat_map(|record| {
+                let who = who.one(record);
+                shared.of(record).iter().filter(move |_| who != NONE).map(move |id| (*id, who))
+            })
+            .filter(|(id, _)| *id != NONE)
+            .collect();
+        pairs.par_sort_unstable();
+        pairs.dedup();
+        let mut crowd = Self { ends: Vec::with_capacity(shared.len()), of: Vec::with_capacity(pairs.len()) };
+        let mut at = 0;
+        for id in 0..shared.len() as u32 {
+            let start = crowd.of.len();
+            while at < pairs.len() && pairs[at].0 == id {
+                if crowd.of.len() - start < CROWD {
+                    crowd.of.push(pairs[at].1);
+                }
+                at += 1;
+            }
+            crowd.ends.push(crowd.of.len() as u32);
+        }
+        crowd
+    }
+
+    /// The values beside a value.
+    pub fn of(&self, id: u32) -> &[u32] {
+        let start = if id == 0 { 0 } else { self.ends[id as usize - 1] };
+        &self.of[start as usize..self.ends[id as usize] as usize]
+    }
+}
+
+impl Facts {
+    /// Works out what the conditions ask for.
+    pub fn of<'a>(base: &Base, conditions: impl Iterator<Item = &'a Condition>) -> Self {
+        let mut facts = Self::default();
+        for condition in conditions {
+            facts.add(base, condition);
+        }
+        facts
+    }
+
+    fn add(&mut self, base: &Base, condition: &Condition) {
+        match condition {
+            Condition::All(list) | Condition::Any(list) => list.iter().for_each(|inner| self.add(base, inner)),
+            Condition::Not(inner) => self.add(base, inner),
+            Condition::Holds(Test::Part(at)) => self.add_words(base, *at),
+            Condition::Holds(Test::Nickname(at)) => {
+                let column = &base.columns[*at];
+                self.groups.entry(*at).or_insert_with(|| per_value(column, groups_of));
+            }
+            Condition::Holds(Test::Sound(at)) => {
+                let column = &base.columns[*at];
+                self.sounds.entry(*at).or_insert_with(|| per_value(column, |text| packed(&sound(text))));
+            }
+            Condition::Holds(_) => {}
+            Condition::AtLeast(measure, _) | Condition::AtMost(measure, _) => self.add_measure(base, *measure),
+        }
+    }
+
+    fn add_measure(&mut self, base: &Base, measure: Measure) {
+        match measure {
+            Measure::Overlap(at) | Measure::Contained(at) => self.add_words(base, at),
+            Measure::Gap(at) | Measure::Share(at) => {
+                let column = &base.columns[at];
+                self.numbers
+                    .entry(at)
+                    .or_insert_with(|| per_value(column, |text| text.parse().unwrap_or(f32::NAN)));
+            }
+            Measure::Others(shared, who) => {
+                self.crowds
+                    .entry((shared, who))
+                    .or_insert_with(|| Crowd::new(&base.columns[shared], &base.columns[who], base.records));
+            }
+            Measure::JaroWinkler(_) | Measure::Edits(_) | Measure::Length(_) => {}
+        }
+    }
+
+    fn add_words(&mut self, base: &Base, at: usize) {
+        self.words.entry(at).or_insert_with(|| Words::new(&base.columns[at], base.records));
+    }
+
+    /// The words of an attribute's values.
+    pub fn words(&self, at: usize) -> &Words {
+        &self.words[&at]
+    }
+
+    /// The number a value stands for.
+    pub fn number(&self, at: usize, id: u32) -> f32 {
+        self.numbers[&at][id as usize]
+    }
+
+    /// The names a value may stand for.
+    pub fn groups(&self, at: usize, id: u32) -> &'static [u16] {
+        self.groups[&at][id as usize]
+    }
+
+    /// How a value sounds, as a number.
+    pub fn sound(&self, at: usize, id: u32) -> u64 {
+        self.sounds[&at][id as usize]
+    }
+
+    /// Who stands beside the values of an attribute.
+    pub fn crowd(&self, shared: usize, who: usize) -> &Crowd {
+        &self.crowds[&(shared, who)]
+    }
+}
+
+fn per_value<T: Send>(column: &Column, fact: impl Fn(&str) -> T + Sync) -> Vec<T> {
+    (0..column.len() as u32).into_par_iter().map(|id| fact(column.text(id))).collect()
+}
+
+fn packed(code: &str) -> u64 {
+    code.bytes().take(8).fold(0, |packed, byte| packed << 8 | u64::from(byte))
+}

@@ -1,0 +1,256 @@
+//! From scores to decisions: which records are one, which pairs a person must look at.
+//!
+//! Everything is taken in the order of the scores, ties in the order of the records, so that the outcome depends on neither
+//! the order of the pairs nor the number of threads.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::Serialize;
+
+use crate::batch::Scored;
+use crate::model::Thresholds;
+use crate::spec::DecideSpec;
+
+/// What people decided; no score overturns it.
+#[derive(Debug, Clone, Default)]
+pub struct Links {
+    /// Pairs that are one, the lower number first.
+    pub same: FxHashSet<(u32, u32)>,
+    /// Pairs that are not.
+    pub different: FxHashSet<(u32, u32)>,
+}
+
+/// Why a person must look at a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The score lies between the thresholds.
+    Score,
+    /// Another partner that contradicts this one is nearly as likely.
+    Margin,
+    /// It would put records together that contradict each other.
+    Contradiction,
+    /// The cluster would become too large.
+    Size,
+    /// The cluster would hold two records of a source that holds each entity once.
+    Source,
+}
+
+/// A pair a person must look at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Review {
+    /// The pair.
+    pub pair: Scored,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// The outcome for a set of records.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Decisions {
+    /// Per record, the lowest record of its cluster.
+    pub clusters: Vec<u32>,
+    /// The pairs that brought clusters about, best first.
+    pub matches: Vec<Scored>,
+    /// The pairs for a person, best first.
+    pub reviews: Vec<Review>,
+}
+
+/// What the decision must know of the records beside the scores.
+pub struct Surroundings<'a> {
+    /// How many records there are.
+    pub records: u32,
+    /// The source of each record; empty where none is known.
+    pub sources: &'a [u32],
+    /// Whether two records contradict each other in what tells members of a group apart.
+    pub contradict: &'a (dyn Fn(u32, u32) -> bool + Sync),
+}
+
+/// Decides over scored pairs.
+pub fn decide(spec: &DecideSpec, thresholds: Thresholds, scored: &[Scored], links: &Links, around: &Surroundings) -> Decisions {
+    let mut order: Vec<Scored> = scored
+        .iter()
+        .filter(|pair| pair.score >= thresholds.review && !links.different.contains(&(pair.one, pair.other)))
+        .copied()
+        .collect();
+    order.sort_unstable_by(|one, other| other.score.total_cmp(&one.score).then_with(|| (one.one, one.other).cmp(&(other.one, other.other))));
+    let certain = order.partition_point(|pair| pair.score >= thresholds.is_match);
+    let mut clustering = Clustering::new(around, links, spec);
+    let mut decisions = Decisions::default();
+    let mut said: Vec<(u32, u32)> = links.same.iter().copied().collect();
+    said.sort_unstable();
+    for (one, other) in said {
+        clustering.join(one, other);
+    }
+    let doubtful = if spec.one_to_one { runners_up(&order, spec.margin) } else { ambiguous(&order[..certain], spec.margin, around) };
+    for pair in &order[..certain] {
+        if clustering.root(pair.one) == clustering.root(pair.other) {
+            continue;
+        }
+        let objection = match doubtful.contains(&(pair.one, pair.other)) {
+            true => Some(Reason::Margin),
+            false => clustering.objection(pair.one, pair.other),
+        };
+        match objection {
+            None => {
+                clustering.join(pair.one, pair.other);
+                decisions.matches.push(*pair);
+            }
+            Some(reason) => decisions.reviews.push(Review { pair: *pair, reason }),
+        }
+    }
+    decisions.reviews.extend(order[certain..].iter().map(|pair| Review { pair: *pair, reason: Reason::Score }));
+    decisions.clusters = (0..around.records).map(|record| clustering.root(record)).collect();
+    let clusters = &decisions.clusters;
+    let partnered = |record: u32| clustering.members.contains_key(&clusters[record as usize]);
+    decisions.reviews.retain(|review| {
+        let apart = clusters[review.pair.one as usize] != clusters[review.pair.other as usize];
+        // Where each has one partner at most, a pair whose partner is found is no question any more.
+        apart && !(spec.one_to_one && review.reason == Reason::Score && (partnered(review.pair.one) || partnered(review.pair.other)))
+    });
+    decisions
+}
+
+/// Of pairs sorted best first, those in which each is the other's best; for tables that hold each entity once.
+pub fn assigned(scored: &[Scored]) -> Vec<Scored> {
+    let mut order = scored.to_vec();
+    order.sort_unstable_by(|one, other| other.score.total_cmp(&one.score).then_with(|| (one.one, one.other).cmp(&(other.one, other.other))));
+    let mut taken: FxHashSet<u32> = FxHashSet::default();
+    order.retain(|pair| {
+        let free = !taken.contains(&pair.one) && !taken.contains(&pair.other);
+        if free {
+            taken.extend([pair.one, pair.other]);
+        }
+        free
+    });
+    order
+}
+
+/// Pairs of which one record has another partner that is nearly as good, where each has one at most.
+fn runners_up(order: &[Scored], margin: f32) -> FxHashSet<(u32, u32)> {
+    let mut best: FxHashMap<u32, Vec<f32>> = FxHashMap::default();
+    for pair in order {
+        for record in [pair.one, pair.other] {
+            let scores = best.entry(record).or_default();
+            if scores.len() < 2 {
+                scores.push(pair.score);
+            }
+        }
+    }
+    let close = |record: &u32| best[record].get(1).is_some_and(|second| best[record][0] - second < margin);
+    order.iter().filter(|pair| close(&pair.one) || close(&pair.other)).map(|pair| (pair.one, pair.other)).collect()
+}
+
+/// Pairs of which one record has another partner, nearly as good, that contradicts this one.
+fn ambiguous(order: &[Scored], margin: f32, around: &Surroundings) -> FxHashSet<(u32, u32)> {
+    const PARTNERS: usize = 6;
+    let mut partners: FxHashMap<u32, Vec<(f32, u32)>> = FxHashMap::default();
+    for pair in order {
+        for (record, partner) in [(pair.one, pair.other), (pair.other, pair.one)] {
+            let list = partners.entry(record).or_default();
+            if list.len() < PARTNERS {
+                list.push((pair.score, partner));
+            }
+        }
+    }
+    let mut found = FxHashSet::default();
+    for (record, list) in partners {
+        for (at, (score, partner)) in list.iter().enumerate() {
+            for (other_score, other) in &list[at + 1..] {
+                let close = score - other_score < margin;
+                if close && (around.contradict)(*partner, *other) {
+                    for there in [partner, other] {
+                        found.insert((record.min(*there), record.max(*there)));
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+struct Clustering<'a> {
+    parents: Vec<u32>,
+    members: FxHashMap<u32, Vec<u32>>,
+    around: &'a Surroundings<'a>,
+    links: &'a Links,
+    spec: &'a DecideSpec,
+}
+
+impl<'a> Clustering<'a> {
+    fn new(around: &'a Surroundings<'a>, links: &'a Links, spec: &'a DecideSpec) -> Self {
+        Self { parents: (0..around.records).collect(), members: FxHashMap::default(), around, links, spec }
+    }
+
+    /// The lowest record of a cluster.
+    fn root(&mut self, record: u32) -> u32 {
+        let mut at = record;
+        while self.parents[at as usize] != at {
+            let above = self.parents[self.parents[at as usize] as usize];
+            self.parents[at as usize] = above;
+            at = above;
+        }
+        at
+    }
+
+    fn cluster(&mut self, record: u32) -> Vec<u32> {
+        let root = self.root(record);
+        self.members.get(&root).cloned().unwrap_or_else(|| vec![root])
+    }
+
+    fn join(&mut self, one: u32, other: u32) {
+        let (one, other) = (self.root(one), self.root(other));
+        if one == other {
+            return;
+        }
+        let (low, high) = (one.min(other), one.max(other));
+        let moved = self.members.remove(&high).unwrap_or_else(|| vec![high]);
+        self.members.entry(low).or_insert_with(|| vec![low]).extend(moved);
+        self.parents[high as usize] = low;
+    }
+
+    /// Why two clusters may not become one.
+    fn objection(&mut self, one: u32, other: u32) -> Option<Reason> {
+        let (one, other) = (self.cluster(one), self.cluster(other));
+        let paired = |pair: (u32, u32)| (pair.0.min(pair.1), pair.0.max(pair.1));
+        let crossing = || one.iter().flat_map(|a| other.iter().map(move |b| (*a, *b)));
+        if self.spec.one_to_one && one.len() + other.len() > 2 {
+            return Some(Reason::Source);
+        }
+        if crossing().any(|pair| self.links.different.contains(&paired(pair))) {
+            return Some(Reason::Contradiction);
+        }
+        if one.len() + other.len() > self.spec.largest_cluster {
+            return Some(Reason::Size);
+        }
+        if self.spec.source_is_unique && !self.around.sources.is_empty() {
+            let source = |record: &u32| self.around.sources[*record as usize];
+            let of_one: FxHashSet<u32> = one.iter().map(source).collect();
+            if other.iter().any(|record| of_one.contains(&source(record))) {
+                return Some(Reason::Source);
+            }
+        }
+        crossing().any(|(a, b)| (self.around.contradict)(a, b)).then_some(Reason::Contradiction)
+    }
+}
+
+/// The thresholds that a model's own probabilities give for a wanted precision.
+pub fn thresholds(spec: &DecideSpec, scored: &[Scored]) -> Thresholds {
+    let odds = |probability: f64| (probability / (1.0 - probability)).log2() as f32;
+    let mut scores: Vec<f32> = scored.iter().map(|pair| pair.score).collect();
+    scores.sort_unstable_by(|one, other| other.total_cmp(one));
+    let review = odds(spec.review.clamp(0.001, 0.999));
+    // Taken together the matches are as right as wanted, and the least likely of them is wrong five times as often at most.
+    let mut is_match = odds((1.0 - 5.0 * (1.0 - spec.precision)).clamp(0.5, 0.9999));
+    let mut right = 0.0;
+    let mut enough = f32::INFINITY;
+    for (number, score) in scores.iter().enumerate() {
+        right += 1.0 / (1.0 + f64::from(-score).exp2());
+        if right / (number + 1) as f64 >= spec.precision {
+            enough = *score;
+        }
+    }
+    if enough.is_finite() {
+        is_match = is_match.max(enough);
+    }
+    Thresholds { is_match: is_match.max(review), review }
+}

@@ -1,0 +1,15 @@
+//! Which records are one person, institution or thing. Pure: no database, no clock, no network.
+
+pub mod base;
+pub mod batch;
+pub mod blocking;
+pub mod compare;
+pub mod decide;
+pub mod evaluate;
+pub mod explain;
+pub mod model;
+pub mod normalise;
+pub mod profile;
+pub mod spec;
+pub mod table;
+pub mod train;

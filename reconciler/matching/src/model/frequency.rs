@@ -1,0 +1,64 @@
+//! How frequent the values of an attribute are.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Column, NONE};
+
+/// Shares of the values of an attribute among the records that have it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Frequencies {
+    /// How many records have a value.
+    pub records: u64,
+    /// The chance that two records agree.
+    pub agreement: f64,
+    /// The share of a value that is not listed.
+    pub rest: f64,
+    /// The shares of the frequent values.
+    pub values: BTreeMap<String, f64>,
+}
+
+/// So many values are kept in a model file at most.
+const LISTED: usize = 4000;
+
+impl Frequencies {
+    /// Counts the values of a column among some records.
+    pub fn among(column: &Column, members: &[u32]) -> Self {
+        let mut counts = vec![0; column.len()];
+        for id in members.iter().flat_map(|record| column.of(*record)) {
+            counts[*id as usize] += 1;
+        }
+        Self::of(column, &counts)
+    }
+
+    fn of(column: &Column, counts: &[u32]) -> Self {
+        let records: u64 = counts[1..].iter().map(|count| u64::from(*count)).sum();
+        let total = records.max(1) as f64;
+        let agreement = counts[1..].iter().map(|count| (f64::from(*count) / total).powi(2)).sum::<f64>();
+        let mut frequent: Vec<u32> = (1..column.len() as u32).filter(|id| counts[*id as usize] > 4).collect();
+        frequent.sort_by(|one, other| {
+            counts[*other as usize].cmp(&counts[*one as usize]).then_with(|| column.text(*one).cmp(column.text(*other)))
+        });
+        frequent.truncate(LISTED);
+        let share = |id: &u32| f64::from(counts[*id as usize]) / total;
+        let values: BTreeMap<String, f64> = frequent.iter().map(|id| (column.text(*id).to_owned(), share(id))).collect();
+        let listed: u64 = frequent.iter().map(|id| u64::from(counts[*id as usize])).sum();
+        let unlisted = (column.len() - 1).saturating_sub(frequent.len()).max(1) as f64;
+        // A value seen once or twice may yet be seen again: it is counted as at least three.
+        let rest = ((records - listed) as f64 / unlisted).max(3.0) / total;
+        Self { records, agreement: agreement.max(1.0 / total.powi(2)), rest, values }
+    }
+
+    /// The share of a value.
+    pub fn share(&self, value: &str) -> f64 {
+        self.values.get(value).copied().unwrap_or(self.rest)
+    }
+
+    /// The logarithms of the shares of a column's values.
+    pub fn logarithms(&self, column: &Column) -> Vec<f32> {
+        let share = |id: u32| if id == NONE { 1.0 } else { self.share(column.text(id)) };
+        (0..column.len() as u32).map(|id| share(id).log2() as f32).collect()
+    }
+}

@@ -1,0 +1,136 @@
+//! The score of a pair.
+
+use std::collections::BTreeMap;
+
+use super::file::Model;
+use crate::base::Base;
+use crate::compare::{Comparisons, MISSING, Reached};
+use crate::profile::Layout;
+
+/// The logarithms of a model, ready to be added up.
+#[derive(Debug)]
+pub struct Scorer {
+    populations: Vec<Weights>,
+}
+
+#[derive(Debug)]
+struct Weights {
+    prior: [f32; 3],
+    levels: Vec<Vec<Weight>>,
+    scales: Vec<f32>,
+    individual: Vec<bool>,
+    /// Logarithms of shares, by attribute and value.
+    shares: BTreeMap<usize, Vec<f32>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Weight {
+    of: [f32; 3],
+    usual: f32,
+    frequency: Option<usize>,
+}
+
+/// A rare value adds at most so many bits, and a frequent one takes as many.
+const RARITY: f32 = 12.0;
+
+/// What speaks for each class: match, related, unrelated; logarithms of the likelihoods with their priors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sum(pub [f32; 3]);
+
+impl Sum {
+    /// The logarithm of the odds for a match.
+    pub fn score(self) -> f32 {
+        let [m, r, u] = self.0;
+        let (high, low) = if r > u { (r, u) } else { (u, r) };
+        m - high - (1.0 + (low - high).exp2()).log2()
+    }
+
+    /// The probability of a match.
+    pub fn probability(self) -> f64 {
+        1.0 / (1.0 + f64::from(-self.score()).exp2())
+    }
+}
+
+impl Scorer {
+    /// Prepares a model for the values of a base.
+    pub fn new(model: &Model, comparisons: &Comparisons, layout: &Layout, base: &Base) -> Self {
+        let populations = model.populations.iter().enumerate().map(|(number, population)| {
+            let unrelated = (1.0 - population.matching - population.related).max(1e-9);
+            let levels = population.comparisons.iter().zip(&comparisons.list).map(|(weights, comparison)| {
+                let of = weights.levels.iter().zip(&comparison.levels);
+                of.map(|(weight, level)| Weight {
+                    of: [weight.m, weight.r, weight.u].map(|share| share.log2() as f32),
+                    usual: weight.usual.map_or(0.0, |usual| usual.log2() as f32),
+                    frequency: level.frequency.filter(|_| weight.usual.is_some()),
+                })
+                .collect()
+            });
+            let shift = population.shift.exp2();
+            Weights {
+                prior: [population.matching * shift, population.related, unrelated].map(|share| share.log2() as f32),
+                levels: levels.collect(),
+                scales: population.comparisons.iter().map(|weights| weights.scale as f32).collect(),
+                shares: comparisons
+                    .frequencies(number)
+                    .filter_map(|at| Some((at, population.frequencies.get(&layout.attributes[at].name)?.logarithms(&base.columns[at]))))
+                    .collect(),
+                individual: comparisons.list.iter().map(|comparison| comparison.individual).collect(),
+            }
+        });
+        Self { populations: populations.collect() }
+    }
+
+    /// How many bits the rarity of the value adds in a comparison.
+    pub fn rarity(&self, reached: &Reached, comparison: usize) -> f32 {
+        let level = reached.pattern.level(comparison);
+        if level == MISSING {
+            return 0.0;
+        }
+        let weights = &self.populations[reached.population];
+        let weight = &weights.levels[comparison][usize::from(level)];
+        let value = reached.values[comparison];
+        match weight.frequency {
+            Some(at) if value != 0 => (weight.usual - weights.shares[&at][value as usize]).clamp(-RARITY, RARITY),
+            _ => 0.0,
+        }
+    }
+
+    /// What a comparison says for each class, the rarity of its value included.
+    pub fn part(&self, reached: &Reached, comparison: usize) -> [f32; 3] {
+        let level = reached.pattern.level(comparison);
+        if level == MISSING {
+            return [0.0; 3];
+        }
+        let weights = &self.populations[reached.population];
+        let [m, r, u] = weights.levels[comparison][usize::from(level)].of;
+        let rarity = self.rarity(reached, comparison);
+        let related = if weights.individual[comparison] { r - rarity } else { r };
+        let scale = weights.scales[comparison];
+        [m * scale, related * scale, (u - rarity) * scale]
+    }
+
+    /// How many bits what tells members of a group apart speaks against a match, without any prior.
+    pub fn apart(&self, reached: &Reached) -> f32 {
+        let weights = &self.populations[reached.population];
+        let individual = (0..weights.levels.len()).filter(|comparison| weights.individual[*comparison]);
+        individual.map(|comparison| self.part(reached, comparison)).map(|[m, r, _]| r - m).sum()
+    }
+
+    /// The priors of a population.
+    pub fn prior(&self, population: usize) -> [f32; 3] {
+        self.populations[population].prior
+    }
+
+    /// What all comparisons say.
+    pub fn sum(&self, reached: &Reached) -> Sum {
+        let weights = &self.populations[reached.population];
+        let mut sum = weights.prior;
+        for comparison in 0..weights.levels.len() {
+            let part = self.part(reached, comparison);
+            for (sum, part) in sum.iter_mut().zip(part) {
+                *sum += part;
+            }
+        }
+        Sum(sum)
+    }
+}

@@ -1,0 +1,82 @@
+//! Telephone numbers in E.164, without the desk behind them.
+
+use super::text::bounded;
+
+/// Words and signs after which a number is that of a desk.
+const EXTENSIONS: [&str; 7] = ["poste", "post", "extension", "ext", "#", "x", "p."];
+
+/// A number in E.164; a local number of seven digits as `~` and its digits; what cannot be a number is none.
+///
+/// Without a country code it is read as North American, where most of these numbers live.
+pub fn phone(text: &str) -> Option<String> {
+    let text = bounded(text);
+    let number = subscriber(text);
+    let plus = number.trim_start().starts_with('+');
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    let digits = digits.strip_prefix("011").filter(|_| !plus).map_or(digits.as_str(), |rest| rest);
+    let home = match (digits.len(), plus) {
+        (11, _) if digits.starts_with('1') => &digits[1..],
+        (10, false) => digits,
+        (7, false) => return (!monotone(digits)).then(|| format!("~{digits}")),
+        _ => return foreign(number),
+    };
+    (!monotone(home)).then(|| format!("+1{home}"))
+}
+
+/// The last seven digits of a normal form.
+pub fn local_part(form: &str) -> &str {
+    &form[form.len().saturating_sub(7)..]
+}
+
+fn subscriber(text: &str) -> &str {
+    let lower = text.to_ascii_lowercase();
+    let end = EXTENSIONS
+        .iter()
+        .filter_map(|mark| lower.find(mark))
+        .min()
+        .unwrap_or(text.len());
+    &text[..end]
+}
+
+/// Whether one digit is repeated throughout: what forms are filled with to be rid of them.
+fn monotone(digits: &str) -> bool {
+    let tail = &digits.as_bytes()[digits.len().saturating_sub(7)..];
+    tail.iter().all(|digit| *digit == tail[0])
+}
+
+fn foreign(number: &str) -> Option<String> {
+    let home = (!number.trim_start().starts_with('+')).then_some(phonenumber::country::CA);
+    let parsed = phonenumber::parse(home, number).ok()?;
+    phonenumber::is_viable(number)
+        .then(|| parsed.format().mode(phonenumber::Mode::E164).to_string())
+        .filter(|form| form.len() >= 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers() {
+        let cases = [
+            ("(514) 842-9951", Some("+15148429951")),
+            ("+1 514 842 9951", Some("+15148429951")),
+            ("1-514-842-9951", Some("+15148429951")),
+            ("5148429951 poste 12", Some("+15148429951")),
+            ("514.842.9951 x7", Some("+15148429951")),
+            ("514 842-9951 ext. 4", Some("+15148429951")),
+            ("842-9951", Some("~8429951")),
+            ("+33 1 42 68 53 00", Some("+33142685300")),
+            ("310/246-1501", Some("+13102461501")),
+            ("000-000-0000", None),
+            ("555", None),
+            ("", None),
+            ("n/a", None),
+        ];
+        for (text, form) in cases {
+            assert_eq!(phone(text).as_deref(), form, "{text:?}");
+        }
+        assert_eq!(local_part("+15148429951"), "8429951");
+        assert_eq!(local_part("~8429951"), "8429951");
+    }
+}

@@ -1,0 +1,189 @@
+//! Pairs to learn from: random ones, and a share of those that blocking brings together.
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use crate::base::Base;
+use crate::blocking::Blocks;
+use crate::compare::{Comparisons, Facts, MISSING, Pattern, Reached};
+use crate::model::{Model, Scorer};
+use crate::profile::Layout;
+
+/// How many random pairs are looked at.
+const RANDOM: u64 = 1_500_000;
+/// How many blocked pairs are wanted at most, about.
+const BLOCKED: u64 = 3_000_000;
+
+/// What random pairs reach, per population.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// How many pairs were looked at in all.
+    pub looked_at: f64,
+    /// The share of all pairs that fall into each population.
+    pub shares: Vec<f64>,
+    /// How many pairs were looked at in each population.
+    pub pairs: Vec<f64>,
+    /// How many reached each level of each comparison, by population.
+    pub levels: Vec<Vec<Vec<f64>>>,
+    /// The mean inverse share of the values whose rarity counts, by population, comparison and level.
+    pub inverse: Vec<Vec<Vec<f64>>>,
+}
+
+/// A well-mixed number from a counter: the same everywhere and always.
+fn mixed(mut number: u64) -> u64 {
+    number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ number >> 31
+}
+
+/// Looks at random pairs of all records, and of those within each population. Which pairs depends on the number of records only.
+///
+/// `own` is the population of each record by itself.
+pub fn random(base: &Base, facts: &Facts, comparisons: &Comparisons, own: &[usize]) -> Seen {
+    let everyone: Vec<u32> = (0..base.records).collect();
+    let mut seen = looked_at(base, facts, comparisons, &everyone, 0);
+    if comparisons.populations.len() > 1 {
+        for population in 0..comparisons.populations.len() {
+            let members: Vec<u32> = everyone.iter().copied().filter(|record| own[*record as usize] == population).collect();
+            if members.len() > 1 && members.len() * 2 < everyone.len() {
+                let within = looked_at(base, facts, comparisons, &members, 1 + population as u64);
+                seen.take_levels(&within, population);
+            }
+        }
+    }
+    seen
+}
+
+fn looked_at(base: &Base, facts: &Facts, comparisons: &Comparisons, among: &[u32], salt: u64) -> Seen {
+    let records = among.len() as u64;
+    let wanted = RANDOM.min(records * records);
+    let chunks = 64_u64;
+    let parts: Vec<Seen> = (0..chunks)
+        .into_par_iter()
+        .map(|chunk| {
+            let mut seen = Seen::empty(comparisons);
+            for turn in (chunk * wanted / chunks)..((chunk + 1) * wanted / chunks) {
+                let one = among[(mixed((turn * 2) ^ salt << 40) % records) as usize];
+                let other = among[(mixed((turn * 2 + 1) ^ salt << 40) % records) as usize];
+                if one == other || !base.comparable(one, other) {
+                    continue;
+                }
+                seen.count(comparisons, base, &comparisons.reach(base, facts, one, other));
+            }
+            seen
+        })
+        .collect();
+    let mut all = Seen::empty(comparisons);
+    parts.iter().for_each(|part| all.add(part));
+    all.shares = all.pairs.iter().map(|pairs| pairs / all.looked_at.max(1.0)).collect();
+    all
+}
+
+impl Seen {
+    fn empty(comparisons: &Comparisons) -> Self {
+        let levels: Vec<Vec<f64>> = comparisons.list.iter().map(|comparison| vec![0.0; comparison.levels.len()]).collect();
+        let populations = comparisons.populations.len();
+        Self { looked_at: 0.0, shares: vec![0.0; populations], pairs: vec![0.0; populations], levels: vec![levels.clone(); populations], inverse: vec![levels; populations] }
+    }
+
+    fn count(&mut self, comparisons: &Comparisons, base: &Base, reached: &Reached) {
+        self.looked_at += 1.0;
+        self.pairs[reached.population] += 1.0;
+        for (at, comparison) in comparisons.list.iter().enumerate() {
+            let level = usize::from(reached.pattern.level(at));
+            if level == usize::from(MISSING) {
+                continue;
+            }
+            self.levels[reached.population][at][level] += 1.0;
+            if let Some(frequency) = comparison.levels[level].frequency {
+                let count = base.columns[frequency].counts[reached.values[at] as usize].max(3);
+                self.inverse[reached.population][at][level] += 1.0 / f64::from(count);
+            }
+        }
+    }
+
+    fn take_levels(&mut self, within: &Self, population: usize) {
+        if within.pairs[population] > self.pairs[population] {
+            self.pairs[population] = within.pairs[population];
+            self.levels[population].clone_from(&within.levels[population]);
+            self.inverse[population].clone_from(&within.inverse[population]);
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.looked_at += other.looked_at;
+        self.pairs.iter_mut().zip(&other.pairs).for_each(|(sum, part)| *sum += part);
+        for (sums, parts) in [(&mut self.levels, &other.levels), (&mut self.inverse, &other.inverse)] {
+            let sums = sums.iter_mut().flatten().flatten();
+            sums.zip(parts.iter().flatten().flatten()).for_each(|(sum, part)| *sum += part);
+        }
+    }
+}
+
+/// Distinct patterns of blocked pairs with the bits that rarity adds (all comparisons, individual ones), and how many pairs have them.
+#[derive(Debug, Clone, Default)]
+pub struct Patterns {
+    /// The patterns in order.
+    pub list: Vec<(PatternKey, f64)>,
+}
+
+/// A pattern and the rarity of its values in half bits: for unrelated pairs, and for related ones.
+pub type PatternKey = (Pattern, i16, i16);
+
+/// Counts the patterns of a share of the blocked pairs. A record is in the share by its place alone, so this does not depend on threads.
+pub fn blocked(model: &Model, comparisons: &Comparisons, layout: &Layout, base: &Base, facts: &Facts, blocks: &Blocks) -> Patterns {
+    let scorer = Scorer::new(model, comparisons, layout, base);
+    let estimate = estimated_pairs(base, blocks);
+    let one_in = (estimate / BLOCKED).max(1);
+    let chunk = 4096_u32;
+    let parts: Vec<FxHashMap<PatternKey, u32>> = (0..base.records.div_ceil(chunk))
+        .into_par_iter()
+        .map(|number| {
+            let mut counts: FxHashMap<PatternKey, u32> = FxHashMap::default();
+            let mut partners = Vec::new();
+            for record in number * chunk..((number + 1) * chunk).min(base.records) {
+                if mixed(u64::from(record)) % one_in != 0 {
+                    continue;
+                }
+                blocks.partners(base, record, &mut partners);
+                for (other, _) in &partners {
+                    let reached = comparisons.reach(base, facts, record, *other);
+                    *counts.entry(key(comparisons, &scorer, &reached)).or_default() += 1;
+                }
+            }
+            counts
+        })
+        .collect();
+    let mut all: FxHashMap<PatternKey, f64> = FxHashMap::default();
+    for (key, count) in parts.into_iter().flatten() {
+        *all.entry(key).or_default() += f64::from(count) * one_in as f64;
+    }
+    let mut list: Vec<_> = all.into_iter().collect();
+    list.sort_unstable_by_key(|(key, _)| *key);
+    Patterns { list }
+}
+
+fn key(comparisons: &Comparisons, scorer: &Scorer, reached: &Reached) -> PatternKey {
+    let (mut all, mut individual) = (0.0_f32, 0.0_f32);
+    for (at, comparison) in comparisons.list.iter().enumerate() {
+        let rarity = scorer.rarity(reached, at);
+        all += rarity;
+        if comparison.individual {
+            individual += rarity;
+        }
+    }
+    (reached.pattern, (all * 2.0).round() as i16, (individual * 2.0).round() as i16)
+}
+
+fn estimated_pairs(base: &Base, blocks: &Blocks) -> u64 {
+    let step = (base.records / 2000).max(1);
+    let mut partners = Vec::new();
+    let (mut pairs, mut looked_at) = (0_u64, 0_u64);
+    for record in (0..base.records).step_by(step as usize) {
+        blocks.partners(base, record, &mut partners);
+        pairs += partners.len() as u64;
+        looked_at += 1;
+    }
+    pairs * u64::from(base.records) / looked_at.max(1)
+}
