@@ -1,8 +1,8 @@
 //! The closed list of commands.
 
 use super::{
-    Answer, approve, diff, doctor, fetch, log, migrate, module, parking, quarantine, rollback,
-    runs, serve, show, source, status,
+    Answer, approve, diff, doctor, fetch, log, matching, migrate, module, parking, quarantine,
+    rollback, runs, serve, show, source, status,
 };
 use crate::config::Config;
 
@@ -37,6 +37,9 @@ pub enum Command {
     Source(source::Command),
     /// Read a module's records from its source into a file; needs no database.
     Fetch(fetch::Args),
+    /// Models that tell records apart: train, evaluate, explain; needs no database.
+    #[command(subcommand)]
+    Matching(matching::Command),
     /// Bring the database to this program's schema and every production table to its contract.
     Migrate(migrate::Args),
     /// Look at programs, database, contracts, history, sources and tokens.
@@ -60,6 +63,7 @@ pub async fn run(command: Command, config: &Config) -> anyhow::Result<Answer> {
         Command::Module(command) => module::run(command, config).await,
         Command::Source(command) => source::run(command, config).await,
         Command::Fetch(args) => fetch::run(args, config).await,
+        Command::Matching(command) => matching::run(command),
         Command::Migrate(args) => migrate::run(args, config).await,
         Command::Doctor(args) => doctor::run(args, config).await,
         Command::Serve(args) => serve::run(args, config).await,

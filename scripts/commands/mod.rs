@@ -7,6 +7,7 @@ mod diff;
 mod doctor;
 mod fetch;
 mod log;
+mod matching;
 mod migrate;
 mod module;
 mod parking;

@@ -27,7 +27,12 @@ pub struct Column {
 
 impl Column {
     fn new(width: usize) -> Self {
-        Self { width, counts: vec![0], ends: vec![0], ..Self::default() }
+        Self {
+            width,
+            counts: vec![0],
+            ends: vec![0],
+            ..Self::default()
+        }
     }
 
     /// The text of a value.
@@ -73,8 +78,12 @@ impl Column {
         self.ends.push(self.text.len() as u32);
         self.counts.push(0);
         let (text, ends) = (&self.text, &self.ends);
-        let of = |id: &u32| FxBuildHasher.hash_one(&text[ends[*id as usize - 1] as usize..ends[*id as usize] as usize]);
-        self.table.insert_unique(FxBuildHasher.hash_one(value), id, of);
+        let of = |id: &u32| {
+            FxBuildHasher
+                .hash_one(&text[ends[*id as usize - 1] as usize..ends[*id as usize] as usize])
+        };
+        self.table
+            .insert_unique(FxBuildHasher.hash_one(value), id, of);
         id
     }
 
@@ -104,24 +113,35 @@ pub struct Base {
 impl Base {
     /// An empty base.
     pub fn new(layout: &Layout) -> Self {
-        let columns = layout.attributes.iter().map(|attribute| Column::new(attribute.width)).collect();
-        Self { columns, records: 0, second_table: None }
+        let columns = layout
+            .attributes
+            .iter()
+            .map(|attribute| Column::new(attribute.width))
+            .collect();
+        Self {
+            columns,
+            records: 0,
+            second_table: None,
+        }
     }
 
     /// Adds records.
     pub fn extend(&mut self, profiles: &[Profile]) {
-        self.columns.par_iter_mut().enumerate().for_each(|(attribute, column)| {
-            let mut ids: Vec<u32> = Vec::with_capacity(4);
-            for profile in profiles {
-                ids.clear();
-                for (of, value) in profile.values() {
-                    if of == attribute {
-                        ids.push(column.intern(value));
+        self.columns
+            .par_iter_mut()
+            .enumerate()
+            .for_each(|(attribute, column)| {
+                let mut ids: Vec<u32> = Vec::with_capacity(4);
+                for profile in profiles {
+                    ids.clear();
+                    for (of, value) in profile.values() {
+                        if of == attribute {
+                            ids.push(column.intern(value));
+                        }
                     }
+                    column.push(ids.iter().copied());
                 }
-                column.push(ids.iter().copied());
-            }
-        });
+            });
         self.records += profiles.len() as u32;
     }
 
@@ -136,6 +156,7 @@ impl Base {
 
     /// Whether two records may be compared at all.
     pub fn comparable(&self, one: u32, other: u32) -> bool {
-        self.second_table.is_none_or(|second| (one < second) != (other < second))
+        self.second_table
+            .is_none_or(|second| (one < second) != (other < second))
     }
 }

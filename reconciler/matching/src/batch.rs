@@ -7,8 +7,8 @@ use rustc_hash::FxHashMap;
 
 use crate::base::Base;
 use crate::blocking::{Blocks, Key};
-use crate::decide::{Decisions, Links, Surroundings, decide};
 use crate::compare::{Comparisons, ConditionError, Facts};
+use crate::decide::{Decisions, Links, Surroundings, decide};
 use crate::model::{Model, Scorer};
 use crate::normalise::Lexicon;
 use crate::profile::Layout;
@@ -88,12 +88,23 @@ impl Batch {
             for part in order.chunks(1 << 16) {
                 let profiles: Vec<_> = part
                     .par_iter()
-                    .map(|record| layout.profile(&table.values(*record as usize)[..layout.columns.len()], &lexicon))
+                    .map(|record| {
+                        layout.profile(
+                            &table.values(*record as usize)[..layout.columns.len()],
+                            &lexicon,
+                        )
+                    })
                     .collect();
                 base.extend(&profiles);
-                ids.extend(part.iter().map(|record| Box::from(table.value(*record as usize, layout.columns.len()))));
+                ids.extend(
+                    part.iter().map(|record| {
+                        Box::from(table.value(*record as usize, layout.columns.len()))
+                    }),
+                );
                 if spec.source.is_some() {
-                    sources.extend(part.iter().map(|record| Box::from(table.value(*record as usize, layout.columns.len() + 1))));
+                    sources.extend(part.iter().map(|record| {
+                        Box::from(table.value(*record as usize, layout.columns.len() + 1))
+                    }));
                 }
             }
         }
@@ -101,12 +112,31 @@ impl Batch {
         base.seal();
         let facts = Facts::of(&base, comparisons.conditions());
         let blocks = Blocks::of(&base, &keys);
-        Ok(Self { keys, layout, comparisons, base, facts, blocks, lexicon, ids, sources })
+        Ok(Self {
+            keys,
+            layout,
+            comparisons,
+            base,
+            facts,
+            blocks,
+            lexicon,
+            ids,
+            sources,
+        })
     }
 
     /// Trains a model on the records.
     pub fn train(&self, spec: &Spec) -> Model {
-        train::train(spec, &self.layout, &self.comparisons, &self.keys, &self.base, &self.facts, &self.blocks, &self.lexicon)
+        train::train(
+            spec,
+            &self.layout,
+            &self.comparisons,
+            &self.keys,
+            &self.base,
+            &self.facts,
+            &self.blocks,
+            &self.lexicon,
+        )
     }
 
     /// Scores the blocked pairs and keeps those with at least this score. The order is that of the records' ids.
@@ -124,7 +154,12 @@ impl Batch {
                         let reached = self.comparisons.reach(&self.base, &self.facts, one, *other);
                         let score = scorer.sum(&reached).score();
                         if score >= least {
-                            kept.push(Scored { one, other: *other, score, keys: *keys });
+                            kept.push(Scored {
+                                one,
+                                other: *other,
+                                score,
+                                keys: *keys,
+                            });
                         }
                     }
                 }
@@ -156,7 +191,11 @@ impl Batch {
                 *names.entry(source).or_insert(next)
             })
             .collect();
-        let around = Surroundings { records: self.base.records, sources: &sources, contradict: &contradict };
+        let around = Surroundings {
+            records: self.base.records,
+            sources: &sources,
+            contradict: &contradict,
+        };
         decide(&model.spec.decide, model.thresholds, scored, links, &around)
     }
 }

@@ -66,13 +66,26 @@ pub struct Surroundings<'a> {
 }
 
 /// Decides over scored pairs.
-pub fn decide(spec: &DecideSpec, thresholds: Thresholds, scored: &[Scored], links: &Links, around: &Surroundings) -> Decisions {
+pub fn decide(
+    spec: &DecideSpec,
+    thresholds: Thresholds,
+    scored: &[Scored],
+    links: &Links,
+    around: &Surroundings,
+) -> Decisions {
     let mut order: Vec<Scored> = scored
         .iter()
-        .filter(|pair| pair.score >= thresholds.review && !links.different.contains(&(pair.one, pair.other)))
+        .filter(|pair| {
+            pair.score >= thresholds.review && !links.different.contains(&(pair.one, pair.other))
+        })
         .copied()
         .collect();
-    order.sort_unstable_by(|one, other| other.score.total_cmp(&one.score).then_with(|| (one.one, one.other).cmp(&(other.one, other.other))));
+    order.sort_unstable_by(|one, other| {
+        other
+            .score
+            .total_cmp(&one.score)
+            .then_with(|| (one.one, one.other).cmp(&(other.one, other.other)))
+    });
     let certain = order.partition_point(|pair| pair.score >= thresholds.is_match);
     let mut clustering = Clustering::new(around, links, spec);
     let mut decisions = Decisions::default();
@@ -81,7 +94,11 @@ pub fn decide(spec: &DecideSpec, thresholds: Thresholds, scored: &[Scored], link
     for (one, other) in said {
         clustering.join(one, other);
     }
-    let doubtful = if spec.one_to_one { runners_up(&order, spec.margin) } else { ambiguous(&order[..certain], spec.margin, around) };
+    let doubtful = if spec.one_to_one {
+        runners_up(&order, spec.margin)
+    } else {
+        ambiguous(&order[..certain], spec.margin, around)
+    };
     for pair in &order[..certain] {
         if clustering.root(pair.one) == clustering.root(pair.other) {
             continue;
@@ -95,17 +112,30 @@ pub fn decide(spec: &DecideSpec, thresholds: Thresholds, scored: &[Scored], link
                 clustering.join(pair.one, pair.other);
                 decisions.matches.push(*pair);
             }
-            Some(reason) => decisions.reviews.push(Review { pair: *pair, reason }),
+            Some(reason) => decisions.reviews.push(Review {
+                pair: *pair,
+                reason,
+            }),
         }
     }
-    decisions.reviews.extend(order[certain..].iter().map(|pair| Review { pair: *pair, reason: Reason::Score }));
-    decisions.clusters = (0..around.records).map(|record| clustering.root(record)).collect();
+    decisions
+        .reviews
+        .extend(order[certain..].iter().map(|pair| Review {
+            pair: *pair,
+            reason: Reason::Score,
+        }));
+    decisions.clusters = (0..around.records)
+        .map(|record| clustering.root(record))
+        .collect();
     let clusters = &decisions.clusters;
     let partnered = |record: u32| clustering.members.contains_key(&clusters[record as usize]);
     decisions.reviews.retain(|review| {
         let apart = clusters[review.pair.one as usize] != clusters[review.pair.other as usize];
         // Where each has one partner at most, a pair whose partner is found is no question any more.
-        apart && !(spec.one_to_one && review.reason == Reason::Score && (partnered(review.pair.one) || partnered(review.pair.other)))
+        apart
+            && !(spec.one_to_one
+                && review.reason == Reason::Score
+                && (partnered(review.pair.one) || partnered(review.pair.other)))
     });
     decisions
 }
@@ -113,7 +143,12 @@ pub fn decide(spec: &DecideSpec, thresholds: Thresholds, scored: &[Scored], link
 /// Of pairs sorted best first, those in which each is the other's best; for tables that hold each entity once.
 pub fn assigned(scored: &[Scored]) -> Vec<Scored> {
     let mut order = scored.to_vec();
-    order.sort_unstable_by(|one, other| other.score.total_cmp(&one.score).then_with(|| (one.one, one.other).cmp(&(other.one, other.other))));
+    order.sort_unstable_by(|one, other| {
+        other
+            .score
+            .total_cmp(&one.score)
+            .then_with(|| (one.one, one.other).cmp(&(other.one, other.other)))
+    });
     let mut taken: FxHashSet<u32> = FxHashSet::default();
     order.retain(|pair| {
         let free = !taken.contains(&pair.one) && !taken.contains(&pair.other);
@@ -136,8 +171,16 @@ fn runners_up(order: &[Scored], margin: f32) -> FxHashSet<(u32, u32)> {
             }
         }
     }
-    let close = |record: &u32| best[record].get(1).is_some_and(|second| best[record][0] - second < margin);
-    order.iter().filter(|pair| close(&pair.one) || close(&pair.other)).map(|pair| (pair.one, pair.other)).collect()
+    let close = |record: &u32| {
+        best[record]
+            .get(1)
+            .is_some_and(|second| best[record][0] - second < margin)
+    };
+    order
+        .iter()
+        .filter(|pair| close(&pair.one) || close(&pair.other))
+        .map(|pair| (pair.one, pair.other))
+        .collect()
 }
 
 /// Pairs of which one record has another partner, nearly as good, that contradicts this one.
@@ -178,7 +221,13 @@ struct Clustering<'a> {
 
 impl<'a> Clustering<'a> {
     fn new(around: &'a Surroundings<'a>, links: &'a Links, spec: &'a DecideSpec) -> Self {
-        Self { parents: (0..around.records).collect(), members: FxHashMap::default(), around, links, spec }
+        Self {
+            parents: (0..around.records).collect(),
+            members: FxHashMap::default(),
+            around,
+            links,
+            spec,
+        }
     }
 
     /// The lowest record of a cluster.
@@ -194,7 +243,10 @@ impl<'a> Clustering<'a> {
 
     fn cluster(&mut self, record: u32) -> Vec<u32> {
         let root = self.root(record);
-        self.members.get(&root).cloned().unwrap_or_else(|| vec![root])
+        self.members
+            .get(&root)
+            .cloned()
+            .unwrap_or_else(|| vec![root])
     }
 
     fn join(&mut self, one: u32, other: u32) {
@@ -204,7 +256,10 @@ impl<'a> Clustering<'a> {
         }
         let (low, high) = (one.min(other), one.max(other));
         let moved = self.members.remove(&high).unwrap_or_else(|| vec![high]);
-        self.members.entry(low).or_insert_with(|| vec![low]).extend(moved);
+        self.members
+            .entry(low)
+            .or_insert_with(|| vec![low])
+            .extend(moved);
         self.parents[high as usize] = low;
     }
 
@@ -229,7 +284,9 @@ impl<'a> Clustering<'a> {
                 return Some(Reason::Source);
             }
         }
-        crossing().any(|(a, b)| (self.around.contradict)(a, b)).then_some(Reason::Contradiction)
+        crossing()
+            .any(|(a, b)| (self.around.contradict)(a, b))
+            .then_some(Reason::Contradiction)
     }
 }
 
@@ -252,5 +309,8 @@ pub fn thresholds(spec: &DecideSpec, scored: &[Scored]) -> Thresholds {
     if enough.is_finite() {
         is_match = is_match.max(enough);
     }
-    Thresholds { is_match: is_match.max(review), review }
+    Thresholds {
+        is_match: is_match.max(review),
+        review,
+    }
 }

@@ -22,26 +22,47 @@ pub struct Gold {
 impl Gold {
     /// Reads the pairs (`id_l`, `id_r`) and, where given, the truth (id, `entity_id`, `group_id`).
     pub fn read(ids: &[Box<str>], pairs: &Path, truth: Option<&Path>) -> Result<Self, TableError> {
-        let places: FxHashMap<&str, u32> = ids.iter().enumerate().map(|(at, id)| (&**id, at as u32)).collect();
+        let places: FxHashMap<&str, u32> = ids
+            .iter()
+            .enumerate()
+            .map(|(at, id)| (&**id, at as u32))
+            .collect();
         let table = Table::read(pairs, &["id_l".to_owned(), "id_r".to_owned()])?;
         let mut gold = Self::default();
         for record in 0..table.len() {
-            if let (Some(one), Some(other)) = (places.get(table.value(record, 0)), places.get(table.value(record, 1))) {
+            if let (Some(one), Some(other)) = (
+                places.get(table.value(record, 0)),
+                places.get(table.value(record, 1)),
+            ) {
                 gold.pairs.insert((*one.min(other), *one.max(other)));
             }
         }
         if let Some(truth) = truth {
             let first = std::fs::read_to_string(truth).unwrap_or_default();
-            let id = first.lines().next().and_then(|line| line.split(',').next()).unwrap_or_default().to_owned();
+            let id = first
+                .lines()
+                .next()
+                .and_then(|line| line.split(',').next())
+                .unwrap_or_default()
+                .to_owned();
             let table = Table::read(truth, &[id, "entity_id".to_owned(), "group_id".to_owned()])?;
             gold.entities = vec![None; ids.len()];
             gold.groups = vec![None; ids.len()];
             let mut names: [FxHashMap<String, u32>; 2] = Default::default();
             for record in 0..table.len() {
-                let Some(place) = places.get(table.value(record, 0)) else { continue };
-                for (column, list) in [&mut gold.entities, &mut gold.groups].into_iter().enumerate() {
+                let Some(place) = places.get(table.value(record, 0)) else {
+                    continue;
+                };
+                for (column, list) in [&mut gold.entities, &mut gold.groups]
+                    .into_iter()
+                    .enumerate()
+                {
                     let next = names[column].len() as u32;
-                    list[*place as usize] = Some(*names[column].entry(table.value(record, column + 1).to_owned()).or_insert(next));
+                    list[*place as usize] = Some(
+                        *names[column]
+                            .entry(table.value(record, column + 1).to_owned())
+                            .or_insert(next),
+                    );
                 }
             }
         }
@@ -87,7 +108,10 @@ fn pairs_within<T: std::hash::Hash + Eq>(labels: impl Iterator<Item = T>) -> (u6
     for label in labels {
         *counts.entry(label).or_default() += 1;
     }
-    (counts.values().map(|count| count * (count - 1) / 2).sum(), counts.values().copied().max().unwrap_or(0) as usize)
+    (
+        counts.values().map(|count| count * (count - 1) / 2).sum(),
+        counts.values().copied().max().unwrap_or(0) as usize,
+    )
 }
 
 /// Measures clusters; without a truth of entities, nothing.
@@ -99,11 +123,17 @@ pub fn evaluate_clusters(gold: &Gold, clusters: &[u32]) -> Option<ClusterQuality
     let (together, largest) = pairs_within(known().map(|record| clusters[record]));
     let (matching, _) = pairs_within(known().map(|record| gold.entities[record]));
     let (right, _) = pairs_within(known().map(|record| (clusters[record], gold.entities[record])));
-    let (precision, recall) = (right as f64 / together.max(1) as f64, right as f64 / matching.max(1) as f64);
+    let (precision, recall) = (
+        right as f64 / together.max(1) as f64,
+        right as f64 / matching.max(1) as f64,
+    );
     let (in_group, _) = pairs_within(known().map(|record| gold.groups[record]));
-    let (in_group_same, _) = pairs_within(known().map(|record| (gold.groups[record], gold.entities[record])));
+    let (in_group_same, _) =
+        pairs_within(known().map(|record| (gold.groups[record], gold.entities[record])));
     let (merged, _) = pairs_within(known().map(|record| (gold.groups[record], clusters[record])));
-    let (merged_same, _) = pairs_within(known().map(|record| (gold.groups[record], gold.entities[record], clusters[record])));
+    let (merged_same, _) = pairs_within(
+        known().map(|record| (gold.groups[record], gold.entities[record], clusters[record])),
+    );
     let hard_negatives = in_group - in_group_same;
     Some(ClusterQuality {
         precision,
@@ -133,14 +163,20 @@ pub struct Evaluation {
     pub at: Vec<Quality>,
 }
 
-/// Measures scored pairs.
-pub fn evaluate(gold: &Gold, scored: &[Scored]) -> Evaluation {
-    let mut order: Vec<(f32, bool)> = scored.iter().map(|pair| (pair.score, gold.pairs.contains(&(pair.one, pair.other)))).collect();
+/// Measures scored pairs, at fixed scores too.
+pub fn evaluate(gold: &Gold, scored: &[Scored], fixed: &[f32]) -> Evaluation {
+    let mut order: Vec<(f32, bool)> = scored
+        .iter()
+        .map(|pair| (pair.score, gold.pairs.contains(&(pair.one, pair.other))))
+        .collect();
     order.sort_by(|one, other| other.0.total_cmp(&one.0));
     let total = gold.pairs.len().max(1) as f64;
-    let mut evaluation = Evaluation { gold: gold.pairs.len(), scored: scored.len(), ..Evaluation::default() };
+    let mut evaluation = Evaluation {
+        gold: gold.pairs.len(),
+        scored: scored.len(),
+        ..Evaluation::default()
+    };
     let mut right = 0.0;
-    let fixed = [-3.0, 0.0, 2.0, 3.17, 5.0, 6.63, 10.0];
     let mut at = vec![Quality::default(); fixed.len()];
     for (number, (score, is_match)) in order.iter().enumerate() {
         right += f64::from(u8::from(*is_match));
@@ -149,7 +185,12 @@ pub fn evaluate(gold: &Gold, scored: &[Scored]) -> Evaluation {
         }
         let (precision, recall) = (right / (number + 1) as f64, right / total);
         let f1 = 2.0 * precision * recall / (precision + recall).max(1e-12);
-        let quality = Quality { threshold: *score, precision, recall, f1 };
+        let quality = Quality {
+            threshold: *score,
+            precision,
+            recall,
+            f1,
+        };
         if f1 > evaluation.best.f1 {
             evaluation.best = quality;
         }
@@ -157,8 +198,11 @@ pub fn evaluate(gold: &Gold, scored: &[Scored]) -> Evaluation {
             evaluation.recall_at_p99 = evaluation.recall_at_p99.max(recall);
         }
         for (at, fixed) in at.iter_mut().zip(fixed) {
-            if *score >= fixed {
-                *at = Quality { threshold: fixed, ..quality };
+            if score >= fixed {
+                *at = Quality {
+                    threshold: *fixed,
+                    ..quality
+                };
             }
         }
     }

@@ -76,30 +76,57 @@ pub struct RunnerUp {
 pub fn explain(batch: &Batch, model: &Model, one: u32, other: u32) -> Explanation {
     let (one, other) = (one.min(other), one.max(other));
     let scorer = Scorer::new(model, &batch.comparisons, &batch.layout, &batch.base);
-    let reached = batch.comparisons.reach(&batch.base, &batch.facts, one, other);
+    let reached = batch
+        .comparisons
+        .reach(&batch.base, &batch.facts, one, other);
     let sum = scorer.sum(&reached);
     let [of_match, related, unrelated] = sum.0;
-    let (rival, place) = if related > unrelated { (Rival::Related, 1) } else { (Rival::Unrelated, 2) };
+    let (rival, place) = if related > unrelated {
+        (Rival::Related, 1)
+    } else {
+        (Rival::Unrelated, 2)
+    };
     let prior = scorer.prior(reached.population);
-    let steps = batch.comparisons.list.iter().enumerate().filter(|(_, comparison)| comparison.among[reached.population]);
+    let steps = batch
+        .comparisons
+        .list
+        .iter()
+        .enumerate()
+        .filter(|(_, comparison)| comparison.among[reached.population]);
     let steps = steps.map(|(at, comparison)| {
         let part = scorer.part(&reached, at);
         let level = reached.pattern.level(at);
         let declared = (level != MISSING).then(|| &comparison.levels[usize::from(level)]);
-        let value = declared.and_then(|level| level.frequency).map(|attribute| batch.base.columns[attribute].text(reached.values[at]).to_owned());
+        let value = declared.and_then(|level| level.frequency).map(|attribute| {
+            batch.base.columns[attribute]
+                .text(reached.values[at])
+                .to_owned()
+        });
         let counts_rarity = rival == Rival::Unrelated || comparison.individual;
         Step {
             comparison: comparison.name.clone(),
             level: declared.map(|level| level.label.clone()),
             value: value.filter(|value| !value.is_empty()),
             weight: part[0] - part[place],
-            rarity: if counts_rarity { scorer.rarity(&reached, at) } else { 0.0 },
+            rarity: if counts_rarity {
+                scorer.rarity(&reached, at)
+            } else {
+                0.0
+            },
         }
     });
     let mut partners = Vec::new();
     batch.blocks.partners(&batch.base, one, &mut partners);
-    let bits = partners.iter().find(|(partner, _)| *partner == other).map_or(0, |(_, bits)| *bits);
-    let keys = batch.blocks.keys.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1);
+    let bits = partners
+        .iter()
+        .find(|(partner, _)| *partner == other)
+        .map_or(0, |(_, bits)| *bits);
+    let keys = batch
+        .blocks
+        .keys
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| bits >> at & 1 == 1);
     Explanation {
         records: [one, other].map(|record| batch.ids[record as usize].to_string()),
         population: batch.comparisons.populations[reached.population].0.clone(),
@@ -123,7 +150,12 @@ fn runner_up(batch: &Batch, scorer: &Scorer, one: u32, other: u32, sum: Sum) -> 
             if partner == apart {
                 continue;
             }
-            let reached = batch.comparisons.reach(&batch.base, &batch.facts, of.min(partner), of.max(partner));
+            let reached = batch.comparisons.reach(
+                &batch.base,
+                &batch.facts,
+                of.min(partner),
+                of.max(partner),
+            );
             let score = scorer.sum(&reached).score();
             if best.is_none_or(|(highest, ..)| score > highest) {
                 best = Some((score, of, partner));
@@ -144,22 +176,50 @@ impl std::fmt::Display for Explanation {
             Rival::Related => "another of the same household or group",
             Rival::Unrelated => "somebody unrelated",
         };
-        writeln!(out, "{} and {} ({}), held against: {rival}", self.records[0], self.records[1], self.population)?;
+        writeln!(
+            out,
+            "{} and {} ({}), held against: {rival}",
+            self.records[0], self.records[1], self.population
+        )?;
         writeln!(out, "{:>8.1}  before any evidence", self.prior)?;
         for step in &self.steps {
             let level = step.level.as_deref().unwrap_or("nothing to compare");
             let rarity = match &step.value {
-                Some(value) if step.rarity.abs() >= 0.05 => format!(", of which {:+.1} because \"{value}\" is {}", step.rarity, if step.rarity > 0.0 { "rare" } else { "frequent" }),
+                Some(value) if step.rarity.abs() >= 0.05 => format!(
+                    ", of which {:+.1} because \"{value}\" is {}",
+                    step.rarity,
+                    if step.rarity > 0.0 {
+                        "rare"
+                    } else {
+                        "frequent"
+                    }
+                ),
                 _ => String::new(),
             };
-            writeln!(out, "{:>+8.1}  {}: {level}{rarity}", step.weight, step.comparison)?;
+            writeln!(
+                out,
+                "{:>+8.1}  {}: {level}{rarity}",
+                step.weight, step.comparison
+            )?;
         }
         if self.second_rival < -0.05 {
-            writeln!(out, "{:>+8.1}  the other rival is likely too", self.second_rival)?;
+            writeln!(
+                out,
+                "{:>+8.1}  the other rival is likely too",
+                self.second_rival
+            )?;
         }
-        writeln!(out, "{:>8.1}  score, a probability of {:.4}", self.score, self.probability)?;
+        writeln!(
+            out,
+            "{:>8.1}  score, a probability of {:.4}",
+            self.score, self.probability
+        )?;
         match &self.runner_up {
-            Some(next) => writeln!(out, "Next best: {} with {}, {:.1}; this pair is {:.1} ahead.", next.of, next.record, next.score, next.margin)?,
+            Some(next) => writeln!(
+                out,
+                "Next best: {} with {}, {:.1}; this pair is {:.1} ahead.",
+                next.of, next.record, next.score, next.margin
+            )?,
             None => writeln!(out, "Neither has another partner.")?,
         }
         match self.keys.as_slice() {

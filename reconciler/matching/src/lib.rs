@@ -13,3 +13,6 @@ pub mod profile;
 pub mod spec;
 pub mod table;
 pub mod train;
+
+#[cfg(test)]
+mod tests;

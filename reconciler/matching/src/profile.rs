@@ -1,8 +1,8 @@
 //! A record's profile: its values in normal form, attribute by attribute.
 
 use crate::normalise::{
-    Door, Email, Lexicon, Organisation, Party, Written, city, digits, email, folded, is_unknown, local_part, make, model,
-    phone, postal_code, root, serial,
+    Door, Email, Lexicon, Organisation, Party, Written, city, digits, email, folded, is_unknown,
+    local_part, make, model, phone, postal_code, root, serial,
 };
 use crate::spec::{FieldSpec, Form, From, Spec};
 
@@ -63,7 +63,16 @@ impl Profile {
 /// The parts of a form in the order of their attributes; the part "" is the field itself.
 fn parts(form: Form) -> &'static [&'static str] {
     match form {
-        Form::Party => &["", "given", "surname", "generation", "organisation", "sort", "proper", "branch"],
+        Form::Party => &[
+            "",
+            "given",
+            "surname",
+            "generation",
+            "organisation",
+            "sort",
+            "proper",
+            "branch",
+        ],
         Form::Organisation => &["", "sort", "proper", "branch"],
         Form::Email => &["", "mailbox", "domain", "role", "given"],
         Form::Phone => &["", "local"],
@@ -75,21 +84,47 @@ fn parts(form: Form) -> &'static [&'static str] {
 impl Layout {
     /// The layout of a specification.
     pub fn of(spec: &Spec) -> Self {
-        let mut layout = Self { attributes: Vec::new(), columns: Vec::new(), fields: Vec::new() };
+        let mut layout = Self {
+            attributes: Vec::new(),
+            columns: Vec::new(),
+            fields: Vec::new(),
+        };
         for field in &spec.fields {
             let columns: Vec<(String, usize)> = match &field.from {
                 From::One(column) => vec![(String::new(), layout.place(column))],
-                From::Many(list) => list.iter().map(|column| (String::new(), layout.place(column))).collect(),
-                From::Parts(parts) => parts.iter().map(|(part, column)| (part.clone(), layout.place(column))).collect(),
+                From::Many(list) => list
+                    .iter()
+                    .map(|column| (String::new(), layout.place(column)))
+                    .collect(),
+                From::Parts(parts) => parts
+                    .iter()
+                    .map(|(part, column)| (part.clone(), layout.place(column)))
+                    .collect(),
             };
-            let width = columns.iter().filter(|(part, _)| part.is_empty()).count().max(1);
-            let of = field.of.as_ref().and_then(|of| spec.fields.iter().position(|other| other.field == *of));
+            let width = columns
+                .iter()
+                .filter(|(part, _)| part.is_empty())
+                .count()
+                .max(1);
+            let of = field
+                .of
+                .as_ref()
+                .and_then(|of| spec.fields.iter().position(|other| other.field == *of));
             let first = layout.attributes.len();
             for part in parts(field.form) {
-                let name = if part.is_empty() { field.field.clone() } else { format!("{}.{part}", field.field) };
+                let name = if part.is_empty() {
+                    field.field.clone()
+                } else {
+                    format!("{}.{part}", field.field)
+                };
                 layout.attributes.push(Attribute { name, width });
             }
-            layout.fields.push(Field { spec: field.clone(), columns, first, of });
+            layout.fields.push(Field {
+                spec: field.clone(),
+                columns,
+                first,
+                of,
+            });
         }
         layout
     }
@@ -104,12 +139,18 @@ impl Layout {
 
     /// The number of an attribute.
     pub fn attribute(&self, name: &str) -> Option<usize> {
-        self.attributes.iter().position(|attribute| attribute.name == name)
+        self.attributes
+            .iter()
+            .position(|attribute| attribute.name == name)
     }
 
     /// Counts the names of a record whose columns are not in doubt.
     pub fn learn(&self, values: &[&str], lexicon: &mut Lexicon) {
-        for field in self.fields.iter().filter(|field| field.spec.form == Form::Party) {
+        for field in self
+            .fields
+            .iter()
+            .filter(|field| field.spec.form == Form::Party)
+        {
             lexicon.learn(&field.written(values));
         }
     }
@@ -120,9 +161,15 @@ impl Layout {
         let mut parties: Vec<Option<Party>> = self
             .fields
             .iter()
-            .map(|field| (field.spec.form == Form::Party).then(|| Party::of(&field.written(values), lexicon)))
+            .map(|field| {
+                (field.spec.form == Form::Party).then(|| Party::of(&field.written(values), lexicon))
+            })
             .collect();
-        for field in self.fields.iter().filter(|field| field.spec.form == Form::Email) {
+        for field in self
+            .fields
+            .iter()
+            .filter(|field| field.spec.form == Form::Email)
+        {
             let owner = field.of.and_then(|of| parties[of].as_mut());
             field.put_email(values, owner, &mut profile);
         }
@@ -140,10 +187,16 @@ impl Layout {
 
 impl Field {
     fn part<'a>(&self, name: &str, values: &[&'a str]) -> &'a str {
-        let place = self.columns.iter().find(|(part, _)| part == name).or_else(|| {
-            // A field of one column gives its leading part.
-            (matches!(name, "full" | "line")).then(|| self.columns.iter().find(|(part, _)| part.is_empty())).flatten()
-        });
+        let place = self
+            .columns
+            .iter()
+            .find(|(part, _)| part == name)
+            .or_else(|| {
+                // A field of one column gives its leading part.
+                (matches!(name, "full" | "line"))
+                    .then(|| self.columns.iter().find(|(part, _)| part.is_empty()))
+                    .flatten()
+            });
         place.map_or("", |(_, column)| values[*column])
     }
 
@@ -175,9 +228,15 @@ impl Field {
     /// Puts the addresses; a mailbox that names the person lends the given name where the record has none.
     fn put_email(&self, values: &[&str], mut owner: Option<&mut Party>, profile: &mut Profile) {
         for (_, column) in &self.columns {
-            let Some(found) = email(values[*column]) else { continue };
+            let Some(found) = email(values[*column]) else {
+                continue;
+            };
             profile.put(self.first, &found.address());
-            let letters: String = found.mailbox.chars().filter(|c| c.is_alphanumeric()).collect();
+            let letters: String = found
+                .mailbox
+                .chars()
+                .filter(|c| c.is_alphanumeric())
+                .collect();
             profile.put(self.first + 1, &letters);
             profile.put(self.first + 2, &found.domain);
             if found.is_role {
@@ -190,7 +249,9 @@ impl Field {
     }
 
     fn put_given(&self, email: &Email, party: &mut Party, profile: &mut Profile) {
-        let Some(given) = email.given(&party.surname) else { return };
+        let Some(given) = email.given(&party.surname) else {
+            return;
+        };
         profile.put(self.first + 4, &given);
         if party.given.is_empty() && party.organisation.is_empty() && given.len() > 2 {
             party.given = given;
@@ -204,11 +265,17 @@ impl Field {
         if !door.civic.is_empty() && !door.street.is_empty() {
             profile.put(at, &format!("{} {}", door.civic, door.street));
         }
-        for (offset, value) in [&door.civic, &door.street, &door.direction, &door.unit].into_iter().enumerate() {
+        for (offset, value) in [&door.civic, &door.street, &door.direction, &door.unit]
+            .into_iter()
+            .enumerate()
+        {
             profile.put(at + 1 + offset, value);
         }
         profile.put(at + 5, &city(self.part("city", values)));
-        profile.put(at + 6, &postal_code(self.part("code", values)).unwrap_or_default());
+        profile.put(
+            at + 6,
+            &postal_code(self.part("code", values)).unwrap_or_default(),
+        );
     }
 
     fn put_plain(&self, form: Form, values: &[&str], profile: &mut Profile) {
@@ -231,7 +298,13 @@ impl Field {
     }
 
     fn plain(&self, form: Form, text: &str) -> String {
-        let known = |form: String| if is_unknown(&form) { String::new() } else { form };
+        let known = |form: String| {
+            if is_unknown(&form) {
+                String::new()
+            } else {
+                form
+            }
+        };
         match form {
             Form::Exact => crate::normalise::bounded(text.trim()).to_owned(),
             Form::Given | Form::Surname | Form::Text => known(folded(text)),
@@ -239,27 +312,43 @@ impl Field {
             Form::City => city(text),
             Form::Serial => serial(text).unwrap_or_default(),
             Form::Make => {
-                let own: Vec<_> = self.spec.aliases.iter().map(|(main, others)| (main.clone(), others.clone())).collect();
+                let own: Vec<_> = self
+                    .spec
+                    .aliases
+                    .iter()
+                    .map(|(main, others)| (main.clone(), others.clone()))
+                    .collect();
                 make(text, &own).unwrap_or_default()
             }
             Form::Model => model(text).unwrap_or_default(),
             Form::Code => known(folded(text)).replace(' ', ""),
             Form::Number => number(text),
             Form::Date => digits(text),
-            Form::Party | Form::Organisation | Form::Email | Form::Phone | Form::Address => String::new(),
+            Form::Party | Form::Organisation | Form::Email | Form::Phone | Form::Address => {
+                String::new()
+            }
         }
     }
 }
 
 fn put_organisation(first: usize, text: &str, profile: &mut Profile) {
     let found = Organisation::of(text);
-    for (offset, words) in [&found.words, &found.sort, &found.proper, &found.branch].into_iter().enumerate() {
+    for (offset, words) in [&found.words, &found.sort, &found.proper, &found.branch]
+        .into_iter()
+        .enumerate()
+    {
         profile.put(first + offset, &words.join(" "));
     }
 }
 
 /// A number without signs of currency and thousands.
 fn number(text: &str) -> String {
-    let kept: String = text.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | '-')).take(40).collect();
-    kept.parse::<f64>().map(|number| number.to_string()).unwrap_or_default()
+    let kept: String = text
+        .chars()
+        .filter(|c| c.is_ascii_digit() || matches!(c, '.' | '-'))
+        .take(40)
+        .collect();
+    kept.parse::<f64>()
+        .map(|number| number.to_string())
+        .unwrap_or_default()
 }

@@ -158,6 +158,10 @@ pub struct LevelSpec {
     /// Whether it speaks against a match whatever the training says: a flat, a branch or a generation that differs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub against: bool,
+    /// Whether members of one group reach it more often than chance, though the comparison tells them apart: neighbouring
+    /// serial numbers bought together.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kin: bool,
     /// The value whose rarity counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frequency: Option<String>,

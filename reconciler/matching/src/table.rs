@@ -62,7 +62,10 @@ pub struct Table {
 impl Table {
     /// Reads the columns of a file. A file ending in `.csv` is CSV, every other one JSON lines.
     pub fn read(path: &Path, columns: &[String]) -> Result<Self, TableError> {
-        let mut table = Self { width: columns.len(), ..Self::default() };
+        let mut table = Self {
+            width: columns.len(),
+            ..Self::default()
+        };
         if path.extension().is_some_and(|extension| extension == "csv") {
             table.read_csv(path, columns)?;
         } else {
@@ -72,12 +75,21 @@ impl Table {
     }
 
     fn read_csv(&mut self, path: &Path, columns: &[String]) -> Result<(), TableError> {
-        let failed = |source| TableError::Csv { path: path.to_owned(), source };
-        let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 20).flexible(true).from_path(path).map_err(failed)?;
+        let failed = |source| TableError::Csv {
+            path: path.to_owned(),
+            source,
+        };
+        let mut reader = csv::ReaderBuilder::new()
+            .buffer_capacity(1 << 20)
+            .flexible(true)
+            .from_path(path)
+            .map_err(failed)?;
         let names = reader.headers().map_err(failed)?.clone();
         let mut places = Vec::new();
         for column in columns {
-            let place = names.iter().position(|name| name.trim_start_matches('\u{feff}') == column);
+            let place = names
+                .iter()
+                .position(|name| name.trim_start_matches('\u{feff}') == column);
             places.push(place.ok_or_else(|| TableError::Column {
                 path: path.to_owned(),
                 column: column.clone(),
@@ -95,15 +107,22 @@ impl Table {
     }
 
     fn read_json(&mut self, path: &Path, columns: &[String]) -> Result<(), TableError> {
-        let failed = |source| TableError::File { path: path.to_owned(), source };
+        let failed = |source| TableError::File {
+            path: path.to_owned(),
+            source,
+        };
         let file = BufReader::with_capacity(1 << 20, File::open(path).map_err(failed)?);
         for (line, text) in file.lines().enumerate() {
             let text = text.map_err(failed)?;
             if text.trim().is_empty() {
                 continue;
             }
-            let record: serde_json::Map<String, serde_json::Value> =
-                serde_json::from_str(&text).map_err(|source| TableError::Json { path: path.to_owned(), line: line + 1, source })?;
+            let record: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text)
+                .map_err(|source| TableError::Json {
+                    path: path.to_owned(),
+                    line: line + 1,
+                    source,
+                })?;
             for column in columns {
                 match record.get(column) {
                     None | Some(serde_json::Value::Null) => self.push(path, "")?,
@@ -117,7 +136,9 @@ impl Table {
 
     fn push(&mut self, path: &Path, value: &str) -> Result<(), TableError> {
         self.text.push_str(value);
-        let end = u32::try_from(self.text.len()).map_err(|_| TableError::Size { path: path.to_owned() })?;
+        let end = u32::try_from(self.text.len()).map_err(|_| TableError::Size {
+            path: path.to_owned(),
+        })?;
         self.ends.push(end);
         Ok(())
     }
@@ -141,6 +162,8 @@ impl Table {
 
     /// The values of a record.
     pub fn values(&self, record: usize) -> Vec<&str> {
-        (0..self.width).map(|column| self.value(record, column)).collect()
+        (0..self.width)
+            .map(|column| self.value(record, column))
+            .collect()
     }
 }

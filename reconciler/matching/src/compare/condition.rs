@@ -76,12 +76,25 @@ pub struct ConditionError {
 }
 
 /// Reads a condition; `attribute` gives the number of an attribute by its name.
-pub fn parse(text: &str, attribute: &dyn Fn(&str) -> Option<usize>) -> Result<Condition, ConditionError> {
-    let mut reading = Reading { words: words(text), at: 0, attribute };
-    let failed = |fault| ConditionError { text: text.to_owned(), fault };
+pub fn parse(
+    text: &str,
+    attribute: &dyn Fn(&str) -> Option<usize>,
+) -> Result<Condition, ConditionError> {
+    let mut reading = Reading {
+        words: words(text),
+        at: 0,
+        attribute,
+    };
+    let failed = |fault| ConditionError {
+        text: text.to_owned(),
+        fault,
+    };
     let condition = reading.any().map_err(failed)?;
     if reading.at < reading.words.len() {
-        return Err(failed(format!("`{}` is one too many", reading.words[reading.at])));
+        return Err(failed(format!(
+            "`{}` is one too many",
+            reading.words[reading.at]
+        )));
     }
     Ok(condition)
 }
@@ -128,7 +141,11 @@ impl<'a> Reading<'a> {
     }
 
     fn expected(&mut self, word: &str) -> Result<(), String> {
-        if self.taken(word) { Ok(()) } else { Err(format!("`{word}` is missing after word {}", self.at)) }
+        if self.taken(word) {
+            Ok(())
+        } else {
+            Err(format!("`{word}` is missing after word {}", self.at))
+        }
     }
 
     fn any(&mut self) -> Result<Condition, String> {
@@ -136,7 +153,11 @@ impl<'a> Reading<'a> {
         while self.taken("or") {
             list.push(self.all()?);
         }
-        Ok(if list.len() == 1 { list.remove(0) } else { Condition::Any(list) })
+        Ok(if list.len() == 1 {
+            list.remove(0)
+        } else {
+            Condition::Any(list)
+        })
     }
 
     fn all(&mut self) -> Result<Condition, String> {
@@ -144,7 +165,11 @@ impl<'a> Reading<'a> {
         while self.taken("and") {
             list.push(self.one()?);
         }
-        Ok(if list.len() == 1 { list.remove(0) } else { Condition::All(list) })
+        Ok(if list.len() == 1 {
+            list.remove(0)
+        } else {
+            Condition::All(list)
+        })
     }
 
     fn one(&mut self) -> Result<Condition, String> {
@@ -159,15 +184,26 @@ impl<'a> Reading<'a> {
         let name = self.next().ok_or("a condition is missing at the end")?;
         self.expected("(")?;
         let first = self.attribute()?;
-        let second = if self.taken(",") { Some(self.attribute()?) } else { None };
+        let second = if self.taken(",") {
+            Some(self.attribute()?)
+        } else {
+            None
+        };
         self.expected(")")?;
         if let Some(test) = test(name, first, second) {
             return Ok(Condition::Holds(test));
         }
-        let measure = measure(name, first, second)
-            .ok_or_else(|| format!("`{name}` with {} attributes is not known", 1 + usize::from(second.is_some())))?;
+        let measure = measure(name, first, second).ok_or_else(|| {
+            format!(
+                "`{name}` with {} attributes is not known",
+                1 + usize::from(second.is_some())
+            )
+        })?;
         let sign = self.next().unwrap_or_default();
-        let bound = self.next().and_then(|bound| bound.parse().ok()).ok_or("a number is missing")?;
+        let bound = self
+            .next()
+            .and_then(|bound| bound.parse().ok())
+            .ok_or("a number is missing")?;
         match sign {
             ">=" => Ok(Condition::AtLeast(measure, bound)),
             "<=" => Ok(Condition::AtMost(measure, bound)),
@@ -177,7 +213,8 @@ impl<'a> Reading<'a> {
 
     fn attribute(&mut self) -> Result<usize, String> {
         let name = self.next().ok_or("an attribute is missing at the end")?;
-        (self.attribute)(name).ok_or_else(|| format!("`{name}` is no attribute of the declared fields"))
+        (self.attribute)(name)
+            .ok_or_else(|| format!("`{name}` is no attribute of the declared fields"))
     }
 }
 
@@ -218,7 +255,11 @@ mod tests {
 
     #[test]
     fn conditions() {
-        let attribute = |name: &str| ["email", "name.given"].iter().position(|known| *known == name);
+        let attribute = |name: &str| {
+            ["email", "name.given"]
+                .iter()
+                .position(|known| *known == name)
+        };
         let read = |text: &str| parse(text, &attribute).map_err(|error| error.to_string());
         let equal = |at| Condition::Holds(Test::Equal(at));
         let cases = [
@@ -233,10 +274,22 @@ mod tests {
                     ]),
                 ])),
             ),
-            ("equal(mail)", Err("`equal(mail)`: `mail` is no attribute of the declared fields".to_owned())),
-            ("equal email", Err("`equal email`: `(` is missing after word 1".to_owned())),
-            ("equal(email) equal(email)", Err("`equal(email) equal(email)`: `equal` is one too many".to_owned())),
-            ("edits(email)", Err("`edits(email)`: a number is missing".to_owned())),
+            (
+                "equal(mail)",
+                Err("`equal(mail)`: `mail` is no attribute of the declared fields".to_owned()),
+            ),
+            (
+                "equal email",
+                Err("`equal email`: `(` is missing after word 1".to_owned()),
+            ),
+            (
+                "equal(email) equal(email)",
+                Err("`equal(email) equal(email)`: `equal` is one too many".to_owned()),
+            ),
+            (
+                "edits(email)",
+                Err("`edits(email)`: a number is missing".to_owned()),
+            ),
             ("", Err("``: a condition is missing at the end".to_owned())),
         ];
         for (text, expected) in cases {

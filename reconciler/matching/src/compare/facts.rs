@@ -5,13 +5,13 @@ use rustc_hash::FxHashMap;
 
 use super::condition::{Condition, Measure, Test};
 use crate::base::{Base, Column, NONE};
-use crate::normalise::{groups_of, sound};
+use crate::normalise::{digits, groups_of, sound};
 
 /// Facts about the values of a base's attributes, as far as conditions ask for them.
 #[derive(Debug, Default)]
 pub struct Facts {
     words: FxHashMap<usize, Words>,
-    numbers: FxHashMap<usize, Vec<f32>>,
+    numbers: FxHashMap<usize, Vec<f64>>,
     groups: FxHashMap<usize, Vec<&'static [u16]>>,
     sounds: FxHashMap<usize, Vec<u64>>,
     crowds: FxHashMap<(usize, usize), Crowd>,
@@ -31,7 +31,10 @@ pub struct Words {
 impl Words {
     fn new(column: &Column, records: u32) -> Self {
         let mut known: FxHashMap<&str, u32> = FxHashMap::default();
-        let mut words = Self { ends: vec![0], ..Self::default() };
+        let mut words = Self {
+            ends: vec![0],
+            ..Self::default()
+        };
         let mut counts: Vec<u32> = Vec::new();
         for id in 1..column.len() as u32 {
             let start = words.of.len();
@@ -50,7 +53,10 @@ impl Words {
             words.ends.push(words.of.len() as u32);
         }
         let total = records.max(2) as f32;
-        words.weights = counts.iter().map(|count| (total / *count as f32).ln() + 0.3).collect();
+        words.weights = counts
+            .iter()
+            .map(|count| (total / *count as f32).ln() + 0.3)
+            .collect();
         words
     }
 
@@ -78,13 +84,20 @@ impl Crowd {
         let mut pairs: Vec<(u32, u32)> = (0..records)
             .flat_map(|record| {
                 let who = who.one(record);
-                shared.of(record).iter().filter(move |_| who != NONE).map(move |id| (*id, who))
+                shared
+                    .of(record)
+                    .iter()
+                    .filter(move |_| who != NONE)
+                    .map(move |id| (*id, who))
             })
             .filter(|(id, _)| *id != NONE)
             .collect();
         pairs.par_sort_unstable();
         pairs.dedup();
-        let mut crowd = Self { ends: Vec::with_capacity(shared.len()), of: Vec::with_capacity(pairs.len()) };
+        let mut crowd = Self {
+            ends: Vec::with_capacity(shared.len()),
+            of: Vec::with_capacity(pairs.len()),
+        };
         let mut at = 0;
         for id in 0..shared.len() as u32 {
             let start = crowd.of.len();
@@ -101,7 +114,11 @@ impl Crowd {
 
     /// The values beside a value.
     pub fn of(&self, id: u32) -> &[u32] {
-        let start = if id == 0 { 0 } else { self.ends[id as usize - 1] };
+        let start = if id == 0 {
+            0
+        } else {
+            self.ends[id as usize - 1]
+        };
         &self.of[start as usize..self.ends[id as usize] as usize]
     }
 }
@@ -118,19 +135,27 @@ impl Facts {
 
     fn add(&mut self, base: &Base, condition: &Condition) {
         match condition {
-            Condition::All(list) | Condition::Any(list) => list.iter().for_each(|inner| self.add(base, inner)),
+            Condition::All(list) | Condition::Any(list) => {
+                list.iter().for_each(|inner| self.add(base, inner))
+            }
             Condition::Not(inner) => self.add(base, inner),
             Condition::Holds(Test::Part(at)) => self.add_words(base, *at),
             Condition::Holds(Test::Nickname(at)) => {
                 let column = &base.columns[*at];
-                self.groups.entry(*at).or_insert_with(|| per_value(column, groups_of));
+                self.groups
+                    .entry(*at)
+                    .or_insert_with(|| per_value(column, groups_of));
             }
             Condition::Holds(Test::Sound(at)) => {
                 let column = &base.columns[*at];
-                self.sounds.entry(*at).or_insert_with(|| per_value(column, |text| packed(&sound(text))));
+                self.sounds
+                    .entry(*at)
+                    .or_insert_with(|| per_value(column, |text| packed(&sound(text))));
             }
             Condition::Holds(_) => {}
-            Condition::AtLeast(measure, _) | Condition::AtMost(measure, _) => self.add_measure(base, *measure),
+            Condition::AtLeast(measure, _) | Condition::AtMost(measure, _) => {
+                self.add_measure(base, *measure)
+            }
         }
     }
 
@@ -141,19 +166,21 @@ impl Facts {
                 let column = &base.columns[at];
                 self.numbers
                     .entry(at)
-                    .or_insert_with(|| per_value(column, |text| text.parse().unwrap_or(f32::NAN)));
+                    .or_insert_with(|| per_value(column, number));
             }
             Measure::Others(shared, who) => {
-                self.crowds
-                    .entry((shared, who))
-                    .or_insert_with(|| Crowd::new(&base.columns[shared], &base.columns[who], base.records));
+                self.crowds.entry((shared, who)).or_insert_with(|| {
+                    Crowd::new(&base.columns[shared], &base.columns[who], base.records)
+                });
             }
             Measure::JaroWinkler(_) | Measure::Edits(_) | Measure::Length(_) => {}
         }
     }
 
     fn add_words(&mut self, base: &Base, at: usize) {
-        self.words.entry(at).or_insert_with(|| Words::new(&base.columns[at], base.records));
+        self.words
+            .entry(at)
+            .or_insert_with(|| Words::new(&base.columns[at], base.records));
     }
 
     /// The words of an attribute's values.
@@ -162,7 +189,7 @@ impl Facts {
     }
 
     /// The number a value stands for.
-    pub fn number(&self, at: usize, id: u32) -> f32 {
+    pub fn number(&self, at: usize, id: u32) -> f64 {
         self.numbers[&at][id as usize]
     }
 
@@ -183,9 +210,20 @@ impl Facts {
 }
 
 fn per_value<T: Send>(column: &Column, fact: impl Fn(&str) -> T + Sync) -> Vec<T> {
-    (0..column.len() as u32).into_par_iter().map(|id| fact(column.text(id))).collect()
+    (0..column.len() as u32)
+        .into_par_iter()
+        .map(|id| fact(column.text(id)))
+        .collect()
+}
+
+/// The number a text is, or the number of its digits.
+fn number(text: &str) -> f64 {
+    text.parse()
+        .unwrap_or_else(|_| digits(text).parse().unwrap_or(f64::NAN))
 }
 
 fn packed(code: &str) -> u64 {
-    code.bytes().take(8).fold(0, |packed, byte| packed << 8 | u64::from(byte))
+    code.bytes()
+        .take(8)
+        .fold(0, |packed, byte| packed << 8 | u64::from(byte))
 }

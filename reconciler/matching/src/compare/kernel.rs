@@ -2,7 +2,11 @@
 
 /// Similarity by Jaro and Winkler, the same whichever text comes first.
 pub fn jaro_winkler(one: &str, other: &str) -> f32 {
-    let (one, other) = if one <= other { (one, other) } else { (other, one) };
+    let (one, other) = if one <= other {
+        (one, other)
+    } else {
+        (other, one)
+    };
     if one.len() <= 64 && other.len() <= 64 && one.is_ascii() && other.is_ascii() {
         return bytes(one.as_bytes(), other.as_bytes());
     }
@@ -33,14 +37,28 @@ fn bytes(one: &[u8], other: &[u8]) -> f32 {
     }
     let (mut first, mut second, mut turned) = (in_one, in_other, 0_u32);
     while first != 0 {
-        turned += u32::from(one[first.trailing_zeros() as usize] != other[second.trailing_zeros() as usize]);
+        turned += u32::from(
+            one[first.trailing_zeros() as usize] != other[second.trailing_zeros() as usize],
+        );
         first &= first - 1;
         second &= second - 1;
     }
     let found = found as f32;
-    let jaro = (found / one.len() as f32 + found / other.len() as f32 + (found - (turned / 2) as f32) / found) / 3.0;
-    let prefix = one.iter().zip(other).take(4).take_while(|(a, b)| a == b).count();
-    if jaro > 0.7 { jaro + 0.1 * prefix as f32 * (1.0 - jaro) } else { jaro }
+    let jaro = (found / one.len() as f32
+        + found / other.len() as f32
+        + (found - (turned / 2) as f32) / found)
+        / 3.0;
+    let prefix = one
+        .iter()
+        .zip(other)
+        .take(4)
+        .take_while(|(a, b)| a == b)
+        .count();
+    if jaro > 0.7 {
+        jaro + 0.1 * prefix as f32 * (1.0 - jaro)
+    } else {
+        jaro
+    }
 }
 
 /// Letters to change, add, drop or turn round; more than `most` is `most + 1`.
@@ -57,19 +75,44 @@ mod tests {
 
     #[test]
     fn as_strsim_has_it() {
-        let words = ["martha", "marhta", "dwayne", "duane", "dixon", "dicksonx", "a", "", "tremblay", "trembaly", "jean francois"];
+        let words = [
+            "martha",
+            "marhta",
+            "dwayne",
+            "duane",
+            "dixon",
+            "dicksonx",
+            "a",
+            "",
+            "tremblay",
+            "trembaly",
+            "jean francois",
+        ];
         for one in words {
             for other in words {
-                let (low, high) = if one <= other { (one, other) } else { (other, one) };
+                let (low, high) = if one <= other {
+                    (one, other)
+                } else {
+                    (other, one)
+                };
                 let expected = strsim::jaro_winkler(low, high) as f32;
-                assert!((jaro_winkler(one, other) - expected).abs() < 1e-5, "{one} {other} {} {expected}", jaro_winkler(one, other));
+                assert!(
+                    (jaro_winkler(one, other) - expected).abs() < 1e-5,
+                    "{one} {other} {} {expected}",
+                    jaro_winkler(one, other)
+                );
             }
         }
     }
 
     #[test]
     fn edits_are_bounded() {
-        for (one, other, expected) in [("roy", "roy", 0), ("roy", "ryo", 1), ("roy", "royer", 2), ("roy", "lapointe", 3)] {
+        for (one, other, expected) in [
+            ("roy", "roy", 0),
+            ("roy", "ryo", 1),
+            ("roy", "royer", 2),
+            ("roy", "lapointe", 3),
+        ] {
             assert_eq!(edits(one, other, 2), expected, "{one} {other}");
         }
     }

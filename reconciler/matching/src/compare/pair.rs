@@ -26,8 +26,12 @@ impl<'a> Pair<'a> {
             Condition::Any(list) => list.iter().any(|inner| self.holds(inner)),
             Condition::Not(inner) => !self.holds(inner),
             Condition::Holds(test) => self.test(*test),
-            Condition::AtLeast(measure, bound) => self.measure(*measure, *bound).is_some_and(|value| value >= *bound),
-            Condition::AtMost(measure, bound) => self.measure(*measure, *bound).is_some_and(|value| value <= *bound),
+            Condition::AtLeast(measure, bound) => self
+                .measure(*measure, *bound)
+                .is_some_and(|value| value >= *bound),
+            Condition::AtMost(measure, bound) => self
+                .measure(*measure, *bound)
+                .is_some_and(|value| value <= *bound),
         }
     }
 
@@ -56,7 +60,11 @@ impl<'a> Pair<'a> {
     pub fn rarer(&self, at: usize) -> Option<u32> {
         let counts = &self.base.columns[at].counts;
         let (one, other) = self.ones(at)?;
-        Some(if counts[one as usize] <= counts[other as usize] { one } else { other })
+        Some(if counts[one as usize] <= counts[other as usize] {
+            one
+        } else {
+            other
+        })
     }
 
     fn test(&self, test: Test) -> bool {
@@ -72,7 +80,9 @@ impl<'a> Pair<'a> {
                 let (one, other) = (self.facts.groups(at, one), self.facts.groups(at, other));
                 one.iter().any(|group| other.contains(group))
             }),
-            Test::Initial(at) => self.texts(at).is_some_and(|(one, other)| initial(one, other) || initial(other, one)),
+            Test::Initial(at) => self
+                .texts(at)
+                .is_some_and(|(one, other)| initial(one, other) || initial(other, one)),
             Test::Part(at) => self.ones(at).is_some_and(|(one, other)| {
                 let words = self.facts.words(at);
                 let (one, other) = (words.of(one), words.of(other));
@@ -80,11 +90,17 @@ impl<'a> Pair<'a> {
                 shared > 0 && shared == one.len().min(other.len())
             }),
             Test::Slip(at) => self.best(at, slip).is_some_and(|best| best > 0.0),
-            Test::Sound(at) => self
-                .ones(at)
-                .is_some_and(|(one, other)| self.facts.sound(at, one) == self.facts.sound(at, other)),
-            Test::Swapped(first, second) => self.is_crossed(first, second, self.one, self.other) && self.is_crossed(first, second, self.other, self.one),
-            Test::Crossed(first, second) => self.is_crossed(first, second, self.one, self.other) || self.is_crossed(first, second, self.other, self.one),
+            Test::Sound(at) => self.ones(at).is_some_and(|(one, other)| {
+                self.facts.sound(at, one) == self.facts.sound(at, other)
+            }),
+            Test::Swapped(first, second) => {
+                self.is_crossed(first, second, self.one, self.other)
+                    && self.is_crossed(first, second, self.other, self.one)
+            }
+            Test::Crossed(first, second) => {
+                self.is_crossed(first, second, self.one, self.other)
+                    || self.is_crossed(first, second, self.other, self.one)
+            }
         }
     }
 
@@ -97,14 +113,17 @@ impl<'a> Pair<'a> {
 
     fn texts(&self, at: usize) -> Option<(&'a str, &'a str)> {
         let column = &self.base.columns[at];
-        self.ones(at).map(|(one, other)| (column.text(one), column.text(other)))
+        self.ones(at)
+            .map(|(one, other)| (column.text(one), column.text(other)))
     }
 
     /// The measure; `bound` is what it will be held against.
     fn measure(&self, measure: Measure, bound: f32) -> Option<f32> {
         match measure {
             Measure::JaroWinkler(at) => self.best(at, jaro_winkler),
-            Measure::Edits(at) => self.best(at, |one, other| -(edits(one, other, bound as usize) as f32)).map(|best| -best),
+            Measure::Edits(at) => self
+                .best(at, |one, other| -(edits(one, other, bound as usize) as f32))
+                .map(|best| -best),
             Measure::Overlap(at) => {
                 let (one, other) = self.ones(at)?;
                 let (shared, left_one, left_other) = common(self.facts.words(at), one, other);
@@ -117,14 +136,19 @@ impl<'a> Pair<'a> {
             }
             Measure::Gap(at) => {
                 let (one, other) = self.ones(at)?;
-                Some((self.facts.number(at, one) - self.facts.number(at, other)).abs())
+                Some((self.facts.number(at, one) - self.facts.number(at, other)).abs() as f32)
             }
             Measure::Share(at) => {
                 let (one, other) = self.ones(at)?;
                 let (one, other) = (self.facts.number(at, one), self.facts.number(at, other));
-                Some((one - other).abs() / one.abs().max(other.abs()).max(f32::MIN_POSITIVE))
+                Some(
+                    ((one - other).abs() / one.abs().max(other.abs()).max(f64::MIN_POSITIVE))
+                        as f32,
+                )
             }
-            Measure::Length(at) => self.texts(at).map(|(one, other)| one.chars().count().min(other.chars().count()) as f32),
+            Measure::Length(at) => self
+                .texts(at)
+                .map(|(one, other)| one.chars().count().min(other.chars().count()) as f32),
             Measure::Others(shared, who) => self.others(shared, who),
         }
     }
@@ -147,24 +171,43 @@ impl<'a> Pair<'a> {
         let column = &self.base.columns[who];
         let (one, other) = (column.one(self.one), column.one(self.other));
         let crowd = self.facts.crowd(shared, who).of(value);
-        Some(crowd.iter().filter(|id| **id != one && **id != other).count() as f32)
+        Some(
+            crowd
+                .iter()
+                .filter(|id| **id != one && **id != other)
+                .count() as f32,
+        )
     }
 }
 
 /// 1 for texts one letter apart whose digits are the same.
 fn slip(one: &str, other: &str) -> f32 {
-    let digits = |text: &'_ str| text.bytes().filter(u8::is_ascii_digit).fold((0_u64, 0_u32), |(sum, count), digit| (sum.wrapping_mul(10).wrapping_add(u64::from(digit)), count + 1));
-    let is_slip = one.len().min(other.len()) > 3 && digits(one) == digits(other) && edits(one, other, 1) <= 1;
+    let digits = |text: &'_ str| {
+        text.bytes()
+            .filter(u8::is_ascii_digit)
+            .fold((0_u64, 0_u32), |(sum, count), digit| {
+                (
+                    sum.wrapping_mul(10).wrapping_add(u64::from(digit)),
+                    count + 1,
+                )
+            })
+    };
+    let is_slip =
+        one.len().min(other.len()) > 3 && digits(one) == digits(other) && edits(one, other, 1) <= 1;
     f32::from(u8::from(is_slip))
 }
 
 /// Whether the first is the initial of the second, or the initials of its words.
 fn initial(short: &str, long: &str) -> bool {
     let letters = short.chars().count();
-    let Some(first) = short.chars().next() else { return false };
+    let Some(first) = short.chars().next() else {
+        return false;
+    };
     match letters {
         1 => long.starts_with(first),
-        2 | 3 => short.chars().eq(long.split(' ').filter_map(|word| word.chars().next())),
+        2 | 3 => short
+            .chars()
+            .eq(long.split(' ').filter_map(|word| word.chars().next())),
         _ => false,
     }
 }

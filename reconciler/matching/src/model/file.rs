@@ -74,7 +74,10 @@ fn whole() -> f64 {
     1.0
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
 fn is_whole(scale: &f64) -> bool {
     (*scale - 1.0).abs() < 1e-12
 }

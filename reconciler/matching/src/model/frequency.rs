@@ -36,19 +36,37 @@ impl Frequencies {
     fn of(column: &Column, counts: &[u32]) -> Self {
         let records: u64 = counts[1..].iter().map(|count| u64::from(*count)).sum();
         let total = records.max(1) as f64;
-        let agreement = counts[1..].iter().map(|count| (f64::from(*count) / total).powi(2)).sum::<f64>();
-        let mut frequent: Vec<u32> = (1..column.len() as u32).filter(|id| counts[*id as usize] > 4).collect();
+        let agreement = counts[1..]
+            .iter()
+            .map(|count| (f64::from(*count) / total).powi(2))
+            .sum::<f64>();
+        let mut frequent: Vec<u32> = (1..column.len() as u32)
+            .filter(|id| counts[*id as usize] > 4)
+            .collect();
         frequent.sort_by(|one, other| {
-            counts[*other as usize].cmp(&counts[*one as usize]).then_with(|| column.text(*one).cmp(column.text(*other)))
+            counts[*other as usize]
+                .cmp(&counts[*one as usize])
+                .then_with(|| column.text(*one).cmp(column.text(*other)))
         });
         frequent.truncate(LISTED);
         let share = |id: &u32| f64::from(counts[*id as usize]) / total;
-        let values: BTreeMap<String, f64> = frequent.iter().map(|id| (column.text(*id).to_owned(), share(id))).collect();
-        let listed: u64 = frequent.iter().map(|id| u64::from(counts[*id as usize])).sum();
+        let values: BTreeMap<String, f64> = frequent
+            .iter()
+            .map(|id| (column.text(*id).to_owned(), share(id)))
+            .collect();
+        let listed: u64 = frequent
+            .iter()
+            .map(|id| u64::from(counts[*id as usize]))
+            .sum();
         let unlisted = (column.len() - 1).saturating_sub(frequent.len()).max(1) as f64;
         // A value seen once or twice may yet be seen again: it is counted as at least three.
         let rest = ((records - listed) as f64 / unlisted).max(3.0) / total;
-        Self { records, agreement: agreement.max(1.0 / total.powi(2)), rest, values }
+        Self {
+            records,
+            agreement: agreement.max(1.0 / total.powi(2)),
+            rest,
+            values,
+        }
     }
 
     /// The share of a value.
@@ -58,7 +76,15 @@ impl Frequencies {
 
     /// The logarithms of the shares of a column's values.
     pub fn logarithms(&self, column: &Column) -> Vec<f32> {
-        let share = |id: u32| if id == NONE { 1.0 } else { self.share(column.text(id)) };
-        (0..column.len() as u32).map(|id| share(id).log2() as f32).collect()
+        let share = |id: u32| {
+            if id == NONE {
+                1.0
+            } else {
+                self.share(column.text(id))
+            }
+        };
+        (0..column.len() as u32)
+            .map(|id| share(id).log2() as f32)
+            .collect()
     }
 }

@@ -1,7 +1,7 @@
 //! A trained model: how much each level speaks for or against a match.
 
-mod frequency;
 mod file;
+mod frequency;
 mod score;
 
 pub use file::{ComparisonWeights, LevelWeights, Model, Population, Thresholds};

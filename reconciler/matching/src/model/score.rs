@@ -54,30 +54,55 @@ impl Sum {
 impl Scorer {
     /// Prepares a model for the values of a base.
     pub fn new(model: &Model, comparisons: &Comparisons, layout: &Layout, base: &Base) -> Self {
-        let populations = model.populations.iter().enumerate().map(|(number, population)| {
-            let unrelated = (1.0 - population.matching - population.related).max(1e-9);
-            let levels = population.comparisons.iter().zip(&comparisons.list).map(|(weights, comparison)| {
-                let of = weights.levels.iter().zip(&comparison.levels);
-                of.map(|(weight, level)| Weight {
-                    of: [weight.m, weight.r, weight.u].map(|share| share.log2() as f32),
-                    usual: weight.usual.map_or(0.0, |usual| usual.log2() as f32),
-                    frequency: level.frequency.filter(|_| weight.usual.is_some()),
-                })
-                .collect()
+        let populations = model
+            .populations
+            .iter()
+            .enumerate()
+            .map(|(number, population)| {
+                let unrelated = (1.0 - population.matching - population.related).max(1e-9);
+                let levels = population.comparisons.iter().zip(&comparisons.list).map(
+                    |(weights, comparison)| {
+                        let of = weights.levels.iter().zip(&comparison.levels);
+                        of.map(|(weight, level)| Weight {
+                            of: [weight.m, weight.r, weight.u].map(|share| share.log2() as f32),
+                            usual: weight.usual.map_or(0.0, |usual| usual.log2() as f32),
+                            frequency: level.frequency.filter(|_| weight.usual.is_some()),
+                        })
+                        .collect()
+                    },
+                );
+                let shift = population.shift.exp2();
+                Weights {
+                    prior: [population.matching * shift, population.related, unrelated]
+                        .map(|share| share.log2() as f32),
+                    levels: levels.collect(),
+                    scales: population
+                        .comparisons
+                        .iter()
+                        .map(|weights| weights.scale as f32)
+                        .collect(),
+                    shares: comparisons
+                        .frequencies(number)
+                        .filter_map(|at| {
+                            Some((
+                                at,
+                                population
+                                    .frequencies
+                                    .get(&layout.attributes[at].name)?
+                                    .logarithms(&base.columns[at]),
+                            ))
+                        })
+                        .collect(),
+                    individual: comparisons
+                        .list
+                        .iter()
+                        .map(|comparison| comparison.individual)
+                        .collect(),
+                }
             });
-            let shift = population.shift.exp2();
-            Weights {
-                prior: [population.matching * shift, population.related, unrelated].map(|share| share.log2() as f32),
-                levels: levels.collect(),
-                scales: population.comparisons.iter().map(|weights| weights.scale as f32).collect(),
-                shares: comparisons
-                    .frequencies(number)
-                    .filter_map(|at| Some((at, population.frequencies.get(&layout.attributes[at].name)?.logarithms(&base.columns[at]))))
-                    .collect(),
-                individual: comparisons.list.iter().map(|comparison| comparison.individual).collect(),
-            }
-        });
-        Self { populations: populations.collect() }
+        Self {
+            populations: populations.collect(),
+        }
     }
 
     /// How many bits the rarity of the value adds in a comparison.
@@ -90,7 +115,9 @@ impl Scorer {
         let weight = &weights.levels[comparison][usize::from(level)];
         let value = reached.values[comparison];
         match weight.frequency {
-            Some(at) if value != 0 => (weight.usual - weights.shares[&at][value as usize]).clamp(-RARITY, RARITY),
+            Some(at) if value != 0 => {
+                (weight.usual - weights.shares[&at][value as usize]).clamp(-RARITY, RARITY)
+            }
             _ => 0.0,
         }
     }
@@ -104,7 +131,11 @@ impl Scorer {
         let weights = &self.populations[reached.population];
         let [m, r, u] = weights.levels[comparison][usize::from(level)].of;
         let rarity = self.rarity(reached, comparison);
-        let related = if weights.individual[comparison] { r - rarity } else { r };
+        let related = if weights.individual[comparison] {
+            r - rarity
+        } else {
+            r
+        };
         let scale = weights.scales[comparison];
         [m * scale, related * scale, (u - rarity) * scale]
     }
@@ -112,8 +143,12 @@ impl Scorer {
     /// How many bits what tells members of a group apart speaks against a match, without any prior.
     pub fn apart(&self, reached: &Reached) -> f32 {
         let weights = &self.populations[reached.population];
-        let individual = (0..weights.levels.len()).filter(|comparison| weights.individual[*comparison]);
-        individual.map(|comparison| self.part(reached, comparison)).map(|[m, r, _]| r - m).sum()
+        let individual =
+            (0..weights.levels.len()).filter(|comparison| weights.individual[*comparison]);
+        individual
+            .map(|comparison| self.part(reached, comparison))
+            .map(|[m, r, _]| r - m)
+            .sum()
     }
 
     /// The priors of a population.

@@ -16,11 +16,70 @@ pub struct Door {
 }
 
 const STREET_SORTS: &[&str] = &[
-    "rue", "r", "st", "street", "str", "avenue", "av", "ave", "boulevard", "boul", "blvd", "blv", "bd", "bld", "chemin", "ch", "che",
-    "rd", "road", "rang", "rg", "range", "rte", "route", "dr", "drive", "place", "pl", "court", "ct", "crescent", "cres",
-    "croissant", "crois", "lane", "ln", "way", "terrace", "terr", "terrasse", "tsse", "montee", "mtee", "cote", "impasse",
-    "allee", "ruelle", "square", "sq", "parkway", "pkwy", "highway", "hwy", "autoroute", "circle", "cir", "promenade", "prom",
-    "circuit", "cct", "close", "grove", "parade", "pde",
+    "rue",
+    "r",
+    "st",
+    "street",
+    "str",
+    "avenue",
+    "av",
+    "ave",
+    "boulevard",
+    "boul",
+    "blvd",
+    "blv",
+    "bd",
+    "bld",
+    "chemin",
+    "ch",
+    "che",
+    "rd",
+    "road",
+    "rang",
+    "rg",
+    "range",
+    "rte",
+    "route",
+    "dr",
+    "drive",
+    "place",
+    "pl",
+    "court",
+    "ct",
+    "crescent",
+    "cres",
+    "croissant",
+    "crois",
+    "lane",
+    "ln",
+    "way",
+    "terrace",
+    "terr",
+    "terrasse",
+    "tsse",
+    "montee",
+    "mtee",
+    "cote",
+    "impasse",
+    "allee",
+    "ruelle",
+    "square",
+    "sq",
+    "parkway",
+    "pkwy",
+    "highway",
+    "hwy",
+    "autoroute",
+    "circle",
+    "cir",
+    "promenade",
+    "prom",
+    "circuit",
+    "cct",
+    "close",
+    "grove",
+    "parade",
+    "pde",
 ];
 
 const DIRECTIONS: &[(&str, &[&str])] = &[
@@ -31,8 +90,24 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
 ];
 
 const UNITS: &[&str] = &[
-    "app", "appt", "apt", "apartment", "appartement", "bureau", "bur", "suite", "ste", "unit", "unite", "local", "loc", "office", "porte",
-    "flat", "room", "rm",
+    "app",
+    "appt",
+    "apt",
+    "apartment",
+    "appartement",
+    "bureau",
+    "bur",
+    "suite",
+    "ste",
+    "unit",
+    "unite",
+    "local",
+    "loc",
+    "office",
+    "porte",
+    "flat",
+    "room",
+    "rm",
 ];
 
 const BINDERS: &[&str] = &["de", "la", "le", "les", "du", "des", "d", "l", "of", "the"];
@@ -46,7 +121,11 @@ impl Door {
         let spelled = folded(&marked);
         let mut words: Vec<&str> = spelled.split(' ').filter(|word| !word.is_empty()).collect();
         found.unit = taken_unit(&mut words).unwrap_or_default();
-        if words.len() > 2 && is_number(words[0]) && is_number(words[1]) && ordinal(words[1]) == words[1] {
+        if words.len() > 2
+            && is_number(words[0])
+            && is_number(words[1])
+            && ordinal(words[1]) == words[1]
+        {
             // `5-1234 rue X`: the flat stands first.
             found.unit = words.remove(0).to_owned();
         }
@@ -74,7 +153,12 @@ fn taken_unit(words: &mut Vec<&str>) -> Option<String> {
         .iter()
         .enumerate()
         .skip(1)
-        .find(|(at, word)| UNITS.contains(word) && words.get(at + 1).is_some_and(|next| is_number(next) || next.len() == 1))?
+        .find(|(at, word)| {
+            UNITS.contains(word)
+                && words
+                    .get(at + 1)
+                    .is_some_and(|next| is_number(next) || next.len() == 1)
+        })?
         .0;
     let unit = words[at + 1].to_owned();
     words.drain(at..at + 2);
@@ -82,7 +166,9 @@ fn taken_unit(words: &mut Vec<&str>) -> Option<String> {
 }
 
 fn is_direction(word: &str) -> bool {
-    DIRECTIONS.iter().any(|(main, others)| *main == word || others.contains(&word))
+    DIRECTIONS
+        .iter()
+        .any(|(main, others)| *main == word || others.contains(&word))
 }
 
 fn taken_direction(words: &mut Vec<&str>) -> Option<String> {
@@ -91,7 +177,9 @@ fn taken_direction(words: &mut Vec<&str>) -> Option<String> {
     }
     let last = words.len() - 1;
     for at in [last, 0] {
-        let found = DIRECTIONS.iter().find(|(main, others)| *main == words[at] || others.contains(&words[at]));
+        let found = DIRECTIONS
+            .iter()
+            .find(|(main, others)| *main == words[at] || others.contains(&words[at]));
         if let Some((main, _)) = found {
             words.remove(at);
             return Some((*main).to_owned());
@@ -112,19 +200,33 @@ fn street(words: &[&str]) -> String {
             kept.push(ordinal(word));
         }
     }
-    if kept.is_empty() { words.join(" ") } else { kept.join(" ") }
+    if kept.is_empty() {
+        words.join(" ")
+    } else {
+        kept.join(" ")
+    }
 }
 
 fn ordinal(word: &str) -> &str {
     let number = word.bytes().take_while(u8::is_ascii_digit).count();
     let suffix = &word[number..];
-    let known = matches!(suffix, "e" | "eme" | "ieme" | "ere" | "re" | "er" | "th" | "st" | "nd" | "rd");
-    if number > 0 && known { &word[..number] } else { word }
+    let known = matches!(
+        suffix,
+        "e" | "eme" | "ieme" | "ere" | "re" | "er" | "th" | "st" | "nd" | "rd"
+    );
+    if number > 0 && known {
+        &word[..number]
+    } else {
+        word
+    }
 }
 
 /// A postal code; where letters and digits alternate as in Canada, letters that look like digits are put right.
 pub fn postal_code(text: &str) -> Option<String> {
-    let mut code: String = bounded(text).chars().filter(char::is_ascii_alphanumeric).collect();
+    let mut code: String = bounded(text)
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
     code.make_ascii_uppercase();
     let canadian = code.len() == 6 && code.as_bytes()[0].is_ascii_alphabetic();
     if canadian {
@@ -154,14 +256,33 @@ pub fn city(text: &str) -> String {
     let spelled = folded(text);
     let words: Vec<&str> = spelled
         .split(' ')
-        .filter(|word| !matches!(*word, "ville" | "de" | "of" | "city" | "town" | "municipalite" | "la" | "le" | "les" | "l" | "d"))
+        .filter(|word| {
+            !matches!(
+                *word,
+                "ville"
+                    | "de"
+                    | "of"
+                    | "city"
+                    | "town"
+                    | "municipalite"
+                    | "la"
+                    | "le"
+                    | "les"
+                    | "l"
+                    | "d"
+            )
+        })
         .map(|word| match word {
             "st" | "ste" | "sainte" => "saint",
             "mt" | "mount" => "mont",
             other => other,
         })
         .collect();
-    if words.is_empty() { spelled } else { words.join(" ") }
+    if words.is_empty() {
+        spelled
+    } else {
+        words.join(" ")
+    }
 }
 
 #[cfg(test)]
@@ -171,7 +292,13 @@ mod tests {
     #[test]
     fn doors() {
         let cases = [
-            ("1234, rue Saint-Denis, app. 5", "1234", "saint denis", "", "5"),
+            (
+                "1234, rue Saint-Denis, app. 5",
+                "1234",
+                "saint denis",
+                "",
+                "5",
+            ),
             ("5-1234 St-Denis St", "1234", "saint denis", "", "5"),
             ("1234 rue St. Denis #5", "1234", "saint denis", "", "5"),
             ("35 avenue du Mont-Royal O.", "35", "mont royal", "w", ""),
@@ -187,7 +314,15 @@ mod tests {
         ];
         for (line, civic, street, direction, unit) in cases {
             let found = Door::of(line);
-            assert_eq!((found.civic.as_str(), found.direction.as_str(), found.unit.as_str()), (civic, direction, unit), "{line}");
+            assert_eq!(
+                (
+                    found.civic.as_str(),
+                    found.direction.as_str(),
+                    found.unit.as_str()
+                ),
+                (civic, direction, unit),
+                "{line}"
+            );
             if !line.contains("third") {
                 assert_eq!(found.street, street, "{line}");
             }
@@ -196,11 +331,27 @@ mod tests {
 
     #[test]
     fn codes_and_towns() {
-        for (text, code) in [("h2x 1o4", Some("H2X1O4")), ("H2X-1A4", Some("H2X1A4")), ("HZX IA4", Some("H2X1A4")), ("90210-1234", Some("90210")), ("4223", Some("4223")), ("", None)] {
-            let code = if text == "h2x 1o4" { Some("H2X1O4") } else { code };
+        for (text, code) in [
+            ("h2x 1o4", Some("H2X1O4")),
+            ("H2X-1A4", Some("H2X1A4")),
+            ("HZX IA4", Some("H2X1A4")),
+            ("90210-1234", Some("90210")),
+            ("4223", Some("4223")),
+            ("", None),
+        ] {
+            let code = if text == "h2x 1o4" {
+                Some("H2X1O4")
+            } else {
+                code
+            };
             assert_eq!(postal_code(text).as_deref(), code, "{text}");
         }
-        for (text, form) in [("Ville de Québec", "quebec"), ("St-Jérôme", "saint jerome"), ("Mt. Royal", "mont royal"), ("La Ville", "la ville")] {
+        for (text, form) in [
+            ("Ville de Québec", "quebec"),
+            ("St-Jérôme", "saint jerome"),
+            ("Mt. Royal", "mont royal"),
+            ("La Ville", "la ville"),
+        ] {
             assert_eq!(city(text), form);
         }
     }

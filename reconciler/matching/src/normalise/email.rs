@@ -19,7 +19,8 @@ impl Email {
         format!("{}@{}", self.mailbox, self.domain)
     }
 
-    /// What the mailbox says of the person beside the surname: `marie` of `marie.tessier84`, `m` of `mtessier`.
+    /// What the mailbox says of the person beside the surname: `marie` of `marie.tessier84`, `m` of `mtessier`, `~` where it
+    /// says the surname alone.
     pub fn given(&self, surname: &str) -> Option<String> {
         if self.is_role || surname.len() < 3 {
             return None;
@@ -31,17 +32,72 @@ impl Email {
         let surname: String = surname.chars().filter(|c| *c != ' ').collect();
         let at = letters.find(&surname)?;
         let rest = [&letters[..at], &letters[at + surname.len()..]].concat();
-        (!rest.is_empty() && rest.len() <= 20 && !is_role(&rest)).then_some(rest)
+        match rest.as_str() {
+            "" => Some("~".to_owned()),
+            rest => (rest.len() <= 20 && !is_role(rest)).then(|| rest.to_owned()),
+        }
     }
 }
 
 const ROLES: [&str; 58] = [
-    "info", "infos", "information", "admin", "administration", "contact", "office", "bureau", "direction", "secretariat",
-    "secretary", "reception", "accueil", "service", "services", "support", "help", "sales", "ventes", "vente", "orders",
-    "commandes", "compta", "comptabilite", "accounting", "accounts", "billing", "facturation", "factures", "invoices",
-    "music", "musique", "mail", "email", "courriel", "hello", "bonjour", "reservations", "booking", "events", "evenements",
-    "webmaster", "noreply", "postmaster", "hr", "rh", "jobs", "manager", "team", "equipe", "general", "school", "ecole",
-    "eglise", "church", "studio", "shop", "boutique",
+    "info",
+    "infos",
+    "information",
+    "admin",
+    "administration",
+    "contact",
+    "office",
+    "bureau",
+    "direction",
+    "secretariat",
+    "secretary",
+    "reception",
+    "accueil",
+    "service",
+    "services",
+    "support",
+    "help",
+    "sales",
+    "ventes",
+    "vente",
+    "orders",
+    "commandes",
+    "compta",
+    "comptabilite",
+    "accounting",
+    "accounts",
+    "billing",
+    "facturation",
+    "factures",
+    "invoices",
+    "music",
+    "musique",
+    "mail",
+    "email",
+    "courriel",
+    "hello",
+    "bonjour",
+    "reservations",
+    "booking",
+    "events",
+    "evenements",
+    "webmaster",
+    "noreply",
+    "postmaster",
+    "hr",
+    "rh",
+    "jobs",
+    "manager",
+    "team",
+    "equipe",
+    "general",
+    "school",
+    "ecole",
+    "eglise",
+    "church",
+    "studio",
+    "shop",
+    "boutique",
 ];
 const FAMILIES: [&str; 7] = ["famille", "family", "fam", "les", "the", "maison", "home"];
 
@@ -53,14 +109,30 @@ fn is_role(mailbox: &str) -> bool {
 const SAME_PROVIDER: [(&str, &str); 1] = [("googlemail.com", "gmail.com")];
 /// Providers whose domains people mistype; their names must be rare enough as words of their own.
 const PROVIDERS: [&str; 15] = [
-    "gmail", "hotmail", "outlook", "yahoo", "videotron", "sympatico", "icloud", "bell", "live", "rogers", "telus", "shaw",
-    "comcast", "orange", "laposte",
+    "gmail",
+    "hotmail",
+    "outlook",
+    "yahoo",
+    "videotron",
+    "sympatico",
+    "icloud",
+    "bell",
+    "live",
+    "rogers",
+    "telus",
+    "shaw",
+    "comcast",
+    "orange",
+    "laposte",
 ];
 
 /// Takes an address apart; what has no mailbox or no domain is none.
 pub fn email(text: &str) -> Option<Email> {
     let text = bounded(text.trim()).to_lowercase();
-    let text = text.strip_prefix("mailto:").unwrap_or(&text).trim_matches(['<', '>', ' ', '.', ';', ',']);
+    let text = text
+        .strip_prefix("mailto:")
+        .unwrap_or(&text)
+        .trim_matches(['<', '>', ' ', '.', ';', ',']);
     let (mailbox, domain) = text.rsplit_once('@')?;
     if mailbox.is_empty() || mailbox.contains(char::is_whitespace) || !domain.contains(['.', ',']) {
         return None;
@@ -68,24 +140,44 @@ pub fn email(text: &str) -> Option<Email> {
     let domain = known_domain(domain);
     let mut mailbox = mailbox.to_owned();
     if plus_is_ignored(&domain) {
-        mailbox.truncate(mailbox.find('+').filter(|at| *at > 0).unwrap_or(mailbox.len()));
+        mailbox.truncate(
+            mailbox
+                .find('+')
+                .filter(|at| *at > 0)
+                .unwrap_or(mailbox.len()),
+        );
     }
     if domain == "gmail.com" {
         mailbox.retain(|c| c != '.');
     }
     let letters: String = mailbox.chars().filter(|c| c.is_alphabetic()).collect();
     let family = FAMILIES.iter().any(|word| {
-        mailbox
-            .strip_prefix(word)
-            .is_some_and(|rest| rest.starts_with(['.', '-', '_']) || (word.len() > 5 && !rest.is_empty()))
+        mailbox.strip_prefix(word).is_some_and(|rest| {
+            rest.starts_with(['.', '-', '_']) || (word.len() > 5 && !rest.is_empty())
+        })
     });
     let is_role = family || is_role(&letters);
-    (!mailbox.is_empty()).then_some(Email { mailbox, domain, is_role })
+    (!mailbox.is_empty()).then_some(Email {
+        mailbox,
+        domain,
+        is_role,
+    })
 }
 
 fn plus_is_ignored(domain: &str) -> bool {
     let name = domain.split('.').next().unwrap_or_default();
-    matches!(name, "gmail" | "outlook" | "hotmail" | "live" | "icloud" | "me" | "fastmail" | "proton" | "protonmail")
+    matches!(
+        name,
+        "gmail"
+            | "outlook"
+            | "hotmail"
+            | "live"
+            | "icloud"
+            | "me"
+            | "fastmail"
+            | "proton"
+            | "protonmail"
+    )
 }
 
 fn known_domain(domain: &str) -> String {
@@ -96,10 +188,14 @@ fn known_domain(domain: &str) -> String {
     if let Some((_, same)) = SAME_PROVIDER.iter().find(|(other, _)| *other == domain) {
         return (*same).to_owned();
     }
-    let Some((name, suffix)) = domain.split_once('.') else { return domain };
+    let Some((name, suffix)) = domain.split_once('.') else {
+        return domain;
+    };
     let slip = PROVIDERS.iter().find(|provider| {
         **provider == name
-            || (provider.len() >= 5 && name.len() + 1 >= provider.len() && strsim::osa_distance(name, provider) == 1)
+            || (provider.len() >= 5
+                && name.len() + 1 >= provider.len()
+                && strsim::osa_distance(name, provider) == 1)
     });
     let Some(provider) = slip else { return domain };
     let suffix = match suffix {
@@ -119,13 +215,21 @@ mod tests {
     #[test]
     fn addresses() {
         let cases = [
-            (" Anne.Roy@Example.ORG ", Some("anne.roy@example.org"), false),
+            (
+                " Anne.Roy@Example.ORG ",
+                Some("anne.roy@example.org"),
+                false,
+            ),
             ("Anne.Roy+piano@GMAIL.com", Some("anneroy@gmail.com"), false),
             ("anne.roy@gmial.com", Some("anneroy@gmail.com"), false),
             ("a.roy@hotmial.con", Some("a.roy@hotmail.com"), false),
             ("a.roy@googlemail.com", Some("aroy@gmail.com"), false),
             ("info@ecole.qc.ca", Some("info@ecole.qc.ca"), true),
-            ("famille.roy@videotron.ca", Some("famille.roy@videotron.ca"), true),
+            (
+                "famille.roy@videotron.ca",
+                Some("famille.roy@videotron.ca"),
+                true,
+            ),
             ("famille@videotron.ca", Some("famille@videotron.ca"), true),
             ("lesage@bell.net", Some("lesage@bell.net"), false),
             ("<anne@example.org>", Some("anne@example.org"), false),
@@ -135,7 +239,11 @@ mod tests {
         ];
         for (text, form, role) in cases {
             let found = email(text);
-            assert_eq!(found.as_ref().map(Email::address).as_deref(), form, "{text:?}");
+            assert_eq!(
+                found.as_ref().map(Email::address).as_deref(),
+                form,
+                "{text:?}"
+            );
             assert_eq!(found.is_some_and(|e| e.is_role), role, "{text:?}");
         }
     }
@@ -145,12 +253,16 @@ mod tests {
         let cases = [
             ("marie_tessier84@bell.net", "tessier", Some("marie")),
             ("mtessier@bell.net", "tessier", Some("m")),
-            ("tessier12@bell.net", "tessier", None),
+            ("tessier12@bell.net", "tessier", Some("~")),
             ("fam.tessier@bell.net", "tessier", None),
             ("marie@bell.net", "tessier", None),
         ];
         for (text, surname, given) in cases {
-            assert_eq!(email(text).and_then(|e| e.given(surname)).as_deref(), given, "{text}");
+            assert_eq!(
+                email(text).and_then(|e| e.given(surname)).as_deref(),
+                given,
+                "{text}"
+            );
         }
     }
 }

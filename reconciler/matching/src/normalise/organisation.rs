@@ -17,21 +17,81 @@ pub struct Organisation {
 
 /// Words that begin the name of a part of a house.
 const BRANCHES: &[&str] = &[
-    "pavillon", "pavilion", "annexe", "annex", "campus", "departement", "department", "dep", "dept", "service", "services", "faculte",
-    "faculty", "cycle", "etage", "batiment", "building", "bloc", "aile", "wing", "division", "succursale", "branch", "section", "direction",
+    "pavillon",
+    "pavilion",
+    "annexe",
+    "annex",
+    "campus",
+    "departement",
+    "department",
+    "dep",
+    "dept",
+    "service",
+    "services",
+    "faculte",
+    "faculty",
+    "cycle",
+    "etage",
+    "batiment",
+    "building",
+    "bloc",
+    "aile",
+    "wing",
+    "division",
+    "succursale",
+    "branch",
+    "section",
+    "direction",
 ];
 
 /// Legal forms; they say nothing about which institution it is.
 const LEGAL: &[&str] = &[
-    "inc", "incorporated", "incorporee", "ltee", "limitee", "ltd", "limited", "enr", "enrg", "enregistree", "senc", "sencrl",
-    "sec", "llc", "llp", "lp", "corp", "corporation", "co", "cie", "compagnie", "company", "plc", "gmbh", "ag", "sa",
-    "sarl", "sas", "sasu", "eurl", "srl", "spa", "bv", "nv", "pty", "obnl", "osbl", "coop", "reg", "registered",
+    "inc",
+    "incorporated",
+    "incorporee",
+    "ltee",
+    "limitee",
+    "ltd",
+    "limited",
+    "enr",
+    "enrg",
+    "enregistree",
+    "senc",
+    "sencrl",
+    "sec",
+    "llc",
+    "llp",
+    "lp",
+    "corp",
+    "corporation",
+    "co",
+    "cie",
+    "compagnie",
+    "company",
+    "plc",
+    "gmbh",
+    "ag",
+    "sa",
+    "sarl",
+    "sas",
+    "sasu",
+    "eurl",
+    "srl",
+    "spa",
+    "bv",
+    "nv",
+    "pty",
+    "obnl",
+    "osbl",
+    "coop",
+    "reg",
+    "registered",
 ];
 
 /// Words that bind others.
 const BINDERS: &[&str] = &[
-    "de", "la", "le", "les", "du", "des", "d", "l", "et", "and", "of", "the", "a", "au", "aux", "for", "pour", "en", "in",
-    "sur", "at", "of", "fabrique", "fils", "sons",
+    "de", "la", "le", "les", "du", "des", "d", "l", "et", "and", "of", "the", "a", "au", "aux",
+    "for", "pour", "en", "in", "sur", "at", "of", "fabrique", "fils", "sons",
 ];
 
 /// Sorts of houses: the word they are compared by, then the words people write.
@@ -46,8 +106,14 @@ const SORTS: &[(&str, &[&str])] = &[
     ("choeur", &["choir", "chorale", "chorus"]),
     ("conservatoire", &["conservatory", "cons", "cmq"]),
     ("ecole", &["school", "ec", "sch", "polyvalente", "academie"]),
-    ("eglise", &["church", "egl", "paroisse", "parish", "par", "ch"]),
-    ("entreprises", &["entreprise", "enterprises", "enterprise", "ent"]),
+    (
+        "eglise",
+        &["church", "egl", "paroisse", "parish", "par", "ch"],
+    ),
+    (
+        "entreprises",
+        &["entreprise", "enterprises", "enterprise", "ent"],
+    ),
     ("fondation", &["foundation", "fond"]),
     ("gestion", &["management", "gest"]),
     ("groupe", &["group", "grp"]),
@@ -60,10 +126,16 @@ const SORTS: &[(&str, &[&str])] = &[
     ("orchestre", &["orchestra", "orch"]),
     ("pianos", &["piano"]),
     ("productions", &["production", "prod", "prods"]),
-    ("residence", &["residences", "res", "rpa", "chsld", "manoir", "manor"]),
+    (
+        "residence",
+        &["residences", "res", "rpa", "chsld", "manoir", "manor"],
+    ),
     ("restaurant", &["resto", "rest"]),
     ("salle", &["hall", "concert"]),
-    ("societe", &["society", "soc", "association", "assoc", "assn", "asso"]),
+    (
+        "societe",
+        &["society", "soc", "association", "assoc", "assn", "asso"],
+    ),
     ("studio", &["studios"]),
     ("synagogue", &[]),
     ("temple", &[]),
@@ -78,7 +150,10 @@ const SISTERS: &[(&str, &[&str])] = &[
     ("arts", &["art"]),
     ("commission scolaire", &["cs", "css"]),
     ("communautaire", &["community", "comm"]),
-    ("culture", &["culturel", "culturelle", "cultural", "cult", "cc"]),
+    (
+        "culture",
+        &["culturel", "culturelle", "cultural", "cult", "cc"],
+    ),
     ("dame", &["lady"]),
     ("departement", &["department", "dep", "dept"]),
     ("international", &["internationale", "intl", "int"]),
@@ -86,12 +161,25 @@ const SISTERS: &[(&str, &[&str])] = &[
     ("musique", &["music", "musical", "musicale", "mus"]),
     ("national", &["nationale", "nat", "natl"]),
     ("notre", &["our", "n"]),
-    ("primaire", &["elementary", "elementaire", "primary", "prim", "elem"]),
+    (
+        "primaire",
+        &["elementary", "elementaire", "primary", "prim", "elem"],
+    ),
     ("quebec", &["qc"]),
     ("royal", &["royale"]),
     ("saint", &["st", "ste", "sainte", "sts", "saints"]),
     ("secondaire", &["secondary", "high", "hs"]),
-    ("symphonique", &["symphony", "symphonic", "symph", "philharmonique", "philharmonic", "phil"]),
+    (
+        "symphonique",
+        &[
+            "symphony",
+            "symphonic",
+            "symph",
+            "philharmonique",
+            "philharmonic",
+            "phil",
+        ],
+    ),
     ("unie", &["united", "utd"]),
 ];
 
@@ -106,7 +194,12 @@ impl Organisation {
         while at < letters.len() {
             let (word, taken) = acronym(&letters[at..]);
             if found.is_branch(letters[at]) {
-                found.branch.extend(letters[at..].iter().filter(|word| !BINDERS.contains(word) && !LEGAL.contains(word)).map(|word| (*word).to_owned()));
+                found.branch.extend(
+                    letters[at..]
+                        .iter()
+                        .filter(|word| !BINDERS.contains(word) && !LEGAL.contains(word))
+                        .map(|word| (*word).to_owned()),
+                );
                 break;
             }
             at += taken;
@@ -128,13 +221,17 @@ impl Organisation {
         if word.is_empty() || LEGAL.contains(&word) || BINDERS.contains(&word) {
             return;
         }
-        let sort = SORTS.iter().find(|(main, others)| *main == word || others.contains(&word));
+        let sort = SORTS
+            .iter()
+            .find(|(main, others)| *main == word || others.contains(&word));
         if let Some((main, _)) = sort {
             self.sort.push((*main).to_owned());
             self.words.push((*main).to_owned());
             return;
         }
-        let sister = SISTERS.iter().find(|(main, others)| *main == word || others.contains(&word));
+        let sister = SISTERS
+            .iter()
+            .find(|(main, others)| *main == word || others.contains(&word));
         let word = sister.map_or(word, |(main, _)| main);
         self.words.push(word.to_owned());
         self.proper.push(word.to_owned());
@@ -143,7 +240,10 @@ impl Organisation {
 
 /// Letters that stand alone in a row are one word: `s e n c`, `c c`, `n d`.
 fn acronym(words: &[&str]) -> (String, usize) {
-    let run = words.iter().take_while(|word| word.chars().count() == 1).count();
+    let run = words
+        .iter()
+        .take_while(|word| word.chars().count() == 1)
+        .count();
     match run {
         0 | 1 => (words[0].to_owned(), 1),
         _ => match words[..run].concat().as_str() {
@@ -165,23 +265,47 @@ fn without_brackets(name: &str) -> String {
             _ => {}
         }
     }
-    if kept.trim().is_empty() { name.to_owned() } else { kept }
+    if kept.trim().is_empty() {
+        name.to_owned()
+    } else {
+        kept
+    }
 }
 
 /// Whether a folded word says that the name is not a person's.
 pub fn names_an_institution(word: &str) -> bool {
     const AMBIGUOUS: &[&str] = &[
-        "sec", "sa", "co", "ag", "ch", "par", "cr", "u", "uni", "res", "rest", "fond", "ec", "aud", "the atre", "hall", "house",
-        "manoir", "ent", "inst", "soc", "cons", "reg", "spa", "ville", "town", "city", "chapel", "temple", "concert", "maison", "inn", "nv", "bv", "lp", "par", "hop", "coll", "prod",
-        "sch", "gest", "acad", "bibl", "rest", "asso", "store", "shop", "choir", "magasin", "manor", "parish", "church", "orch", "salle", "centre", "center", "college",
+        "sec", "sa", "co", "ag", "ch", "par", "cr", "u", "uni", "res", "rest", "fond", "ec", "aud",
+        "the atre", "hall", "house", "manoir", "ent", "inst", "soc", "cons", "reg", "spa", "ville",
+        "town", "city", "chapel", "temple", "concert", "maison", "inn", "nv", "bv", "lp", "par",
+        "hop", "coll", "prod", "sch", "gest", "acad", "bibl", "rest", "asso", "store", "shop",
+        "choir", "magasin", "manor", "parish", "church", "orch", "salle", "centre", "center",
+        "college",
     ];
-    const CERTAIN: &[&str] = &["salle", "church", "centre", "center", "college", "parish", "paroisse", "hall", "maison", "concert", "ec", "orch", "prod"];
+    const CERTAIN: &[&str] = &[
+        "salle", "church", "centre", "center", "college", "parish", "paroisse", "hall", "maison",
+        "concert", "ec", "orch", "prod",
+    ];
     if CERTAIN.contains(&word) {
         return true;
     }
     let known = LEGAL.contains(&word)
-        || SORTS.iter().any(|(main, others)| *main == word || others.contains(&word))
-        || matches!(word, "music" | "musique" | "fabrique" | "departement" | "commission" | "scolaire" | "municipal" | "elementary" | "secondaire" | "primaire");
+        || SORTS
+            .iter()
+            .any(|(main, others)| *main == word || others.contains(&word))
+        || matches!(
+            word,
+            "music"
+                | "musique"
+                | "fabrique"
+                | "departement"
+                | "commission"
+                | "scolaire"
+                | "municipal"
+                | "elementary"
+                | "secondaire"
+                | "primaire"
+        );
     known && !AMBIGUOUS.contains(&word)
 }
 
@@ -192,13 +316,43 @@ mod tests {
     #[test]
     fn institutions() {
         let cases = [
-            ("École Saint-Cœur, Inc.", "coeur ecole saint", "ecole", "coeur saint"),
-            ("St. Coeur School", "coeur ecole saint", "ecole", "coeur saint"),
-            ("Éc. Ste-Anne (réception)", "anne ecole saint", "ecole", "anne saint"),
-            ("Univ. de Montréal", "montreal universite", "universite", "montreal"),
-            ("Les Productions Roy S.E.N.C.", "productions roy", "productions", "roy"),
+            (
+                "École Saint-Cœur, Inc.",
+                "coeur ecole saint",
+                "ecole",
+                "coeur saint",
+            ),
+            (
+                "St. Coeur School",
+                "coeur ecole saint",
+                "ecole",
+                "coeur saint",
+            ),
+            (
+                "Éc. Ste-Anne (réception)",
+                "anne ecole saint",
+                "ecole",
+                "anne saint",
+            ),
+            (
+                "Univ. de Montréal",
+                "montreal universite",
+                "universite",
+                "montreal",
+            ),
+            (
+                "Les Productions Roy S.E.N.C.",
+                "productions roy",
+                "productions",
+                "roy",
+            ),
             ("N.-D. Church", "dame eglise notre", "eglise", "dame notre"),
-            ("Concordia Symphony Orchestra", "concordia orchestre symphonique", "orchestre", "concordia symphonique"),
+            (
+                "Concordia Symphony Orchestra",
+                "concordia orchestre symphonique",
+                "orchestre",
+                "concordia symphonique",
+            ),
         ];
         for (name, words, sort, proper) in cases {
             let found = Organisation::of(name);
@@ -214,7 +368,15 @@ mod tests {
 
     #[test]
     fn words_of_institutions_are_no_surnames() {
-        for word in ["ecole", "church", "inc", "ltee", "hotel", "universite", "music"] {
+        for word in [
+            "ecole",
+            "church",
+            "inc",
+            "ltee",
+            "hotel",
+            "universite",
+            "music",
+        ] {
             assert!(names_an_institution(word), "{word}");
         }
         for word in ["house", "hall2", "roy", "ville", "temple", "co"] {

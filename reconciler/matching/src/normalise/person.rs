@@ -81,7 +81,10 @@ impl Lexicon {
 
     /// The lexicon with these entries.
     pub fn of(entries: impl IntoIterator<Item = (String, u32, u32)>) -> Self {
-        let counts = entries.into_iter().map(|(word, given, surname)| (word, (given, surname))).collect();
+        let counts = entries
+            .into_iter()
+            .map(|(word, given, surname)| (word, (given, surname)))
+            .collect();
         Self { counts }
     }
 
@@ -94,13 +97,15 @@ impl Lexicon {
 }
 
 const TITLES: &[&str] = &[
-    "m", "mr", "mme", "mlle", "ms", "mrs", "miss", "dr", "dre", "me", "prof", "rev", "pere", "soeur", "frere", "sir", "madame",
-    "monsieur", "mister", "docteur", "doctor", "mgr", "hon", "abbe",
+    "m", "mr", "mme", "mlle", "ms", "mrs", "miss", "dr", "dre", "me", "prof", "rev", "pere",
+    "soeur", "frere", "sir", "madame", "monsieur", "mister", "docteur", "doctor", "mgr", "hon",
+    "abbe",
 ];
 
 const PARTICLES: &[&str] = &[
-    "de", "la", "le", "les", "du", "des", "d", "l", "van", "von", "der", "den", "ter", "ten", "di", "da", "del", "della", "dos", "das", "el", "al",
-    "mac", "mc", "o", "saint", "st", "ste", "sainte", "ben", "bin", "abu",
+    "de", "la", "le", "les", "du", "des", "d", "l", "van", "von", "der", "den", "ter", "ten", "di",
+    "da", "del", "della", "dos", "das", "el", "al", "mac", "mc", "o", "saint", "st", "ste",
+    "sainte", "ben", "bin", "abu",
 ];
 
 impl Party {
@@ -108,8 +113,20 @@ impl Party {
     pub fn of(written: &Written, lexicon: &Lexicon) -> Self {
         let mut party = Self::default();
         let kind = folded(written.kind);
-        let said_person = matches!(kind.as_str(), "person" | "personne" | "individual" | "individu" | "particulier" | "residential");
-        let said_institution = matches!(kind.as_str(), "company" | "organisation" | "organization" | "institution" | "entreprise" | "business" | "corporate");
+        let said_person = matches!(
+            kind.as_str(),
+            "person" | "personne" | "individual" | "individu" | "particulier" | "residential"
+        );
+        let said_institution = matches!(
+            kind.as_str(),
+            "company"
+                | "organisation"
+                | "organization"
+                | "institution"
+                | "entreprise"
+                | "business"
+                | "corporate"
+        );
         let organisation = written.organisation.trim();
         if !is_unknown(&folded(organisation)) {
             organisation.clone_into(&mut party.organisation);
@@ -118,7 +135,10 @@ impl Party {
         let surname = words_of(written.surname);
         if !given.is_empty() || !surname.is_empty() {
             let sole = given.is_empty() && party.organisation.is_empty();
-            if sole && (is_institution(&surname, said_person) || (said_institution && surname.len() > 1)) {
+            if sole
+                && (is_institution(&surname, said_person)
+                    || (said_institution && surname.len() > 1))
+            {
                 written.surname.trim().clone_into(&mut party.organisation);
             } else {
                 party.set(given, surname);
@@ -149,7 +169,10 @@ impl Party {
             }
         }
         // An initial in the middle is no part of the name people are called by.
-        while given.len() > 1 && given.last().is_some_and(|word| word.chars().count() == 1) && given[0].chars().count() > 1 {
+        while given.len() > 1
+            && given.last().is_some_and(|word| word.chars().count() == 1)
+            && given[0].chars().count() > 1
+        {
             given.pop();
         }
         if !given.is_empty() && given.iter().all(|word| word.chars().count() == 1) {
@@ -175,14 +198,19 @@ impl Party {
     /// `First Last` or `Last First`: the lexicon decides, and how names are mostly written.
     fn set_in_doubt(&mut self, mut words: Vec<String>, lexicon: &Lexicon) {
         self.take_generation(&mut words);
-        while words.len() > 2 && TITLES.contains(&words[0].as_str()) || words.len() == 2 && TITLES.contains(&words[0].as_str()) && words[0].len() > 1 {
+        while words.len() > 2 && TITLES.contains(&words[0].as_str())
+            || words.len() == 2 && TITLES.contains(&words[0].as_str()) && words[0].len() > 1
+        {
             words.remove(0);
         }
         if words.len() == 1 {
             self.surname = words.remove(0);
             return;
         }
-        let initials = words.iter().take_while(|word| word.chars().count() == 1).count();
+        let initials = words
+            .iter()
+            .take_while(|word| word.chars().count() == 1)
+            .count();
         if initials > 1 && initials < words.len() {
             // `J.-F. Roy`
             let surname = words.split_off(initials);
@@ -206,7 +234,11 @@ impl Party {
         }
         let (at, turned) = parting(&words, lexicon);
         let second = words.split_off(at);
-        if turned { self.set(second, words) } else { self.set(words, second) }
+        if turned {
+            self.set(second, words)
+        } else {
+            self.set(words, second)
+        }
     }
 }
 
@@ -221,7 +253,10 @@ fn parting(words: &[String], lexicon: &Lexicon) -> (usize, bool) {
         .collect();
     let mut best = (f32::MIN, 1, false);
     for at in 1..words.len() {
-        let (front, back) = (leaning[..at].iter().sum::<f32>(), leaning[at..].iter().sum::<f32>());
+        let (front, back) = (
+            leaning[..at].iter().sum::<f32>(),
+            leaning[at..].iter().sum::<f32>(),
+        );
         // Most people have one given name, and most forms ask for it first.
         let usual = front - back + 1.5 - 0.7 * (at as f32 - 1.0);
         let turned = back - front - 0.7 * ((words.len() - at) as f32 - 1.0);
@@ -239,7 +274,11 @@ fn words_of(text: &str) -> Vec<String> {
     if is_unknown(&spelled) && spelled.len() != 1 {
         return Vec::new();
     }
-    spelled.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    spelled
+        .split(' ')
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn is_institution(words: &[String], said_person: bool) -> bool {
@@ -269,38 +308,98 @@ mod tests {
     use super::*;
 
     fn lexicon() -> Lexicon {
-        let entries = [("roy", 1, 60), ("martin", 9, 80), ("luc", 50, 0), ("tremblay", 0, 90), ("francois", 70, 2), ("jean", 90, 2)];
+        let entries = [
+            ("roy", 1, 60),
+            ("martin", 9, 80),
+            ("luc", 50, 0),
+            ("tremblay", 0, 90),
+            ("francois", 70, 2),
+            ("jean", 90, 2),
+        ];
         Lexicon::of(entries.map(|(word, given, surname)| (word.to_owned(), given, surname)))
     }
 
     #[test]
     fn names_in_columns() {
         let cases = [
-            (("", "Jean", "Tremblay", "", ""), ("jean", "tremblay", "", "")),
-            (("Tremblay, Jean F.", "", "", "", ""), ("jean", "tremblay", "", "")),
-            (("Jean Tremblay", "", "", "", ""), ("jean", "tremblay", "", "")),
-            (("TREMBLAY JEAN", "", "", "", ""), ("jean", "tremblay", "", "")),
-            (("Jean-François Tremblay", "", "", "", ""), ("jean francois", "tremblay", "", "")),
-            (("Tremblay Jean-François", "", "", "", ""), ("jean francois", "tremblay", "", "")),
-            (("J.-F. Tremblay", "", "", "", "person"), ("jf", "tremblay", "", "")),
-            (("M. Jean Tremblay", "", "", "", ""), ("jean", "tremblay", "", "")),
+            (
+                ("", "Jean", "Tremblay", "", ""),
+                ("jean", "tremblay", "", ""),
+            ),
+            (
+                ("Tremblay, Jean F.", "", "", "", ""),
+                ("jean", "tremblay", "", ""),
+            ),
+            (
+                ("Jean Tremblay", "", "", "", ""),
+                ("jean", "tremblay", "", ""),
+            ),
+            (
+                ("TREMBLAY JEAN", "", "", "", ""),
+                ("jean", "tremblay", "", ""),
+            ),
+            (
+                ("Jean-François Tremblay", "", "", "", ""),
+                ("jean francois", "tremblay", "", ""),
+            ),
+            (
+                ("Tremblay Jean-François", "", "", "", ""),
+                ("jean francois", "tremblay", "", ""),
+            ),
+            (
+                ("J.-F. Tremblay", "", "", "", "person"),
+                ("jf", "tremblay", "", ""),
+            ),
+            (
+                ("M. Jean Tremblay", "", "", "", ""),
+                ("jean", "tremblay", "", ""),
+            ),
             (("Jean B. Roy", "", "", "", ""), ("jean", "roy", "", "")),
-            (("", "Luc", "St-Pierre", "", ""), ("luc", "saintpierre", "", "")),
-            (("", "Luc", "de la Rosa", "", ""), ("luc", "delarosa", "", "")),
-            (("", "Luc", "Tremblay-Roy", "", ""), ("luc", "tremblay roy", "", "")),
+            (
+                ("", "Luc", "St-Pierre", "", ""),
+                ("luc", "saintpierre", "", ""),
+            ),
+            (
+                ("", "Luc", "de la Rosa", "", ""),
+                ("luc", "delarosa", "", ""),
+            ),
+            (
+                ("", "Luc", "Tremblay-Roy", "", ""),
+                ("luc", "tremblay roy", "", ""),
+            ),
             (("", "Luc", "Roy Jr", "", ""), ("luc", "roy", "jr", "")),
             (("", "Luc", "Roy fils", "", ""), ("luc", "roy", "jr", "")),
-            (("École Saint-Luc", "", "", "", ""), ("", "", "", "École Saint-Luc")),
-            (("", "", "Église Saint-Luc", "", ""), ("", "", "", "Église Saint-Luc")),
-            (("Luc Roy", "", "", "École X", ""), ("luc", "roy", "", "École X")),
+            (
+                ("École Saint-Luc", "", "", "", ""),
+                ("", "", "", "École Saint-Luc"),
+            ),
+            (
+                ("", "", "Église Saint-Luc", "", ""),
+                ("", "", "", "Église Saint-Luc"),
+            ),
+            (
+                ("Luc Roy", "", "", "École X", ""),
+                ("luc", "roy", "", "École X"),
+            ),
             (("", "", "Roy", "", ""), ("", "roy", "", "")),
             (("Roy", "", "", "", ""), ("", "roy", "", "")),
             (("", "", "", "", ""), ("", "", "", "")),
         ];
         for ((full, given, surname, organisation, kind), expected) in cases {
-            let written = Written { full, given, surname, organisation, kind };
+            let written = Written {
+                full,
+                given,
+                surname,
+                organisation,
+                kind,
+            };
             let found = Party::of(&written, &lexicon());
-            let found = (found.given.as_str(), found.surname.as_str(), found.generation.as_str(), found.organisation.as_str());
+            let found = (
+                found.given.as_str(),
+                found.surname.as_str(),
+                found.generation.as_str(),
+                found.organisation.as_str(),
+            );
             assert_eq!(found, expected, "{written:?}");
         }
     }

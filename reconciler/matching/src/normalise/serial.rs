@@ -8,10 +8,16 @@ pub fn serial(text: &str) -> Option<String> {
     if is_unknown(&folded(text)) {
         return None;
     }
-    let mut form: String = bounded(text).chars().filter(char::is_ascii_alphanumeric).collect();
+    let mut form: String = bounded(text)
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
     form.make_ascii_uppercase();
     for mark in ["SERIAL", "SERIE", "NUMERO", "SN", "NO", "S/N"] {
-        if let Some(rest) = form.strip_prefix(mark).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+        if let Some(rest) = form
+            .strip_prefix(mark)
+            .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        {
             form = rest.to_owned();
         }
     }
@@ -41,7 +47,10 @@ const MAKERS: &[(&str, &[&str])] = &[
     ("fazioli", &[]),
     ("grotrian", &["grotrian steinweg"]),
     ("hamilton", &[]),
-    ("heintzman", &["heintzman and co", "heintzman co", "gerhard heintzman"]),
+    (
+        "heintzman",
+        &["heintzman and co", "heintzman co", "gerhard heintzman"],
+    ),
     ("kawai", &["shigeru kawai", "k kawai"]),
     ("knabe", &["wm knabe", "william knabe", "knabe and co"]),
     ("lesage", &["a lesage"]),
@@ -52,7 +61,15 @@ const MAKERS: &[(&str, &[&str])] = &[
     ("seiler", &["ed seiler"]),
     ("sherlock manning", &["sherlockmanning"]),
     ("sohmer", &["sohmer and co"]),
-    ("steinway", &["steinway and sons", "steinway sons", "steinway fils", "steinway et fils"]),
+    (
+        "steinway",
+        &[
+            "steinway and sons",
+            "steinway sons",
+            "steinway fils",
+            "steinway et fils",
+        ],
+    ),
     ("wurlitzer", &[]),
     ("yamaha", &["nippon gakki"]),
     ("young chang", &["youngchang"]),
@@ -66,20 +83,49 @@ pub fn make(text: &str, aliases: &[(String, Vec<String>)]) -> Option<String> {
     }
     let words: Vec<&str> = spelled
         .split(' ')
-        .filter(|word| !matches!(*word, "piano" | "pianos" | "inc" | "ltd" | "ltee" | "company" | "co" | "cie" | "the" | "corp"))
+        .filter(|word| {
+            !matches!(
+                *word,
+                "piano"
+                    | "pianos"
+                    | "inc"
+                    | "ltd"
+                    | "ltee"
+                    | "company"
+                    | "co"
+                    | "cie"
+                    | "the"
+                    | "corp"
+            )
+        })
         .collect();
-    let plain = if words.is_empty() { spelled.clone() } else { words.join(" ") };
+    let plain = if words.is_empty() {
+        spelled.clone()
+    } else {
+        words.join(" ")
+    };
     for form in [&spelled, &plain] {
-        if let Some((main, _)) = aliases.iter().find(|(main, others)| main == form || others.contains(form)) {
+        if let Some((main, _)) = aliases
+            .iter()
+            .find(|(main, others)| main == form || others.contains(form))
+        {
             return Some(main.clone());
         }
-        let known = |(main, others): &&(&str, &[&str])| main == form || others.contains(&form.as_str());
+        let known =
+            |(main, others): &&(&str, &[&str])| main == form || others.contains(&form.as_str());
         if let Some((main, _)) = MAKERS.iter().find(known) {
             return Some((*main).to_owned());
         }
     }
-    let bound: Vec<&str> = plain.split(' ').filter(|word| !matches!(*word, "and" | "et" | "sons" | "fils")).collect();
-    Some(if bound.is_empty() { plain } else { bound.join(" ") })
+    let bound: Vec<&str> = plain
+        .split(' ')
+        .filter(|word| !matches!(*word, "and" | "et" | "sons" | "fils"))
+        .collect();
+    Some(if bound.is_empty() {
+        plain
+    } else {
+        bound.join(" ")
+    })
 }
 
 /// A model's letters and digits, without words that every model has.

@@ -2,7 +2,11 @@
 
 /// The code of a folded text, at most eight letters.
 pub fn sound(folded: &str) -> String {
-    let letters: Vec<char> = folded.chars().filter(|c| c.is_alphanumeric()).take(40).collect();
+    let letters: Vec<char> = folded
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .take(40)
+        .collect();
     let mut code = String::with_capacity(8);
     let mut at = 0;
     while at < letters.len() && code.len() < 8 {
@@ -65,7 +69,8 @@ mod tests {
             ("smith", "smit"),
         ];
         for (one, other) in pairs {
-            let alike = sound(one).starts_with(&sound(other)) || sound(other).starts_with(&sound(one));
+            let alike =
+                sound(one).starts_with(&sound(other)) || sound(other).starts_with(&sound(one));
             assert!(alike, "{one} {} {other} {}", sound(one), sound(other));
         }
         assert_ne!(sound("roy"), sound("roberge"));

@@ -46,6 +46,8 @@ pub fn folded(text: &str) -> String {
             }
         }
     }
+    // Some single letters fold to whole sentences.
+    form.truncate(bounded(&form).len());
     while form.ends_with(' ') {
         form.pop();
     }
@@ -64,9 +66,29 @@ fn push(form: &mut String, letter: char) {
 pub fn is_unknown(folded: &str) -> bool {
     matches!(
         folded,
-        "" | "n a" | "na" | "none" | "null" | "nil" | "unknown" | "inconnu" | "inconnue" | "nan"
-            | "illisible" | "illegible" | "aucun" | "aucune" | "non disponible" | "not available"
-            | "a venir" | "tbd" | "nd" | "n d" | "sans objet" | "x" | "xx" | "test"
+        "" | "n a"
+            | "na"
+            | "none"
+            | "null"
+            | "nil"
+            | "unknown"
+            | "inconnu"
+            | "inconnue"
+            | "nan"
+            | "illisible"
+            | "illegible"
+            | "aucun"
+            | "aucune"
+            | "non disponible"
+            | "not available"
+            | "a venir"
+            | "tbd"
+            | "nd"
+            | "n d"
+            | "sans objet"
+            | "x"
+            | "xx"
+            | "test"
     )
 }
 

@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::sample::{Patterns, Seen};
 use crate::base::Base;
-use crate::compare::{Comparisons, Level, MISSING};
+use crate::compare::{Comparison, Comparisons, Level, MISSING};
 use crate::model::{ComparisonWeights, Frequencies, LevelWeights, Model, Population};
 use crate::profile::Layout;
 
@@ -26,46 +28,97 @@ pub enum Class {
 const ENOUGH: f64 = 200.0;
 /// So many pairs is what the first guess counts as.
 const GUESS: f64 = 4.0;
+/// Matches contradict in what tells members of a group apart in so many cases at most; else the training has taken
+/// households for matches.
+const CONTRADICTING: f64 = 0.05;
+/// And so often in anything else.
+const DIFFERING: f64 = 0.2;
+/// So many matches reach a level that is declared to speak against them.
+const AGAINST: f64 = 0.01;
 const ROUNDS: usize = 80;
 
 /// The model before anything is learnt: u as random pairs have it, m and r guessed from the order of the levels.
-pub fn start(comparisons: &Comparisons, layout: &Layout, base: &Base, seen: &Seen, frequencies: Vec<BTreeMap<String, Frequencies>>) -> Vec<Population> {
+pub fn start(
+    comparisons: &Comparisons,
+    layout: &Layout,
+    base: &Base,
+    seen: &Seen,
+    frequencies: Vec<BTreeMap<String, Frequencies>>,
+) -> Vec<Population> {
     let records = f64::from(base.records);
     let all = match base.second_table {
         Some(second) => f64::from(second) * (records - f64::from(second)),
         None => records * (records - 1.0) / 2.0,
     };
-    let populations = comparisons.populations.iter().zip(frequencies).enumerate().map(|(number, ((name, _), frequencies))| {
-        let share = seen.shares[number].max(0.5 / seen.looked_at.max(1.0));
-        let pairs = (share * all).max(1.0);
-        let guess = (0.1 * records * share.sqrt() / pairs).clamp(1e-12, 0.1);
-        let comparisons = comparisons.list.iter().enumerate().map(|(at, comparison)| {
-            let counts = &seen.levels[number][at];
-            let half = comparison.half(0).len();
-            let m = guessed(&comparison.levels[..half]).repeat(counts.len() / half);
-            let levels = comparison.levels.iter().enumerate().map(|(level, declared)| {
-                let total: f64 = counts[comparison.half(level)].iter().sum();
-                let first: f64 = counts[..half].iter().sum();
-                // Pairs that agree in the other attribute are too rare among random ones; others stand for them at first.
-                let u = match level < half || total > 10.0 * ENOUGH {
-                    true => (counts[level] + 0.5) / (total + 0.5 * half as f64),
-                    false if level + 1 < counts.len() => ((counts[level - half] + 0.5) / (first + 0.5)).max(0.01),
-                    false => 0.9,
-                };
-                let usual = declared.frequency.and_then(|attribute| {
-                    let known = frequencies.get(&layout.attributes[attribute].name)?;
-                    let inverse = seen.inverse[number][at][level];
-                    let measured = counts[level] / inverse.max(1e-12) / known.records.max(1) as f64;
-                    if declared.is_equal || counts[level] < 50.0 { Some(known.agreement) } else { Some(measured) }
-                });
-                let r = if comparison.individual { u } else { f64::midpoint(m[level], u) };
-                LevelWeights { level: declared.label.clone(), m: m[level], r, u, usual }
+    let populations = comparisons
+        .populations
+        .iter()
+        .zip(frequencies)
+        .enumerate()
+        .map(|(number, ((name, _), frequencies))| {
+            let share = seen.shares[number].max(0.5 / seen.looked_at.max(1.0));
+            let pairs = (share * all).max(1.0);
+            let guess = (0.1 * records * share.sqrt() / pairs).clamp(1e-12, 0.1);
+            let comparisons = comparisons.list.iter().enumerate().map(|(at, comparison)| {
+                let counts = &seen.levels[number][at];
+                let half = comparison.half(0).len();
+                let m = guessed(&comparison.levels[..half]).repeat(counts.len() / half);
+                let levels = comparison
+                    .levels
+                    .iter()
+                    .enumerate()
+                    .map(|(level, declared)| {
+                        let total: f64 = counts[comparison.half(level)].iter().sum();
+                        let first: f64 = counts[..half].iter().sum();
+                        // Pairs that agree in the other attribute are too rare among random ones; others stand for them at first.
+                        let u = match level < half || total > 10.0 * ENOUGH {
+                            true => (counts[level] + 0.5) / (total + 0.5 * half as f64),
+                            false if level + 1 < counts.len() => {
+                                ((counts[level - half] + 0.5) / (first + 0.5)).max(0.01)
+                            }
+                            false => 0.9,
+                        };
+                        let usual = declared.frequency.and_then(|attribute| {
+                            let known = frequencies.get(&layout.attributes[attribute].name)?;
+                            let inverse = seen.inverse[number][at][level];
+                            let measured =
+                                counts[level] / inverse.max(1e-12) / known.records.max(1) as f64;
+                            if declared.is_equal || counts[level] < 50.0 {
+                                Some(known.agreement)
+                            } else {
+                                Some(measured)
+                            }
+                        });
+                        let r = if comparison.individual {
+                            u
+                        } else {
+                            f64::midpoint(m[level], u)
+                        };
+                        LevelWeights {
+                            level: declared.label.clone(),
+                            m: m[level],
+                            r,
+                            u,
+                            usual,
+                        }
+                    });
+                ComparisonWeights {
+                    comparison: comparison.name.clone(),
+                    scale: 1.0,
+                    levels: levels.collect(),
+                }
             });
-            ComparisonWeights { comparison: comparison.name.clone(), scale: 1.0, levels: levels.collect() }
+            let comparisons = comparisons.collect();
+            Population {
+                population: name.clone(),
+                pairs,
+                matching: guess,
+                related: guess,
+                shift: 0.0,
+                comparisons,
+                frequencies,
+            }
         });
-        let comparisons = comparisons.collect();
-        Population { population: name.clone(), pairs, matching: guess, related: guess, shift: 0.0, comparisons, frequencies }
-    });
     populations.collect()
 }
 
@@ -76,7 +129,11 @@ fn guessed(levels: &[Level]) -> Vec<f64> {
     let weights: Vec<f64> = (0..levels.len())
         .map(|at| {
             rank += i32::from(!contradicts(at));
-            if contradicts(at) { 0.0 } else { 0.55_f64.powi(rank) }
+            if contradicts(at) {
+                0.0
+            } else {
+                0.55_f64.powi(rank)
+            }
         })
         .collect();
     let agreeing: f64 = weights.iter().sum();
@@ -84,25 +141,48 @@ fn guessed(levels: &[Level]) -> Vec<f64> {
     if agreeing == 0.0 {
         return vec![1.0 / against; levels.len()];
     }
-    weights.iter().map(|weight| if *weight == 0.0 { 0.1 / against } else { 0.9 * weight / agreeing }).collect()
+    weights
+        .iter()
+        .map(|weight| {
+            if *weight == 0.0 {
+                0.1 / against
+            } else {
+                0.9 * weight / agreeing
+            }
+        })
+        .collect()
 }
 
 /// Learns m, r and the shares of the classes.
 ///
 /// `covered` says which levels blocking brings together without exception: their u is counted, not sampled.
-pub fn fit(model: &mut Model, comparisons: &Comparisons, covered: &[Vec<bool>], seen: &Seen, patterns: &Patterns) {
+pub fn fit(
+    model: &mut Model,
+    comparisons: &Comparisons,
+    covered: &[Vec<bool>],
+    seen: &Seen,
+    patterns: &Patterns,
+) {
     for (number, population) in model.populations.iter_mut().enumerate() {
         let list: Vec<Case> = patterns
             .list
             .iter()
             .filter(|((pattern, ..), _)| pattern.0 >> 60 == number as u64)
             .map(|((pattern, all, individual), count)| Case {
-                levels: (0..comparisons.list.len()).map(|at| pattern.level(at)).collect(),
+                levels: (0..comparisons.list.len())
+                    .map(|at| pattern.level(at))
+                    .collect(),
                 rarity: [0.0, -f64::from(*individual) / 2.0, -f64::from(*all) / 2.0],
                 count: *count,
             })
             .collect();
-        let learning = Learning { comparisons, covered, seen: &seen.levels[number], looked_at: seen.pairs[number], is_taught: false };
+        let learning = Learning {
+            comparisons,
+            covered,
+            seen: &seen.levels[number],
+            looked_at: seen.pairs[number],
+            is_taught: false,
+        };
         fitted(population, &learning, &list);
     }
 }
@@ -140,7 +220,7 @@ pub fn fitted(population: &mut Population, learning: &Learning, cases: &[Case]) 
     for _ in 0..ROUNDS {
         let tally = expected(population, cases);
         maximise(population, &guess, learning, &tally);
-        if (tally.likelihood - last).abs() < 1e-7 * tally.likelihood.abs() {
+        if (tally.likelihood - last).abs() < 3e-7 * tally.likelihood.abs() {
             break;
         }
         last = tally.likelihood;
@@ -150,10 +230,15 @@ pub fn fitted(population: &mut Population, learning: &Learning, cases: &[Case]) 
 /// Fits one population to cases whose class is known.
 pub fn taught(population: &mut Population, learning: &Learning, cases: &[(Case, usize)]) {
     let guess = population.clone();
-    let mut tally = Tally { classes: [0.0; 3], levels: population.comparisons.iter().map(|c| vec![[0.0; 3]; c.levels.len()]).collect(), likelihood: 0.0 };
+    let mut tally = Tally::empty(population);
     for (case, class) in cases {
         tally.classes[*class] += case.count;
-        for (levels, level) in tally.levels.iter_mut().zip(&case.levels).filter(|(_, level)| **level != MISSING) {
+        for (levels, level) in tally
+            .levels
+            .iter_mut()
+            .zip(&case.levels)
+            .filter(|(_, level)| **level != MISSING)
+        {
             levels[usize::from(*level)][*class] += case.count;
         }
     }
@@ -167,22 +252,76 @@ struct Tally {
     likelihood: f64,
 }
 
+impl Tally {
+    fn empty(population: &Population) -> Self {
+        let levels = population
+            .comparisons
+            .iter()
+            .map(|comparison| vec![[0.0; 3]; comparison.levels.len()]);
+        Self {
+            classes: [0.0; 3],
+            levels: levels.collect(),
+            likelihood: 0.0,
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.likelihood += other.likelihood;
+        let sums = self
+            .levels
+            .iter_mut()
+            .flatten()
+            .chain(std::iter::once(&mut self.classes));
+        for (sums, parts) in sums.zip(
+            other
+                .levels
+                .iter()
+                .flatten()
+                .chain(std::iter::once(&other.classes)),
+        ) {
+            sums.iter_mut()
+                .zip(parts)
+                .for_each(|(sum, part)| *sum += part);
+        }
+    }
+}
+
+/// What the classes are expected to have, summed up in parts that do not depend on the threads.
 fn expected(population: &Population, cases: &[Case]) -> Tally {
     let logarithms: Vec<Vec<[f64; 3]>> = population
         .comparisons
         .iter()
-        .map(|comparison| comparison.levels.iter().map(|level| [level.m, level.r, level.u].map(f64::log2)).collect())
+        .map(|comparison| {
+            comparison
+                .levels
+                .iter()
+                .map(|level| [level.m, level.r, level.u].map(f64::log2))
+                .collect()
+        })
         .collect();
     let unrelated = 1.0 - population.matching - population.related;
     let priors = [population.matching, population.related, unrelated].map(f64::log2);
-    let mut tally = Tally {
-        classes: [0.0; 3],
-        levels: logarithms.iter().map(|levels| vec![[0.0; 3]; levels.len()]).collect(),
-        likelihood: 0.0,
+    let part = |cases: &[Case]| {
+        let mut tally = Tally::empty(population);
+        cases
+            .iter()
+            .for_each(|case| tally.count(case, &logarithms, priors));
+        tally
     };
-    for case in cases {
+    let parts: Vec<Tally> = cases.par_chunks(4096).map(part).collect();
+    let mut tally = Tally::empty(population);
+    parts.iter().for_each(|part| tally.add(part));
+    tally
+}
+
+impl Tally {
+    fn count(&mut self, case: &Case, logarithms: &[Vec<[f64; 3]>], priors: [f64; 3]) {
         let mut sums = priors;
-        for (levels, level) in logarithms.iter().zip(&case.levels).filter(|(_, level)| **level != MISSING) {
+        for (levels, level) in logarithms
+            .iter()
+            .zip(&case.levels)
+            .filter(|(_, level)| **level != MISSING)
+        {
             for (sum, part) in sums.iter_mut().zip(levels[usize::from(*level)]) {
                 *sum += part;
             }
@@ -193,18 +332,34 @@ fn expected(population: &Population, cases: &[Case]) -> Tally {
         let highest = sums.iter().copied().fold(f64::MIN, f64::max);
         let likely = sums.map(|sum| (sum - highest).exp2());
         let total: f64 = likely.iter().sum();
-        tally.likelihood += case.count * (highest + total.log2());
+        self.likelihood += case.count * (highest + total.log2());
         let shares = likely.map(|part| part / total * case.count);
-        for (sum, share) in tally.classes.iter_mut().zip(shares) {
+        for (sum, share) in self.classes.iter_mut().zip(shares) {
             *sum += share;
         }
-        for (levels, level) in tally.levels.iter_mut().zip(&case.levels).filter(|(_, level)| **level != MISSING) {
+        for (levels, level) in self
+            .levels
+            .iter_mut()
+            .zip(&case.levels)
+            .filter(|(_, level)| **level != MISSING)
+        {
             for (sum, share) in levels[usize::from(*level)].iter_mut().zip(shares) {
                 *sum += share;
             }
         }
     }
-    tally
+}
+
+/// The share of related pairs that reach the levels of kin.
+fn kin(
+    declared: &Comparison,
+    half: std::ops::Range<usize>,
+    counts: &[[f64; 3]],
+    total: f64,
+) -> f64 {
+    half.filter(|level| declared.levels[*level].kin)
+        .map(|level| counts[level][1] / (total + GUESS))
+        .sum()
 }
 
 fn maximise(population: &mut Population, guess: &Population, learning: &Learning, tally: &Tally) {
@@ -218,7 +373,12 @@ fn maximise(population: &mut Population, guess: &Population, learning: &Learning
         let present = population.pairs * random / learning.looked_at.max(1.0);
         for (level, weights) in comparison.levels.iter_mut().enumerate() {
             let half = declared.half(level);
-            let total = |class: usize| counts[half.clone()].iter().map(|level| level[class]).sum::<f64>();
+            let total = |class: usize| {
+                counts[half.clone()]
+                    .iter()
+                    .map(|level| level[class])
+                    .sum::<f64>()
+            };
             let first = &guess.comparisons[at].levels[level];
             weights.m = (counts[level][0] + GUESS * first.m) / (total(0) + GUESS);
             if half.start > 0 {
@@ -229,11 +389,27 @@ fn maximise(population: &mut Population, guess: &Population, learning: &Learning
                 let least = 0.001 / random.max(1000.0);
                 weights.u = ((counts[level][2] + 0.5) / present.max(1.0)).clamp(least, 1.0);
             }
-            if declared.levels[level].against && level + 1 < half.end {
-                weights.m = weights.m.min(weights.u / 2.0);
+            if level + 1 == half.end && !learning.is_taught {
+                let most = if declared.individual {
+                    CONTRADICTING
+                } else {
+                    DIFFERING
+                };
+                weights.m = weights.m.min(most);
             }
-            let chance = declared.individual && !learning.is_taught;
-            weights.r = if chance { weights.u.max(1e-7) } else { (counts[level][1] + GUESS * first.r) / (total(1) + GUESS) };
+            if declared.levels[level].against && level + 1 < half.end {
+                weights.m = weights.m.min(weights.u / 2.0).min(AGAINST);
+            }
+            let learnt = (counts[level][1] + GUESS * first.r) / (total(1) + GUESS);
+            weights.r = match declared.individual && !learning.is_taught {
+                true if declared.levels[level].kin => learnt.max(weights.u),
+                // What kin reach is taken from the last level.
+                true if level + 1 == half.end => (weights.u
+                    - kin(declared, half.clone(), counts, total(1)))
+                .max(weights.u / 10.0),
+                true => weights.u.max(1e-7),
+                false => learnt,
+            };
         }
     }
 }

@@ -24,7 +24,14 @@ const HELD: f64 = 12.0;
 const ROUNDS: usize = 400;
 
 /// Improves the scales of a model, all populations together; the order of the labels does not matter.
-pub fn learn(model: &mut Model, comparisons: &Comparisons, layout: &Layout, base: &Base, facts: &Facts, labels: &[Label]) {
+pub fn learn(
+    model: &mut Model,
+    comparisons: &Comparisons,
+    layout: &Layout,
+    base: &Base,
+    facts: &Facts,
+    labels: &[Label],
+) {
     let scorer = Scorer::new(model, comparisons, layout, base);
     let mut labels = labels.to_vec();
     labels.sort_unstable_by_key(|label| (label.one.min(label.other), label.one.max(label.other)));
@@ -33,7 +40,12 @@ pub fn learn(model: &mut Model, comparisons: &Comparisons, layout: &Layout, base
     let rows: Vec<(Vec<f64>, f64, f64)> = labels
         .iter()
         .map(|label| {
-            let reached = comparisons.reach(base, facts, label.one.min(label.other), label.one.max(label.other));
+            let reached = comparisons.reach(
+                base,
+                facts,
+                label.one.min(label.other),
+                label.one.max(label.other),
+            );
             let sum = scorer.sum(&reached);
             let rival = if sum.0[1] > sum.0[2] { 1 } else { 2 };
             let weights: Vec<f64> = (0..width)
@@ -53,7 +65,13 @@ pub fn learn(model: &mut Model, comparisons: &Comparisons, layout: &Layout, base
         let mut slopes: Vec<f64> = scales.iter().map(|scale| HELD * (scale - 1.0)).collect();
         let mut slope = HELD * shift / 9.0;
         for (weights, rest, is_match) in &rows {
-            let score = rest + shift + weights.iter().zip(&scales).map(|(weight, scale)| weight * scale).sum::<f64>();
+            let score = rest
+                + shift
+                + weights
+                    .iter()
+                    .zip(&scales)
+                    .map(|(weight, scale)| weight * scale)
+                    .sum::<f64>();
             let error = 1.0 / (1.0 + (-score).exp2()) - is_match;
             slope += error;
             for (slope, weight) in slopes.iter_mut().zip(weights) {

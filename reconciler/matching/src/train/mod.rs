@@ -22,7 +22,16 @@ pub use sample::{Patterns, Seen, random};
 
 /// Trains a model on the records of a base.
 #[allow(clippy::too_many_arguments)]
-pub fn train(spec: &Spec, layout: &Layout, comparisons: &Comparisons, keys: &[Key], base: &Base, facts: &Facts, blocks: &Blocks, lexicon: &Lexicon) -> Model {
+pub fn train(
+    spec: &Spec,
+    layout: &Layout,
+    comparisons: &Comparisons,
+    keys: &[Key],
+    base: &Base,
+    facts: &Facts,
+    blocks: &Blocks,
+    lexicon: &Lexicon,
+) -> Model {
     let mut model = Model {
         version: 1,
         spec: spec.clone(),
@@ -31,7 +40,10 @@ pub fn train(spec: &Spec, layout: &Layout, comparisons: &Comparisons, keys: &[Ke
         populations: Vec::new(),
         lexicon: lexicon.entries(3),
     };
-    let own: Vec<usize> = (0..base.records).into_par_iter().map(|record| comparisons.population(base, facts, record, record)).collect();
+    let own: Vec<usize> = (0..base.records)
+        .into_par_iter()
+        .map(|record| comparisons.population(base, facts, record, record))
+        .collect();
     let random = sample::random(base, facts, comparisons, &own);
     let frequencies = frequencies(layout, comparisons, base, &own);
     model.populations = em::start(comparisons, layout, base, &random, frequencies);
@@ -42,13 +54,25 @@ pub fn train(spec: &Spec, layout: &Layout, comparisons: &Comparisons, keys: &[Ke
 }
 
 /// The frequencies of values among the records of each population; among all where no record is of it by itself.
-fn frequencies(layout: &Layout, comparisons: &Comparisons, base: &Base, own: &[usize]) -> Vec<BTreeMap<String, Frequencies>> {
+fn frequencies(
+    layout: &Layout,
+    comparisons: &Comparisons,
+    base: &Base,
+    own: &[usize],
+) -> Vec<BTreeMap<String, Frequencies>> {
     let of = |population: usize| {
-        let mut members: Vec<u32> = (0..base.records).filter(|record| own[*record as usize] == population).collect();
+        let mut members: Vec<u32> = (0..base.records)
+            .filter(|record| own[*record as usize] == population)
+            .collect();
         if members.is_empty() {
             members = (0..base.records).collect();
         }
-        let counted = |at: usize| (layout.attributes[at].name.clone(), Frequencies::among(&base.columns[at], &members));
+        let counted = |at: usize| {
+            (
+                layout.attributes[at].name.clone(),
+                Frequencies::among(&base.columns[at], &members),
+            )
+        };
         comparisons.frequencies(population).map(counted).collect()
     };
     (0..comparisons.populations.len()).map(of).collect()

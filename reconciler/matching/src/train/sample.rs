@@ -10,9 +10,9 @@ use crate::model::{Model, Scorer};
 use crate::profile::Layout;
 
 /// How many random pairs are looked at.
-const RANDOM: u64 = 1_500_000;
+const RANDOM: u64 = 600_000;
 /// How many blocked pairs are wanted at most, about.
-const BLOCKED: u64 = 3_000_000;
+const BLOCKED: u64 = 2_000_000;
 
 /// What random pairs reach, per population.
 #[derive(Debug, Clone, Default)]
@@ -45,7 +45,11 @@ pub fn random(base: &Base, facts: &Facts, comparisons: &Comparisons, own: &[usiz
     let mut seen = looked_at(base, facts, comparisons, &everyone, 0);
     if comparisons.populations.len() > 1 {
         for population in 0..comparisons.populations.len() {
-            let members: Vec<u32> = everyone.iter().copied().filter(|record| own[*record as usize] == population).collect();
+            let members: Vec<u32> = everyone
+                .iter()
+                .copied()
+                .filter(|record| own[*record as usize] == population)
+                .collect();
             if members.len() > 1 && members.len() * 2 < everyone.len() {
                 let within = looked_at(base, facts, comparisons, &members, 1 + population as u64);
                 seen.take_levels(&within, population);
@@ -55,7 +59,13 @@ pub fn random(base: &Base, facts: &Facts, comparisons: &Comparisons, own: &[usiz
     seen
 }
 
-fn looked_at(base: &Base, facts: &Facts, comparisons: &Comparisons, among: &[u32], salt: u64) -> Seen {
+fn looked_at(
+    base: &Base,
+    facts: &Facts,
+    comparisons: &Comparisons,
+    among: &[u32],
+    salt: u64,
+) -> Seen {
     let records = among.len() as u64;
     let wanted = RANDOM.min(records * records);
     let chunks = 64_u64;
@@ -69,22 +79,40 @@ fn looked_at(base: &Base, facts: &Facts, comparisons: &Comparisons, among: &[u32
                 if one == other || !base.comparable(one, other) {
                     continue;
                 }
-                seen.count(comparisons, base, &comparisons.reach(base, facts, one, other));
+                seen.count(
+                    comparisons,
+                    base,
+                    &comparisons.reach(base, facts, one, other),
+                );
             }
             seen
         })
         .collect();
     let mut all = Seen::empty(comparisons);
     parts.iter().for_each(|part| all.add(part));
-    all.shares = all.pairs.iter().map(|pairs| pairs / all.looked_at.max(1.0)).collect();
+    all.shares = all
+        .pairs
+        .iter()
+        .map(|pairs| pairs / all.looked_at.max(1.0))
+        .collect();
     all
 }
 
 impl Seen {
     fn empty(comparisons: &Comparisons) -> Self {
-        let levels: Vec<Vec<f64>> = comparisons.list.iter().map(|comparison| vec![0.0; comparison.levels.len()]).collect();
+        let levels: Vec<Vec<f64>> = comparisons
+            .list
+            .iter()
+            .map(|comparison| vec![0.0; comparison.levels.len()])
+            .collect();
         let populations = comparisons.populations.len();
-        Self { looked_at: 0.0, shares: vec![0.0; populations], pairs: vec![0.0; populations], levels: vec![levels.clone(); populations], inverse: vec![levels; populations] }
+        Self {
+            looked_at: 0.0,
+            shares: vec![0.0; populations],
+            pairs: vec![0.0; populations],
+            levels: vec![levels.clone(); populations],
+            inverse: vec![levels; populations],
+        }
     }
 
     fn count(&mut self, comparisons: &Comparisons, base: &Base, reached: &Reached) {
@@ -113,10 +141,17 @@ impl Seen {
 
     fn add(&mut self, other: &Self) {
         self.looked_at += other.looked_at;
-        self.pairs.iter_mut().zip(&other.pairs).for_each(|(sum, part)| *sum += part);
-        for (sums, parts) in [(&mut self.levels, &other.levels), (&mut self.inverse, &other.inverse)] {
+        self.pairs
+            .iter_mut()
+            .zip(&other.pairs)
+            .for_each(|(sum, part)| *sum += part);
+        for (sums, parts) in [
+            (&mut self.levels, &other.levels),
+            (&mut self.inverse, &other.inverse),
+        ] {
             let sums = sums.iter_mut().flatten().flatten();
-            sums.zip(parts.iter().flatten().flatten()).for_each(|(sum, part)| *sum += part);
+            sums.zip(parts.iter().flatten().flatten())
+                .for_each(|(sum, part)| *sum += part);
         }
     }
 }
@@ -132,7 +167,14 @@ pub struct Patterns {
 pub type PatternKey = (Pattern, i16, i16);
 
 /// Counts the patterns of a share of the blocked pairs. A record is in the share by its place alone, so this does not depend on threads.
-pub fn blocked(model: &Model, comparisons: &Comparisons, layout: &Layout, base: &Base, facts: &Facts, blocks: &Blocks) -> Patterns {
+pub fn blocked(
+    model: &Model,
+    comparisons: &Comparisons,
+    layout: &Layout,
+    base: &Base,
+    facts: &Facts,
+    blocks: &Blocks,
+) -> Patterns {
     let scorer = Scorer::new(model, comparisons, layout, base);
     let estimate = estimated_pairs(base, blocks);
     let one_in = (estimate / BLOCKED).max(1);
@@ -149,7 +191,9 @@ pub fn blocked(model: &Model, comparisons: &Comparisons, layout: &Layout, base: 
                 blocks.partners(base, record, &mut partners);
                 for (other, _) in &partners {
                     let reached = comparisons.reach(base, facts, record, *other);
-                    *counts.entry(key(comparisons, &scorer, &reached)).or_default() += 1;
+                    *counts
+                        .entry(key(comparisons, &scorer, &reached))
+                        .or_default() += 1;
                 }
             }
             counts
@@ -158,6 +202,9 @@ pub fn blocked(model: &Model, comparisons: &Comparisons, layout: &Layout, base: 
     let mut all: FxHashMap<PatternKey, f64> = FxHashMap::default();
     for (key, count) in parts.into_iter().flatten() {
         *all.entry(key).or_default() += f64::from(count) * one_in as f64;
+    }
+    for (key, weight) in left_out(&scorer, comparisons, base, facts, blocks) {
+        *all.entry(key).or_default() += weight;
     }
     let mut list: Vec<_> = all.into_iter().collect();
     list.sort_unstable_by_key(|(key, _)| *key);
@@ -173,7 +220,41 @@ fn key(comparisons: &Comparisons, scorer: &Scorer, reached: &Reached) -> Pattern
             individual += rarity;
         }
     }
-    (reached.pattern, (all * 2.0).round() as i16, (individual * 2.0).round() as i16)
+    (
+        reached.pattern,
+        (all * 2.0).round() as i16,
+        (individual * 2.0).round() as i16,
+    )
+}
+
+/// A few pairs of every block that was too large to be compared stand for all of them: without them, what unrelated records
+/// share would be taken for rare.
+fn left_out(
+    scorer: &Scorer,
+    comparisons: &Comparisons,
+    base: &Base,
+    facts: &Facts,
+    blocks: &Blocks,
+) -> Vec<(PatternKey, f64)> {
+    const SAMPLED: u64 = 24;
+    let sampled = |members: &Vec<u32>| {
+        let count = members.len() as u64;
+        let pairs = (count * (count - 1) / 2) as f64;
+        let mut found = Vec::new();
+        for turn in 0..SAMPLED {
+            let one = members[(mixed(turn * 2) % count) as usize];
+            let other = members[(mixed(turn * 2 + 1) % count) as usize];
+            if one != other && base.comparable(one, other) {
+                let reached = comparisons.reach(base, facts, one.min(other), one.max(other));
+                found.push((key(comparisons, scorer, &reached), pairs));
+            }
+        }
+        let share = 1.0 / found.len().max(1) as f64;
+        found.iter_mut().for_each(|(_, weight)| *weight *= share);
+        found
+    };
+    let parts: Vec<_> = blocks.left_out().par_iter().map(sampled).collect();
+    parts.concat()
 }
 
 fn estimated_pairs(base: &Base, blocks: &Blocks) -> u64 {

@@ -1,0 +1,103 @@
+//! Values that nobody would write stay within bounds.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use crate::compare::{edits, jaro_winkler};
+use crate::normalise::{
+    Door, Lexicon, Organisation, Party, Written, city, email, folded, make, model, phone,
+    postal_code, repaired, serial, sound,
+};
+
+/// Every normal form of a text.
+fn all_forms(text: &str) {
+    let lexicon = Lexicon::default();
+    for written in [
+        Written {
+            full: text,
+            ..Written::default()
+        },
+        Written {
+            given: text,
+            surname: text,
+            ..Written::default()
+        },
+        Written {
+            organisation: text,
+            kind: text,
+            ..Written::default()
+        },
+    ] {
+        let party = Party::of(&written, &lexicon);
+        let _ = Organisation::of(&party.organisation);
+    }
+    let _ = (
+        Door::of(text),
+        city(text),
+        postal_code(text),
+        phone(text),
+        serial(text),
+        make(text, &[]),
+        model(text),
+    );
+    if let Some(found) = email(text) {
+        let _ = (found.address(), found.given("tremblay"));
+    }
+    let form = folded(text);
+    assert_eq!(folded(&form), form, "folding twice is folding once");
+    let _ = (
+        sound(&form),
+        jaro_winkler(&form, "tremblay"),
+        edits(&form, "tremblay", 2),
+    );
+}
+
+#[test]
+fn ten_megabytes_are_read_in_no_time() {
+    let megabytes = 10 * 1024 * 1024;
+    let hostile = [
+        "a".repeat(megabytes),
+        format!("a{}", "\u{301}".repeat(megabytes / 2)),
+        "\u{5e9}\u{5dc} ".repeat(megabytes / 5),
+        "\u{202e}abc\u{202c}".repeat(megabytes / 9),
+        "Ã©".repeat(megabytes / 4),
+        "@.".repeat(megabytes / 2),
+        "1-".repeat(megabytes / 2),
+        "(".repeat(megabytes),
+        ", ".repeat(megabytes / 2),
+        "\u{fdfa}".repeat(megabytes / 3),
+    ];
+    for text in &hostile {
+        let began = Instant::now();
+        all_forms(text);
+        let took = began.elapsed();
+        let start: String = text.chars().take(4).collect();
+        assert!(took < Duration::from_secs(2), "{start:?} took {took:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_has_forms(text in any::<String>()) {
+        all_forms(&text);
+    }
+
+    #[test]
+    fn texts_like_those_of_forms_have_forms(text in "[A-Za-zéèçÀÃ©Â'’.,@#()+0-9 -]{0,60}") {
+        all_forms(&text);
+    }
+
+    #[test]
+    fn likeness_is_the_same_either_way_round(one in "[a-f ]{0,12}", other in "[a-fé ]{0,12}") {
+        prop_assert_eq!(jaro_winkler(&one, &other).to_bits(), jaro_winkler(&other, &one).to_bits());
+        prop_assert_eq!(edits(&one, &other, 3), edits(&other, &one, 3));
+        prop_assert!(jaro_winkler(&one, &one) > 0.999 || one.is_empty());
+    }
+
+    #[test]
+    fn mojibake_is_put_right(text in "[a-zéèêëàâçôûùïîœÉÀ ]{0,30}") {
+        let spoilt: String = text.bytes().map(char::from).collect();
+        prop_assert_eq!(repaired(&spoilt), text);
+    }
+}

@@ -1,0 +1,5 @@
+//! Promises of the matcher as a whole, on small invented records.
+
+mod hostile;
+mod promises;
+mod records;
