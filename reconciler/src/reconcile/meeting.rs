@@ -292,6 +292,7 @@ fn finish(
         entity_id,
         identity,
         method,
+        score,
         evidence,
         ..
     } = arrival;
@@ -311,6 +312,7 @@ fn finish(
         source_id: claim.source_id.clone(),
         entity_id,
         method,
+        score,
         evidence,
         base,
         leads,

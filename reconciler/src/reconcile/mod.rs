@@ -11,6 +11,7 @@ mod meeting;
 mod outcome;
 mod rekeying;
 mod wave;
+mod who;
 mod work;
 mod write;
 

@@ -108,6 +108,7 @@ pub async fn reconcile(
     };
     if has_pending(conn, of.module).await? {
         matching::index_strangers(conn, definition).await?;
+        matching::prepare_blocks(conn, of.definitions, definition).await?;
         work.run(conn).await?;
     }
     let promotion = match work.promotion {

@@ -1,0 +1,43 @@
+-- Matching by score: stored blocking keys, and what people decided.
+
+-- Blocking keys of living rows, as digests. The hash leads the index, so that a batch of fifty records against a
+-- million entities touches only its candidates. The digest covers the specification it was computed by: keys of
+-- another one never meet these.
+create table prod.blocking_keys (
+    hash      bigint not null,
+    entity    text not null,
+    entity_id text not null,
+    primary key (hash, entity_id, entity)
+);
+create index blocking_keys_of_entity on prod.blocking_keys (entity_id, entity);
+
+-- By which specifications a table's keys stand; another set computes them anew.
+create table prod.blocking_versions (
+    entity  text primary key,
+    version text not null
+);
+
+-- Rows that stand without any identity are written by others: `stamp` is their xmin when their keys were computed.
+create table prod.blocking_strangers (
+    entity_id text not null,
+    entity    text not null,
+    stamp     bigint not null,
+    primary key (entity_id, entity)
+);
+
+-- What people decided: a record is an entity, or is not. No model overturns it. A later word ends an earlier one.
+create table prod.links (
+    link_id   bigint generated always as identity primary key,
+    source    text not null,
+    module    text not null,
+    source_id text not null,
+    entity    text not null,
+    entity_id text not null,
+    is_same   boolean not null,
+    author    text not null,
+    reason    text not null,
+    said_at   timestamptz not null default clock_timestamp(),
+    ended_at  timestamptz
+);
+create unique index links_current on prod.links (source_id, module, source, entity_id) where ended_at is null;
+create unique index links_one_entity on prod.links (source_id, module, source) where ended_at is null and is_same;
