@@ -41,3 +41,8 @@ create table prod.links (
 );
 create unique index links_current on prod.links (source_id, module, source, entity_id) where ended_at is null;
 create unique index links_one_entity on prod.links (source_id, module, source) where ended_at is null and is_same;
+
+-- A record taken out of an entity again is a promotion of its own.
+alter table history.promotions drop constraint promotions_kind_known;
+alter table history.promotions add constraint promotions_kind_known
+    check (kind in ('sync', 'rollback', 'evolve', 'unmerge'));

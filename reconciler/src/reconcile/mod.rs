@@ -10,6 +10,8 @@ mod known;
 mod meeting;
 mod outcome;
 mod rekeying;
+mod single;
+mod unmerge;
 mod wave;
 mod who;
 mod work;
@@ -18,5 +20,7 @@ mod write;
 use work::Work;
 
 pub use rekeying::rekey;
+pub use single::staged_row;
+pub use unmerge::{UnmergeError, Unmerged, unmerge};
 pub use work::{ReconcileError, Reconciled, Reconciling, reconcile};
 pub(crate) use write::image_text;
