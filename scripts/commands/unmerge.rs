@@ -1,12 +1,13 @@
 //! `concord unmerge`: a record becomes an entity of its own again.
 
-use reconciler::{Definitions, unmerge};
+use reconciler::{Definitions, UnmergeError, unmerge};
 use serde_json::json;
 
 use super::actor::Actor;
 use super::review::{reason_of, record};
 use super::{Answer, with_database};
 use crate::config::Config;
+use crate::process::UsageError;
 
 /// Take a record out of the entity it joined: it becomes one of its own, by a promotion, and no model joins the two again.
 #[derive(Debug, clap::Args)]
@@ -36,7 +37,11 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
             &author,
             reason,
         )
-        .await?;
+        .await
+        .map_err(|error| match error {
+            UnmergeError::Refused(why) => anyhow::Error::from(UsageError(why)),
+            failure => failure.into(),
+        })?;
         tx.commit().await?;
         Ok(done)
     })

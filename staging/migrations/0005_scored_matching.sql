@@ -11,18 +11,12 @@ create table prod.blocking_keys (
 );
 create index blocking_keys_of_entity on prod.blocking_keys (entity_id, entity);
 
--- By which specifications a table's keys stand; another set computes them anew.
-create table prod.blocking_versions (
-    entity  text primary key,
-    version text not null
-);
-
--- Rows that stand without any identity are written by others: `stamp` is their xmin when their keys were computed.
-create table prod.blocking_strangers (
-    entity_id text not null,
-    entity    text not null,
-    stamp     bigint not null,
-    primary key (entity_id, entity)
+-- Up to where a module has seen its table: `version` names the definitions that keys were computed by, and rows
+-- written by `seen` or later may be new to it. Whoever writes a row by hand tells nobody, but leaves his transaction on it.
+create table prod.blocking_seen (
+    module  text primary key,
+    version text not null,
+    seen    xid not null
 );
 
 -- What people decided: a record is an entity, or is not. No model overturns it. A later word ends an earlier one.

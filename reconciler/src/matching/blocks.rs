@@ -6,17 +6,17 @@ use matching::profile::Profile;
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection};
-use staging::database::{query, query_as, query_scalar};
+use staging::database::{query, query_as};
 
 use super::Scoring;
 use super::scoring::Block;
 use crate::definition::{Definition, Definitions};
 
-/// Rows taken with one round of statements.
-const BATCH: i64 = 1_000;
-
 /// The different matchers of one table: modules that declare the same share their keys.
-fn scorings<'d>(definitions: &'d Definitions, entity: &str) -> BTreeMap<&'d str, &'d Scoring> {
+pub(super) fn scorings<'d>(
+    definitions: &'d Definitions,
+    entity: &str,
+) -> BTreeMap<&'d str, &'d Scoring> {
     let all = definitions.parents_first();
     all.into_iter()
         .filter(|definition| definition.entity() == entity)
@@ -101,89 +101,6 @@ async fn store(
     .execute(conn)
     .await
     .map(drop)
-}
-
-/// Brings the keys of a table into step before records look for their entities: all of them where the
-/// specification is another than they were computed by, else those of rows that stand without any identity and
-/// are new or were written since.
-pub(crate) async fn prepare_blocks(
-    conn: &mut PgConnection,
-    definitions: &Definitions,
-    definition: &Definition,
-) -> sqlx::Result<()> {
-    let entity = definition.entity();
-    let names: Vec<&str> = scorings(definitions, entity).into_keys().collect();
-    if names.is_empty() {
-        return Ok(());
-    }
-    let is_new: bool = query_scalar(
-        "with said as (
-             insert into prod.blocking_versions as v (entity, version) values ($1, $2)
-             on conflict (entity) do update set version = excluded.version where v.version <> excluded.version
-             returning 1)
-         select exists (select from said)",
-    )
-    .bind(entity)
-    .bind(names.join(" "))
-    .fetch_one(&mut *conn)
-    .await?;
-    if is_new {
-        query("delete from prod.blocking_keys where entity = $1")
-            .bind(entity)
-            .execute(&mut *conn)
-            .await?;
-        query("delete from prod.blocking_strangers where entity = $1")
-            .bind(entity)
-            .execute(&mut *conn)
-            .await?;
-    }
-    let known = "exists (select from prod.identities i
-         where i.entity_id = t.id and i.entity = $1 and i.valid_to is null)";
-    if is_new {
-        walk(conn, definitions, entity, known, false).await?;
-    }
-    let other = "not exists (select from prod.blocking_strangers s
-         where s.entity_id = t.id and s.entity = $1 and s.stamp = t.xmin::text::bigint)";
-    let stranger = format!("not {known} and {other}");
-    walk(conn, definitions, entity, &stranger, true).await
-}
-
-async fn walk(
-    conn: &mut PgConnection,
-    definitions: &Definitions,
-    entity: &str,
-    filter: &str,
-    strangers: bool,
-) -> sqlx::Result<()> {
-    let mut after = String::new();
-    loop {
-        let found: Vec<(String, i64)> = query_as(AssertSqlSafe(format!(
-            "select t.id, t.xmin::text::bigint from prod.\"{entity}\" t
-             where t.id > $2 and {filter} order by t.id limit {BATCH}"
-        )))
-        .bind(entity)
-        .bind(&after)
-        .fetch_all(&mut *conn)
-        .await?;
-        let Some((last, _)) = found.last() else {
-            return Ok(());
-        };
-        after.clone_from(last);
-        let ids: Vec<&str> = found.iter().map(|(id, _)| id.as_str()).collect();
-        renew_blocks(conn, definitions, entity, &ids).await?;
-        if strangers {
-            query(
-                "insert into prod.blocking_strangers (entity_id, entity, stamp)
-                 select s.id, $1, s.stamp from unnest($2::text[], $3::bigint[]) as s(id, stamp)
-                 on conflict (entity_id, entity) do update set stamp = excluded.stamp",
-            )
-            .bind(entity)
-            .bind(&ids)
-            .bind(found.iter().map(|(_, stamp)| *stamp).collect::<Vec<_>>())
-            .execute(&mut *conn)
-            .await?;
-        }
-    }
 }
 
 /// An entity that shares a blocking key with a record.
