@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::Context;
 use reconciler::Definitions;
 use reconciler::matching::{Decision, Likely, Resolution, Verdict, resolve};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Answer, reading};
@@ -17,7 +19,7 @@ use crate::process::UsageError;
 pub struct Args {
     /// The module whose record it would be.
     module: String,
-    /// A file with one JSON object: columns of the module's contract.
+    /// A file with a JSON object whose keys are columns of the module's contract, or several, one after the other.
     #[arg(long, value_name = "FILE")]
     record: PathBuf,
 }
@@ -30,10 +32,34 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
         .ok_or_else(|| UsageError(format!("There is no module `{}`.", args.module)))?;
     let place = args.record.display().to_string();
     let text = fs::read_to_string(&args.record).with_context(|| place.clone())?;
-    let row: Map<String, Value> = serde_json::from_str(&text)
-        .with_context(|| format!("{place} is not one JSON object of columns"))?;
-    let found = reading(config, async |tx| Ok(resolve(tx, definition, &row).await?)).await?;
-    Answer::new(said(&found), &found)
+    let records = serde_json::Deserializer::from_str(&text).into_iter::<Map<String, Value>>();
+    let records: Vec<Map<String, Value>> = records
+        .collect::<Result<_, _>>()
+        .with_context(|| format!("{place} holds something else than JSON objects of columns"))?;
+    let found = reading(config, async |tx| {
+        let mut found = Vec::with_capacity(records.len());
+        for row in &records {
+            let began = Instant::now();
+            let resolution = resolve(tx, definition, row).await?;
+            let ms = began.elapsed().as_secs_f64() * 1e3;
+            found.push(Resolved { resolution, ms });
+        }
+        Ok(found)
+    })
+    .await?;
+    let lines: Vec<String> = found.iter().map(|found| said(&found.resolution)).collect();
+    match found.as_slice() {
+        [one] => Answer::new(lines.join("\n"), one),
+        all => Answer::new(lines.join("\n"), &all),
+    }
+}
+
+/// What came of a record, and how long it took.
+#[derive(Serialize)]
+struct Resolved {
+    #[serde(flatten)]
+    resolution: Resolution,
+    ms: f64,
 }
 
 fn said(found: &Resolution) -> String {

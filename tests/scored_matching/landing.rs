@@ -121,7 +121,7 @@ async fn a_row_edited_by_hand_is_found_by_what_it_says_now() {
     let record = client(
         "cli_renamed",
         "Maelle",
-        "Vaugeois",
+        "Vaugois",
         json!({ "phone": "8193332121", "city": "Boucherville" }),
     );
     world.edit(record).await;
@@ -136,7 +136,7 @@ async fn a_row_edited_by_hand_is_found_by_what_it_says_now() {
 async fn two_records_that_want_one_row_are_both_for_a_person() {
     let twins = |ids: [&str; 2]| {
         let contact = json!({ "phone": "514 271-8845", "street": "4417, rue des Érables", "city": "Montréal", "code": "H2H 2C7" });
-        ids.map(|id| client(id, "Geneviève", "Lachapelle", contact.clone()))
+        ids.map(|id| client(id, "Geneviève", "Lachappelle", contact.clone()))
     };
     for ids in [["cli_a", "cli_b"], ["cli_b", "cli_a"]] {
         let world = world_with(twins(ids).to_vec()).await;
