@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use matching::batch::{Batch, Scored};
+use matching::batch::Scored;
 use matching::decide::{Links, Reason, Surroundings, decide};
 use matching::explain::explain;
 use matching::model::Scorer;
@@ -62,7 +62,8 @@ pub enum Verdict {
 
 /// A record beside the entities it may be.
 struct Star {
-    batch: Batch,
+    names: Vec<String>,
+    profiles: Vec<Profile>,
     /// Entity, its number in the batch, score, and what speaks against it within a group; only those that are allowed.
     rays: Vec<(String, u32, f32, f32)>,
 }
@@ -118,7 +119,7 @@ fn star(
         names.push(&other.entity_id);
         profiles.push(looks[other.entity_id.as_str()].clone());
     }
-    let batch = scoring.batch(&profiles, &names);
+    let batch = scoring.batch(&profiles, &names, false);
     let scorer = Scorer::new(
         &scoring.model,
         &batch.comparisons,
@@ -141,7 +142,11 @@ fn star(
         })
     });
     let rays = rays.collect();
-    Some(Star { batch, rays })
+    Some(Star {
+        names: names.into_iter().map(str::to_owned).collect(),
+        profiles,
+        rays,
+    })
 }
 
 fn verdicts(scoring: &Scoring, asking: &[Asking<'_>], stars: &[Option<Star>]) -> Vec<Verdict> {
@@ -246,13 +251,15 @@ fn likely(scoring: &Scoring, star: &Star, id: &str, reason: Option<Reason>) -> O
         entity_id: id.to_owned(),
         score: f64::from(*score),
         reason,
-        evidence: evidence(scoring, &star.batch, *number),
+        evidence: evidence(scoring, star, *number),
     })
 }
 
 /// The waterfall of the first record of a batch and another, as it is stored.
-pub(super) fn evidence(scoring: &Scoring, batch: &Batch, other: u32) -> Value {
-    let mut explanation = explain(batch, &scoring.model, 0, other);
+fn evidence(scoring: &Scoring, star: &Star, other: u32) -> Value {
+    let names: Vec<&str> = star.names.iter().map(String::as_str).collect();
+    let batch = scoring.batch(&star.profiles, &names, true);
+    let mut explanation = explain(&batch, &scoring.model, 0, other);
     explanation.model.clone_from(&scoring.version);
     serde_json::to_value(explanation).unwrap_or_default()
 }

@@ -74,7 +74,7 @@ pub async fn why(
         }
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let batch = scoring.batch(&profiles, &names);
+    let batch = scoring.batch(&profiles, &names, true);
     let mut explanation = explain(&batch, &scoring.model, 0, 1);
     explanation.model.clone_from(&scoring.version);
     Ok(explanation)

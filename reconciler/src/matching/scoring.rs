@@ -115,14 +115,16 @@ impl Scoring {
         }
     }
 
-    /// Rows side by side, to be scored: the first is the one in question.
-    pub(crate) fn batch(&self, profiles: &[Profile], ids: &[&str]) -> Batch {
+    /// Rows side by side, to be scored: the first is the one in question. Which keys bring them together is worked out for
+    /// explanations alone.
+    pub(crate) fn batch(&self, profiles: &[Profile], ids: &[&str], is_explained: bool) -> Batch {
+        let keys: &[Key] = if is_explained { &self.keys } else { &[] };
         let mut base = Base::new(&self.layout);
         base.extend(profiles);
         base.seal();
         Batch {
             facts: Facts::of(&base, self.comparisons.conditions()),
-            blocks: Blocks::of(&base, &self.keys),
+            blocks: Blocks::of(&base, keys),
             layout: self.layout.clone(),
             comparisons: self.comparisons.clone(),
             keys: self.keys.clone(),

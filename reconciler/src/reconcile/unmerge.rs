@@ -27,6 +27,9 @@ pub enum UnmergeError {
     Sql(#[from] sqlx::Error),
 }
 
+/// A row in the ledger.
+type Image = Json<Map<String, Value>>;
+
 /// What was taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unmerged {
@@ -210,7 +213,7 @@ async fn left_behind(
     mut ours: Map<String, Value>,
     now: &Value,
 ) -> sqlx::Result<Option<RowWrite>> {
-    let before: Option<(Option<Json<Map<String, Value>>>,)> = query_as(
+    let before: Option<(Option<Image>,)> = query_as(
         "select o.image from history.changes c left join history.objects o on o.hash = c.before
          where c.number = $1 and c.entity = $2 and c.entity_id = $3 and c.part = 1",
     )

@@ -20,7 +20,7 @@ cd "$scratch"
 
 "$programs/standin" --port 0 --clients 1 --pianos 1 --timeline 0 >ready 2>source.log &
 source_pid=$!
-until grep -q '}' ready; do sleep 0.1; done
+until grep -qs '}' ready; do sleep 0.1; done
 field() { sed -n "s/.*\"$1\"[[:space:]]*:[[:space:]]*\"\([^\"]*\)\".*/\1/p" ready | head -n 1; }
 cat >concord.toml <<TOML
 zone = "America/Montreal"
