@@ -46,7 +46,7 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
         Selection {
             since: from,
             until,
-            page_size: None,
+            ..Selection::default()
         },
         None,
     );
