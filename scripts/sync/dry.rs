@@ -40,16 +40,12 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
         from.as_deref(),
     )
     .await?;
-    let mut stream = pages(
-        source,
-        &job.definition.module,
-        Selection {
-            since: from,
-            until,
-            ..Selection::default()
-        },
-        None,
-    );
+    let selection = Selection {
+        since: from,
+        until,
+        ..Selection::default()
+    };
+    let mut stream = pages(source, &job.definition.module, selection, None);
     let mut staged = PageTally::default();
     let (mut total, mut cause) = (None, None);
     let derivations = job.definitions.derivations();
