@@ -16,9 +16,6 @@ mod tables;
 pub mod transforms;
 
 pub use definition::{Definition, DefinitionError, Definitions};
-pub use reconcile::{
-    ReconcileError, Reconciled, Reconciling, UnmergeError, Unmerged, reconcile, rekey, staged_row,
-    unmerge,
-};
+pub use reconcile::{ReconcileError, Reconciled, Reconciling, reconcile, rekey};
 pub use row::{Rejection, Row};
 pub use tables::{TableError, prepare_tables};

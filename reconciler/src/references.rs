@@ -127,7 +127,6 @@ pub(crate) async fn make_placeholders(
                 method,
                 evidence: json!({ "wanted_by": child }),
                 base,
-                score: None,
                 leads: true,
             });
         }

@@ -11,7 +11,6 @@ pub mod model;
 pub mod normalise;
 pub mod profile;
 pub mod spec;
-pub mod stored;
 pub mod table;
 pub mod train;
 

@@ -7,12 +7,11 @@ use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use staging::Derivation;
 
+use super::order;
 use super::spec::{ModuleFile, ReconcileSpec, Severity, TransformKind};
-use super::{order, scoring};
 use crate::contract::{Contract, ContractError, Place, position_of};
 use crate::local_day::zone_named;
 use crate::mapping::{Expression, Mapping, MappingError, Predicate, Seen};
-use crate::matching::Scoring;
 use crate::merge::Ownership;
 use crate::transforms::Typed;
 use crate::{Rejection, Row};
@@ -62,8 +61,6 @@ pub struct Definition {
     pub spec: ReconcileSpec,
     /// Its contract.
     pub contract: Contract,
-    /// Matching by score, where the module has it.
-    pub scoring: Option<Scoring>,
     /// The rules, compiled, in the order written.
     rules: Vec<Predicate>,
     /// With `severity: fix`, the corrections of the rule of the same index.
@@ -182,19 +179,13 @@ impl Definition {
                 .transpose()?;
             fixes.push(fix);
         }
-        let scoring = scoring::compile(module, &file, &spec, &contract)?;
-        let beside = spec.matching.scored.iter().flat_map(|s| [&s.by, &s.model]);
-        let beside = beside.filter_map(|name| module.files.get(name));
         let mut digest = Sha256::new();
         for text in [
             env!("CARGO_PKG_VERSION"),
             &module.yaml,
             &module.contract_yaml,
             &module.query,
-        ]
-        .into_iter()
-        .chain(beside.map(AsRef::as_ref))
-        {
+        ] {
             digest.update((text.len() as u64).to_be_bytes());
             digest.update(text);
         }
@@ -202,7 +193,6 @@ impl Definition {
             module: module.clone(),
             spec,
             contract,
-            scoring,
             rules,
             fixes,
             fingerprint: hex::encode(digest.finalize()),
@@ -284,7 +274,7 @@ fn transform_of(
 }
 
 /// The line of the value at a path of keys and list indices.
-pub(super) fn line_of(yaml: &str, path: &[&str]) -> usize {
+fn line_of(yaml: &str, path: &[&str]) -> usize {
     let place = |step: &&str| {
         step.parse()
             .map_or_else(|_| Place::Key((*step).to_owned()), Place::Item)

@@ -2,11 +2,10 @@
 
 mod compile;
 mod order;
-mod scoring;
 mod spec;
 
 pub use compile::{Definition, DefinitionError, Definitions};
 pub use spec::{
     DeriveSpec, KeySpec, MatchSpec, Missing, NormalSpec, OwnershipSpec, ReconcileSpec,
-    ReferenceSpec, RuleSpec, ScoredSpec, Severity, TransformKind,
+    ReferenceSpec, RuleSpec, Severity, TransformKind,
 };

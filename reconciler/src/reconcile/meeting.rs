@@ -291,7 +291,6 @@ fn finish(
         entity_id,
         identity,
         method,
-        score,
         evidence,
         ..
     } = arrival;
@@ -311,7 +310,6 @@ fn finish(
         source_id: claim.source_id.clone(),
         entity_id,
         method,
-        score,
         evidence,
         base,
         leads,

@@ -107,7 +107,7 @@ pub async fn reconcile(
         parked: BTreeSet::new(),
     };
     if has_pending(conn, of.module).await? {
-        matching::prepare_keys(conn, of.definitions, definition).await?;
+        matching::index_strangers(conn, definition).await?;
         work.run(conn).await?;
     }
     let promotion = match work.promotion {

@@ -5,4 +5,3 @@ mod key;
 
 pub use blocks::{Blocks, KeyReport, Partner};
 pub use key::Key;
-pub(crate) use key::{Part, prefix};
