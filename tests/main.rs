@@ -16,6 +16,7 @@ mod references;
 mod rekeying;
 mod rollback;
 mod rust_code;
+mod scored_matching;
 mod secrets;
 mod stopping;
 mod ten_runs;

@@ -131,12 +131,21 @@ async fn rows_that_return_have_the_keys_they_had() {
     let all = "select jsonb_agg(to_jsonb(k) order by entity, label, value, entity_id) from prod.match_keys k";
     let by_label =
         "select label, count(*) as keys from prod.match_keys group by label order by label";
+    let blocks =
+        "select jsonb_agg(to_jsonb(k) order by entity_id, entity, hash) from prod.blocking_keys k";
+    let blocked = world.value(blocks).await;
+    assert!(blocked.is_array(), "rows have blocking keys");
     let (keys, labels) = (world.value(all).await, world.rows(by_label).await);
     assert!(labels.len() >= 4, "{labels:?}");
     fs::create_dir_all(world.folder().join("more")).expect("a folder");
     return_to(&world, "0").await;
     assert_eq!(world.value(all).await, Value::Null, "no row, no key");
+    assert_eq!(world.value(blocks).await, Value::Null, "no row, no block");
     return_to(&world, &last).await;
     assert_eq!(world.rows(by_label).await, labels);
     assert!(world.value(all).await == keys, "every key is as it was");
+    assert!(
+        world.value(blocks).await == blocked,
+        "every block is as it was"
+    );
 }

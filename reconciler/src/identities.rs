@@ -126,6 +126,7 @@ pub(crate) struct IdentityWrite {
     pub(crate) source_id: String,
     pub(crate) entity_id: String,
     pub(crate) method: &'static str,
+    pub(crate) score: Option<f64>,
     pub(crate) evidence: Value,
     pub(crate) base: Map<String, Value>,
     pub(crate) leads: bool,
@@ -144,10 +145,10 @@ pub(crate) async fn write(
     let column = |pick: fn(&IdentityWrite) -> &str| rows.iter().map(pick).collect::<Vec<&str>>();
     query(
         "insert into prod.identities as i
-             (source, module, source_id, entity, entity_id, method, evidence, author, base, leads, promotion)
-         select $1, $2, r.source_id, $3, r.entity_id, r.method, r.evidence, 'concord', r.base, r.leads, $4
-         from unnest($5::text[], $6::text[], $7::text[], $8::jsonb[], $9::jsonb[], $10::bool[])
-             as r(source_id, entity_id, method, evidence, base, leads)
+             (source, module, source_id, entity, entity_id, method, score, evidence, author, base, leads, promotion)
+         select $1, $2, r.source_id, $3, r.entity_id, r.method, r.score, r.evidence, 'concord', r.base, r.leads, $4
+         from unnest($5::text[], $6::text[], $7::text[], $8::jsonb[], $9::jsonb[], $10::bool[], $11::float8[])
+             as r(source_id, entity_id, method, evidence, base, leads, score)
          on conflict (source, module, source_id) where valid_to is null
          do update set base = excluded.base, leads = excluded.leads, gone = false,
              evidence = case when i.method = 'placeholder' then excluded.evidence else i.evidence end,
@@ -163,6 +164,7 @@ pub(crate) async fn write(
     .bind(rows.iter().map(|r| Json(&r.evidence)).collect::<Vec<_>>())
     .bind(rows.iter().map(|r| Json(&r.base)).collect::<Vec<_>>())
     .bind(rows.iter().map(|r| r.leads).collect::<Vec<_>>())
+    .bind(rows.iter().map(|r| r.score).collect::<Vec<_>>())
     .execute(conn)
     .await?;
     Ok(())

@@ -9,6 +9,7 @@ pub mod local_day;
 pub mod mapping;
 pub mod matching;
 pub mod merge;
+mod planning;
 mod reconcile;
 mod references;
 mod row;
@@ -16,6 +17,9 @@ mod tables;
 pub mod transforms;
 
 pub use definition::{Definition, DefinitionError, Definitions};
-pub use reconcile::{ReconcileError, Reconciled, Reconciling, reconcile, rekey};
+pub use reconcile::{
+    ReconcileError, Reconciled, Reconciling, UnmergeError, Unmerged, reconcile, rekey, staged_row,
+    unmerge,
+};
 pub use row::{Rejection, Row};
 pub use tables::{TableError, prepare_tables};

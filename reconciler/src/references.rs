@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
-use staging::database::{query, query_as};
+use staging::database::query_as;
 use staging::{ProblemKind, Report};
 
 use crate::Row;
 use crate::definition::{Definition, Definitions, Missing};
 use crate::history::{Operation, RowWrite, apply_images};
 use crate::identities::{self, IdentityWrite};
+use crate::planning;
 
 /// The parents that a set of rows refers to: (parent module, raw id) to entity.
 pub(crate) type Parents = HashMap<(String, String), String>;
@@ -127,6 +128,7 @@ pub(crate) async fn make_placeholders(
                 method,
                 evidence: json!({ "wanted_by": child }),
                 base,
+                score: None,
                 leads: true,
             });
         }
@@ -205,9 +207,7 @@ pub(crate) fn waiting(
 /// its link breaks the circle.
 pub(crate) async fn circle(conn: &mut PgConnection, module: &str) -> sqlx::Result<Option<String>> {
     // The parked ones are joined with each other, without an index.
-    query("set local enable_hashjoin = on")
-        .execute(&mut *conn)
-        .await?;
+    let before = planning::by_hash(conn).await?;
     let found: Option<(Option<String>,)> = query_as(
         "with recursive parked as (
              select module, source_id, waits_module, waits_id from ops.problems
@@ -223,8 +223,6 @@ pub(crate) async fn circle(conn: &mut PgConnection, module: &str) -> sqlx::Resul
     .bind(module)
     .fetch_optional(&mut *conn)
     .await?;
-    query("set local enable_hashjoin = off")
-        .execute(conn)
-        .await?;
+    planning::as_before(conn, before).await?;
     Ok(found.and_then(|(root,)| root))
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Answer, approve, diff, doctor, fetch, log, matching, migrate, module, parking, quarantine,
-    rollback, runs, serve, show, source, status,
+    review, rollback, runs, serve, show, source, status, unmerge, why_match,
 };
 use crate::config::Config;
 
@@ -21,6 +21,13 @@ pub enum Command {
     /// Records that wait for a parent.
     #[command(subcommand)]
     Parking(parking::Command),
+    /// Records whose match a person decides: list, accept, reject, put off.
+    #[command(subcommand)]
+    Review(review::Command),
+    /// Why two are, or are not, one.
+    WhyMatch(why_match::Args),
+    /// Take a record out of the entity it joined.
+    Unmerge(unmerge::Args),
     /// Let a change set pass that a guard stopped; the next run applies it.
     Approve(approve::Args),
     /// The promotions, newest first.
@@ -56,6 +63,9 @@ pub async fn run(command: Command, config: &Config) -> anyhow::Result<Answer> {
         Command::Show(args) => show::run(args, config).await,
         Command::Quarantine(command) => quarantine::run(command, config).await,
         Command::Parking(command) => parking::run(command, config).await,
+        Command::Review(command) => review::run(command, config).await,
+        Command::WhyMatch(args) => why_match::run(args, config).await,
+        Command::Unmerge(args) => unmerge::run(args, config).await,
         Command::Approve(args) => approve::run(args, config).await,
         Command::Log(args) => log::run(args, config).await,
         Command::Diff(args) => diff::run(args, config).await,
@@ -63,7 +73,7 @@ pub async fn run(command: Command, config: &Config) -> anyhow::Result<Answer> {
         Command::Module(command) => module::run(command, config).await,
         Command::Source(command) => source::run(command, config).await,
         Command::Fetch(args) => fetch::run(args, config).await,
-        Command::Matching(command) => matching::run(command),
+        Command::Matching(command) => matching::run(command, config).await,
         Command::Migrate(args) => migrate::run(args, config).await,
         Command::Doctor(args) => doctor::run(args, config).await,
         Command::Serve(args) => serve::run(args, config).await,

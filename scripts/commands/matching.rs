@@ -1,4 +1,5 @@
-//! `concord matching`: a model for telling records apart, trained on files, measured and explained. No database.
+//! `concord matching`: a model for telling records apart, trained on files, measured and explained without a database; and one record held
+//! against the database.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use matching::train::{Label, learn};
 use serde_json::{Value, json};
 
 use super::Answer;
+use crate::config::Config;
 
 /// What to do with a model.
 #[derive(Debug, clap::Subcommand)]
@@ -25,6 +27,8 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Say why two records are, or are not, one.
     Explain(Explain),
+    /// Say which entity of the database one record would be, as a run would decide, and write nothing.
+    Resolve(super::resolve::Args),
 }
 
 /// Files of records.
@@ -85,11 +89,12 @@ pub struct Explain {
 }
 
 /// Does it.
-pub fn run(command: Command) -> anyhow::Result<Answer> {
+pub async fn run(command: Command, config: &Config) -> anyhow::Result<Answer> {
     match command {
         Command::Train(args) => train(&args),
         Command::Evaluate(args) => measure(&args),
         Command::Explain(args) => explained(&args),
+        Command::Resolve(args) => super::resolve::run(args, config).await,
     }
 }
 

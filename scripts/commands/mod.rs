@@ -12,12 +12,16 @@ mod migrate;
 mod module;
 mod parking;
 mod quarantine;
+mod resolve;
+mod review;
 mod rollback;
 mod runs;
 mod serve;
 mod show;
 mod source;
 mod status;
+mod unmerge;
+mod why_match;
 
 mod actor;
 mod answer;

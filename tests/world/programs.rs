@@ -204,7 +204,8 @@ impl World {
     /// The production tables of entities.
     pub async fn tables(&self) -> Vec<String> {
         let tables = "select tablename from pg_tables where schemaname = 'prod'
-                      and tablename not in ('identities', 'match_keys') order by 1";
+                      and tablename not in ('identities', 'match_keys', 'links')
+                      and not starts_with(tablename, 'blocking_') order by 1";
         let rows = self.rows(tables).await;
         rows.iter()
             .map(|row| row["tablename"].as_str().expect("a name").to_owned())
@@ -215,7 +216,13 @@ impl World {
     pub async fn identities(&self) -> String {
         let identities = "select to_jsonb(t) as row from prod.identities t order by module, source_id, valid_from";
         let keys = "select to_jsonb(t) as row from prod.match_keys t order by entity, label, value, entity_id";
-        self.lines(identities).await + &self.lines(keys).await
+        let blocks =
+            "select to_jsonb(t) as row from prod.blocking_keys t order by entity, entity_id, hash";
+        let mut text = String::new();
+        for rows in [identities, keys, blocks] {
+            text.push_str(&self.lines(rows).await);
+        }
+        text
     }
 
     async fn entities(&self, row: &str) -> String {

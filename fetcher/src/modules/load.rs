@@ -30,6 +30,8 @@ pub struct Module {
     pub contract_yaml: Arc<str>,
     /// The source's `schema.graphql`, where the folder or its parent holds one.
     pub schema: Option<Arc<str>>,
+    /// All text files of the folder by name, for what `module.yaml` names beside itself.
+    pub files: BTreeMap<String, Arc<str>>,
     /// Where it was read from; `builtin:<source>/<module>` for one compiled in.
     pub folder: PathBuf,
 }
@@ -155,7 +157,7 @@ fn read_folder(dir: &FilePath, parent: &FilePath) -> Result<Folder, ModuleError>
         let path = entry.map_err(|error| unreadable(dir, error))?.path();
         let wanted = path
             .extension()
-            .is_some_and(|kind| matches!(kind.to_str(), Some("yaml" | "graphql")));
+            .is_some_and(|kind| matches!(kind.to_str(), Some("yaml" | "graphql" | "json")));
         if let (true, Some(name)) = (wanted, path.file_name()) {
             let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
             files.insert(name.to_string_lossy().into_owned(), Arc::from(text));
@@ -212,6 +214,7 @@ fn read_module(folder: Folder) -> Result<Module, ModuleError> {
         yaml,
         contract_yaml,
         schema: folder.schema,
+        files: folder.files,
         folder: PathBuf::from(folder.place),
     })
 }

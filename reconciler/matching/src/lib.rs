@@ -11,6 +11,7 @@ pub mod model;
 pub mod normalise;
 pub mod profile;
 pub mod spec;
+pub mod stored;
 pub mod table;
 pub mod train;
 

@@ -7,11 +7,12 @@ use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use staging::Derivation;
 
-use super::order;
 use super::spec::{ModuleFile, ReconcileSpec, Severity, TransformKind};
+use super::{order, scoring};
 use crate::contract::{Contract, ContractError, Place, position_of};
 use crate::local_day::zone_named;
 use crate::mapping::{Expression, Mapping, MappingError, Predicate, Seen};
+use crate::matching::Scoring;
 use crate::merge::Ownership;
 use crate::transforms::Typed;
 use crate::{Rejection, Row};
@@ -61,6 +62,8 @@ pub struct Definition {
     pub spec: ReconcileSpec,
     /// Its contract.
     pub contract: Contract,
+    /// Matching by score, where the module has it.
+    pub scoring: Option<Scoring>,
     /// The rules, compiled, in the order written.
     rules: Vec<Predicate>,
     /// With `severity: fix`, the corrections of the rule of the same index.
@@ -179,13 +182,19 @@ impl Definition {
                 .transpose()?;
             fixes.push(fix);
         }
+        let scoring = scoring::compile(module, &file, &spec, &contract)?;
+        let beside = spec.matching.scored.iter().flat_map(|s| [&s.by, &s.model]);
+        let beside = beside.filter_map(|name| module.files.get(name));
         let mut digest = Sha256::new();
         for text in [
             env!("CARGO_PKG_VERSION"),
             &module.yaml,
             &module.contract_yaml,
             &module.query,
-        ] {
+        ]
+        .into_iter()
+        .chain(beside.map(AsRef::as_ref))
+        {
             digest.update((text.len() as u64).to_be_bytes());
             digest.update(text);
         }
@@ -193,6 +202,7 @@ impl Definition {
             module: module.clone(),
             spec,
             contract,
+            scoring,
             rules,
             fixes,
             fingerprint: hex::encode(digest.finalize()),
@@ -274,7 +284,7 @@ fn transform_of(
 }
 
 /// The line of the value at a path of keys and list indices.
-fn line_of(yaml: &str, path: &[&str]) -> usize {
+pub(super) fn line_of(yaml: &str, path: &[&str]) -> usize {
     let place = |step: &&str| {
         step.parse()
             .map_or_else(|_| Place::Key((*step).to_owned()), Place::Item)

@@ -2,10 +2,11 @@
 
 mod compile;
 mod order;
+mod scoring;
 mod spec;
 
 pub use compile::{Definition, DefinitionError, Definitions};
 pub use spec::{
     DeriveSpec, KeySpec, MatchSpec, Missing, NormalSpec, OwnershipSpec, ReconcileSpec,
-    ReferenceSpec, RuleSpec, Severity, TransformKind,
+    ReferenceSpec, RuleSpec, ScoredSpec, Severity, TransformKind,
 };

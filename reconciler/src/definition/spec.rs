@@ -108,6 +108,21 @@ pub struct MatchSpec {
     /// Prefixes of ids that are not the vendor's own. Such records are decided last, so that the entity
     /// bears the vendor's id where both come.
     pub minted: Vec<String>,
+    /// How records that no exact key decides are matched by score.
+    pub scored: Option<ScoredSpec>,
+}
+
+/// The files of matching by score, beside `module.yaml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScoredSpec {
+    /// The matching specification: fields, blocking keys, comparisons.
+    pub by: String,
+    /// The model trained for it.
+    pub model: String,
+    /// Whether two records of this module may be one entity. By default the source knows its own apart.
+    #[serde(default)]
+    pub within_source: bool,
 }
 
 /// One exact strong key.

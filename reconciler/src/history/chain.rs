@@ -14,12 +14,14 @@ pub enum PromotionKind {
     Rollback,
     /// A contract changed the tables.
     Evolve,
+    /// A person took a record out of the entity it had joined.
+    Unmerge,
 }
 
 impl PromotionKind {
     /// The kind by its name in the database.
     pub(super) fn parse(name: &str) -> Option<Self> {
-        [Self::Sync, Self::Rollback, Self::Evolve]
+        [Self::Sync, Self::Rollback, Self::Evolve, Self::Unmerge]
             .into_iter()
             .find(|kind| kind.as_str() == name)
     }
@@ -30,6 +32,7 @@ impl PromotionKind {
             Self::Sync => "sync",
             Self::Rollback => "rollback",
             Self::Evolve => "evolve",
+            Self::Unmerge => "unmerge",
         }
     }
 }

@@ -5,9 +5,10 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::QueryScalar;
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres};
-use staging::database::{query, query_scalar};
+use staging::database::query_scalar;
 
 use super::table::EntityTable;
+use crate::planning;
 
 /// What happens to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -223,24 +224,13 @@ pub(super) fn statement(table: &EntityTable, given: &str, shape: Shape) -> Strin
     )
 }
 
-/// Runs a [`statement`] with its arguments. Rows given and rows written meet by hash whatever the planner
-/// believes of their number: a loop over both would cost the square of it.
+/// Runs a [`statement`] with its arguments: rows given and rows written meet by hash.
 pub(super) async fn write_rows(
     conn: &mut PgConnection,
     statement: QueryScalar<'_, Postgres, i64, PgArguments>,
 ) -> sqlx::Result<i64> {
-    let hash: String = query_scalar("select current_setting('enable_hashjoin')")
-        .fetch_one(&mut *conn)
-        .await?;
-    sqlx::raw_sql("set local enable_hashjoin = on; set local enable_nestloop = off")
-        .execute(&mut *conn)
-        .await?;
+    let before = planning::by_hash(conn).await?;
     let changed = statement.fetch_one(&mut *conn).await?;
-    query(
-        "select set_config('enable_hashjoin', $1, true), set_config('enable_nestloop', 'on', true)",
-    )
-    .bind(hash)
-    .execute(conn)
-    .await?;
+    planning::as_before(conn, before).await?;
     Ok(changed)
 }

@@ -2,12 +2,10 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value};
-use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::{query, query_as};
 
-use super::{Candidate, Key, keys_of};
+use super::{Candidate, Key};
 use crate::definition::Definition;
 
 #[derive(sqlx::FromRow)]
@@ -106,44 +104,4 @@ pub(crate) async fn store_keys(
     .execute(conn)
     .await?;
     Ok(())
-}
-
-/// Gives keys to rows that stand in production without any identity, as after a migration from older
-/// tables, so that records can find them.
-pub(crate) async fn index_strangers(
-    conn: &mut PgConnection,
-    definition: &Definition,
-) -> sqlx::Result<()> {
-    if definition.spec.matching.keys.is_empty() {
-        return Ok(());
-    }
-    let entity = definition.entity();
-    let mut after = String::new();
-    loop {
-        let rows: Vec<(String, Json<Map<String, Value>>)> = query_as(AssertSqlSafe(format!(
-            "select t.id, to_jsonb(t) from prod.\"{entity}\" t
-             where t.id > $2 and t.deleted_at is null
-               and not exists (select from prod.identities i
-                               where i.entity = $1 and i.entity_id = t.id and i.valid_to is null)
-             order by t.id limit 1000"
-        )))
-        .bind(entity)
-        .bind(&after)
-        .fetch_all(&mut *conn)
-        .await?;
-        let Some((last, _)) = rows.last() else {
-            return Ok(());
-        };
-        after.clone_from(last);
-        let keys: Vec<(&str, Key)> = rows
-            .iter()
-            .flat_map(|(id, row)| {
-                keys_of(&definition.spec.matching.keys, |column| row.0.get(column))
-                    .into_iter()
-                    .map(|key| (id.as_str(), key))
-            })
-            .collect();
-        let ids: Vec<&str> = rows.iter().map(|(id, _)| id.as_str()).collect();
-        store_keys(conn, definition, &ids, &keys).await?;
-    }
 }

@@ -12,7 +12,7 @@ use super::outcome::Outcome;
 use crate::Row;
 use crate::definition::Missing;
 use crate::identities::{self, Identity};
-use crate::matching::{self, Candidate, Key, keys_of};
+use crate::matching::{self, Candidate, Key, Said, Verdict, keys_of};
 use crate::references::{self, Orphanage, Parents};
 
 /// What the database knows about the records of a wave.
@@ -20,6 +20,10 @@ pub(super) struct Known {
     pub(super) identities: HashMap<String, Identity>,
     pub(super) candidates: HashMap<Key, Vec<Candidate>>,
     pub(super) strangers: HashMap<String, bool>,
+    /// What people said of them.
+    pub(super) said: HashMap<String, Said>,
+    /// What the scores say of those that nothing else decides.
+    pub(super) verdicts: HashMap<String, Verdict>,
 }
 
 /// Resolves references, parks or makes up parents, and asks who shares a key with the records that no
@@ -75,7 +79,10 @@ pub(super) async fn look_up(
         .map(|(claim, _)| claim.source_id.as_str())
         .collect();
     let strangers = identities::bearers(conn, definition.entity(), &new_ids).await?;
+    let said = matching::said(conn, definition, &new_ids).await?;
     Ok(Known {
+        said,
+        verdicts: HashMap::new(),
         identities,
         candidates,
         strangers,

@@ -291,6 +291,7 @@ fn finish(
         entity_id,
         identity,
         method,
+        score,
         evidence,
         ..
     } = arrival;
@@ -310,6 +311,7 @@ fn finish(
         source_id: claim.source_id.clone(),
         entity_id,
         method,
+        score,
         evidence,
         base,
         leads,

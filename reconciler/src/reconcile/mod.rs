@@ -10,12 +10,17 @@ mod known;
 mod meeting;
 mod outcome;
 mod rekeying;
+mod single;
+mod unmerge;
 mod wave;
+mod who;
 mod work;
 mod write;
 
 use work::Work;
 
 pub use rekeying::rekey;
+pub use single::staged_row;
+pub use unmerge::{UnmergeError, Unmerged, unmerge};
 pub use work::{ReconcileError, Reconciled, Reconciling, reconcile};
 pub(crate) use write::image_text;

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection};
-use staging::database::query_as;
+use staging::database::{query_as, query_scalar};
 
 use super::claim::{Claim, shape};
 use crate::Row;
 use crate::definition::{Definition, Definitions};
-use crate::matching::{Key, keys_of, store_keys};
+use crate::matching::{Key, keys_of, renew_blocks, store_keys};
 
 /// Rows taken with one round of statements.
 const BATCH: i64 = 1_000;
@@ -23,12 +23,43 @@ pub async fn rekey(
     number: i64,
     entities: &BTreeSet<String>,
 ) -> sqlx::Result<()> {
+    for entity in entities {
+        reblock(conn, definitions, number, entity).await?;
+    }
     for definition in definitions.parents_first() {
         if entities.contains(definition.entity()) && !definition.spec.matching.keys.is_empty() {
             rekey_module(conn, definition, number).await?;
         }
     }
     Ok(())
+}
+
+/// Computes the blocking keys of the rows of a table that a promotion changed.
+async fn reblock(
+    conn: &mut PgConnection,
+    definitions: &Definitions,
+    number: i64,
+    entity: &str,
+) -> sqlx::Result<()> {
+    let mut after = String::new();
+    loop {
+        let ids: Vec<String> = query_scalar(
+            "select entity_id from history.changes
+             where number = $1 and entity = $2 and part = 1 and entity_id > $3 order by entity_id limit $4",
+        )
+        .bind(number)
+        .bind(entity)
+        .bind(&after)
+        .bind(BATCH)
+        .fetch_all(&mut *conn)
+        .await?;
+        let Some(last) = ids.last() else {
+            return Ok(());
+        };
+        after.clone_from(last);
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        renew_blocks(conn, definitions, entity, &ids).await?;
+    }
 }
 
 /// A row, and the record of the module that speaks for it.

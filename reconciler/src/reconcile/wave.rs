@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use staging::ProblemKind;
@@ -13,11 +13,11 @@ use super::claim::{Claim, Shaped, settle, shape};
 use super::cores::on_every_core;
 use super::known::{Known, look_up};
 use super::outcome::{self, Outcome};
+use super::who::{self, Found, Who};
 use super::{folding, meeting, write};
 use crate::Rejection;
-use crate::definition::KeySpec;
 use crate::identities::{self, Identity, Standing};
-use crate::matching::{Candidate, Decision, Key, decide, distinct_of};
+use crate::matching::Key;
 
 /// A record on its way to an entity.
 pub(super) struct Arrival<'c> {
@@ -30,6 +30,7 @@ pub(super) struct Arrival<'c> {
     /// What a person had written into that placeholder.
     pub(super) by_hand: Map<String, Value>,
     pub(super) method: &'static str,
+    pub(super) score: Option<f64>,
     pub(super) evidence: Value,
 }
 
@@ -116,7 +117,8 @@ async fn wave(
     let mut outcome = Outcome::default();
     let (gone, present): (Vec<&Claim>, Vec<&Claim>) = claims.iter().partition(|claim| claim.gone);
     let mut shaped = shape_all(work, &present, &mut outcome);
-    let known = look_up(work, conn, &mut shaped, &mut outcome).await?;
+    let mut known = look_up(work, conn, &mut shaped, &mut outcome).await?;
+    who::ask_scores(work, conn, &mut shaped, &mut known).await?;
     let (arrivals, deferred) = match_all(work, shaped, &known, &mut outcome);
     meeting::merge_all(work, conn, arrivals, &mut outcome).await?;
     write::tombstones(work, conn, &gone, &mut outcome).await?;
@@ -195,12 +197,23 @@ fn match_all<'c>(
             continue;
         }
         let decided = match &identity {
-            Some(identity) if !identity.placeholder => {
-                Some((identity.entity_id.clone(), "known", json!({})))
-            }
-            _ => decide_new(work, claim, &shaped, known, outcome),
+            Some(identity) if !identity.placeholder => Some(Found::known(&identity.entity_id)),
+            _ => match who::decide_new(work, claim, &shaped, known, outcome) {
+                Who::Entity(found) => Some(found),
+                Who::Later => {
+                    deferred.push(claim);
+                    None
+                }
+                Who::Nobody => None,
+            },
         };
-        let Some((entity_id, method, evidence)) = decided else {
+        let Some(Found {
+            entity_id,
+            method,
+            score,
+            evidence,
+        }) = decided
+        else {
             continue;
         };
         if !targets.insert(entity_id.clone()) {
@@ -217,74 +230,11 @@ fn match_all<'c>(
             folded,
             by_hand: Map::new(),
             method,
+            score,
             evidence,
         });
     }
     (arrivals, deferred)
-}
-
-/// The entity of a record that no identity knows, or only a placeholder's; `None` when a person must say.
-fn decide_new(
-    work: &Work<'_>,
-    claim: &Claim,
-    shaped: &Shaped,
-    known: &Known,
-    outcome: &mut Outcome,
-) -> Option<(String, &'static str, Value)> {
-    let specs = &work.definition.spec.matching.keys;
-    let made_up = known.identities.get(&claim.source_id);
-    let own = |spec: &KeySpec| distinct_of(spec, |column| shaped.value(column));
-    let distinct: Map<String, Value> = specs
-        .iter()
-        .filter_map(|spec| Some((spec.label.clone(), own(spec)?.into())))
-        .collect();
-    let candidates: Vec<Candidate> = shaped
-        .keys
-        .iter()
-        .filter_map(|key| known.candidates.get(key))
-        .flatten()
-        .filter(|candidate| made_up.is_none_or(|own| own.entity_id != candidate.entity_id))
-        .cloned()
-        .collect();
-    let evidence = |keys: &[String]| match made_up {
-        Some(own) if !keys.is_empty() => {
-            json!({ "keys": keys, "distinct": distinct, "placeholder": own.entity_id })
-        }
-        _ => json!({ "keys": keys, "distinct": distinct }),
-    };
-    match decide(specs, &candidates, own) {
-        Decision::Match { entity_id, keys } => Some((entity_id, "exact_key", evidence(&keys))),
-        Decision::NoMatch => {
-            if let Some(own) = made_up {
-                return Some((own.entity_id.clone(), "known", evidence(&[])));
-            }
-            let source = &work.definition.module.source;
-            let (id, method) = match known.strangers.get(&claim.source_id) {
-                None => (claim.source_id.clone(), "new"),
-                Some(false) => (claim.source_id.clone(), "source_id"),
-                // Another record bears this id already: ids are unique within a source only.
-                Some(true) => (format!("{source}:{}", claim.source_id), "new"),
-            };
-            Some((id, method, evidence(&[])))
-        }
-        Decision::Review { entities } => {
-            let why = format!(
-                "The record shares exact keys with {} entities; say which of them it is, or correct the source.",
-                entities.len()
-            );
-            let mut report = work.report(
-                ProblemKind::Review,
-                &claim.source_id,
-                &claim.origin,
-                "several_entities_share_its_keys",
-                &why,
-            );
-            report.detail = json!({ "origin": claim.origin, "entities": entities });
-            outcome.tally.in_review += 1;
-            outcome.reports.push(report);
-            None
-        }
-    }
 }
 
 /// Production rows by id, locked until the transaction ends.

@@ -10,7 +10,7 @@ use super::{claim, wave};
 use crate::definition::{Definition, Definitions};
 use crate::guard::{Extent, exceeded};
 use crate::history::{self, Promotion, PromotionKind, Sealed};
-use crate::{matching, references};
+use crate::{matching, planning, references};
 
 /// Records decided with one round of statements.
 const BATCH: i64 = 1_000;
@@ -85,7 +85,7 @@ pub async fn reconcile(
     query("set local timezone = 'UTC'")
         .execute(&mut *conn)
         .await?;
-    plan_for_batches(conn).await?;
+    planning::by_index(conn).await?;
     let now: serde_json::Value = query_scalar("select to_jsonb(now())")
         .fetch_one(&mut *conn)
         .await?;
@@ -107,7 +107,7 @@ pub async fn reconcile(
         parked: BTreeSet::new(),
     };
     if has_pending(conn, of.module).await? {
-        matching::index_strangers(conn, definition).await?;
+        matching::prepare_keys(conn, of.definitions, definition).await?;
         work.run(conn).await?;
     }
     let promotion = match work.promotion {
@@ -121,19 +121,6 @@ pub async fn reconcile(
         exceeded,
         promotion,
     })
-}
-
-/// Every statement here looks up a batch in indexed tables that this very transaction fills, of which the
-/// planner's statistics know nothing yet: joins in the order written, through indexes, are right at any size.
-async fn plan_for_batches(conn: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::raw_sql(
-        "set local join_collapse_limit = 1; set local from_collapse_limit = 1; set local enable_hashjoin = off;
-         set local enable_mergejoin = off; set local enable_seqscan = off; set local enable_sort = off;
-         set local jit = off",
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
 }
 
 async fn live_rows(conn: &mut PgConnection, entity: &str) -> sqlx::Result<i64> {

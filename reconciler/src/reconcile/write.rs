@@ -98,6 +98,12 @@ pub(super) async fn apply(
         .map(|(id, key)| (id.as_str(), key.clone()))
         .collect();
     matching::store_keys(conn, definition, &renewed, &keys).await?;
+    let written: Vec<&str> = outcome
+        .rows
+        .iter()
+        .map(|row| row.entity_id.as_str())
+        .collect();
+    matching::renew_blocks(conn, work.definitions, definition.entity(), &written).await?;
     let settled: Vec<&str> = outcome.settled.iter().map(String::as_str).collect();
     let over = [
         ProblemKind::Quarantine,

@@ -15,14 +15,14 @@ use crate::spec::Spec;
 pub struct Key {
     /// Its parts as written.
     pub label: String,
-    parts: Vec<Part>,
+    pub(crate) parts: Vec<Part>,
     /// Larger blocks are left out.
     pub most: usize,
 }
 
 /// One part of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+pub(crate) enum Part {
     /// Any value of the attribute.
     Value(usize),
     /// The first letters of it.
@@ -128,7 +128,7 @@ impl Part {
     }
 }
 
-fn prefix(text: &str, letters: usize) -> &str {
+pub(crate) fn prefix(text: &str, letters: usize) -> &str {
     text.char_indices()
         .nth(letters)
         .map_or(text, |(end, _)| &text[..end])

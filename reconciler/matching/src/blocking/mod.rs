@@ -5,3 +5,4 @@ mod key;
 
 pub use blocks::{Blocks, KeyReport, Partner};
 pub use key::Key;
+pub(crate) use key::{Part, prefix};

@@ -1,0 +1,190 @@
+//! The stored blocking keys, in step with production, and who shares one with a record.
+
+use std::collections::BTreeMap;
+
+use matching::profile::Profile;
+use serde_json::{Map, Value};
+use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, PgConnection};
+use staging::database::{query, query_as};
+
+use super::Scoring;
+use super::scoring::Block;
+use crate::definition::{Definition, Definitions};
+
+/// The different matchers of one table: modules that declare the same share their keys.
+pub(super) fn scorings<'d>(
+    definitions: &'d Definitions,
+    entity: &str,
+) -> BTreeMap<&'d str, &'d Scoring> {
+    let all = definitions.parents_first();
+    all.into_iter()
+        .filter(|definition| definition.entity() == entity)
+        .filter_map(|definition| definition.scoring.as_ref())
+        .map(|scoring| (scoring.blocked_by.as_str(), scoring))
+        .collect()
+}
+
+/// The columns that matchers of a table compare, as a JSON object of the row `t`.
+fn compared<'s>(scorings: impl IntoIterator<Item = &'s &'s Scoring>) -> String {
+    let mut columns: Vec<&str> = scorings
+        .into_iter()
+        .flat_map(|scoring| scoring.columns())
+        .map(String::as_str)
+        .collect();
+    columns.sort_unstable();
+    columns.dedup();
+    let pairs: Vec<String> = columns
+        .iter()
+        .map(|column| format!("'{column}', t.\"{column}\""))
+        .collect();
+    format!("jsonb_build_object({})", pairs.join(", "))
+}
+
+/// Computes the blocking keys of rows anew, as production stands now; rows that are gone or only made up have none.
+pub(crate) async fn renew_blocks(
+    conn: &mut PgConnection,
+    definitions: &Definitions,
+    entity: &str,
+    ids: &[&str],
+) -> sqlx::Result<()> {
+    let scorings = scorings(definitions, entity);
+    if scorings.is_empty() || ids.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<(String, Json<Map<String, Value>>)> = query_as(AssertSqlSafe(format!(
+        "select t.id, {} from unnest($1::text[]) q (id)
+         cross join lateral (select * from prod.\"{entity}\" t where t.id = q.id
+             and t.deleted_at is null and t.is_placeholder is not true offset 0) t",
+        compared(scorings.values())
+    )))
+    .bind(ids)
+    .fetch_all(&mut *conn)
+    .await?;
+    query(
+        "delete from prod.blocking_keys where ctid = any(array(
+             select k.ctid from unnest($2::text[]) q (id) cross join lateral (
+                 select k.ctid from prod.blocking_keys k where k.entity_id = q.id and k.entity = $1 offset 0) k))",
+    )
+    .bind(entity)
+    .bind(ids)
+    .execute(&mut *conn)
+    .await?;
+    store(conn, entity, &scorings, &rows).await
+}
+
+async fn store(
+    conn: &mut PgConnection,
+    entity: &str,
+    scorings: &BTreeMap<&str, &Scoring>,
+    rows: &[(String, Json<Map<String, Value>>)],
+) -> sqlx::Result<()> {
+    let (mut hashes, mut ids) = (Vec::new(), Vec::new());
+    for scoring in scorings.values() {
+        let profiles: Vec<Profile> = rows
+            .iter()
+            .map(|(_, row)| scoring.profile(|column| row.0.get(column)))
+            .collect();
+        for ((id, _), blocks) in rows.iter().zip(scoring.blocks(&profiles)) {
+            hashes.extend(blocks.iter().map(|block| block.hash));
+            ids.extend(blocks.iter().map(|_| id.as_str()));
+        }
+    }
+    query(
+        "insert into prod.blocking_keys (hash, entity, entity_id)
+         select k.hash, $1, k.entity_id from unnest($2::bigint[], $3::text[]) as k(hash, entity_id)
+         on conflict do nothing",
+    )
+    .bind(entity)
+    .bind(hashes)
+    .bind(ids)
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// An entity that shares a blocking key with a record.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct Neighbour {
+    pub(crate) entity_id: String,
+    #[sqlx(json)]
+    pub(crate) row: Map<String, Value>,
+    /// Whether a living record of the asking module is this entity already.
+    pub(crate) is_taken: bool,
+}
+
+/// Per record, the living entities that share a key of it, in the order of their ids, and how many of its keys were
+/// left out because too many share them.
+pub(crate) async fn neighbours_of(
+    conn: &mut PgConnection,
+    entity: &str,
+    blocks: &[Vec<Block>],
+) -> sqlx::Result<Vec<(Vec<String>, usize)>> {
+    let mut found = vec![(Vec::new(), 0); blocks.len()];
+    let asked: Vec<(i32, Block)> = (0_i32..)
+        .zip(blocks)
+        .flat_map(|(record, blocks)| blocks.iter().map(move |block| (record, *block)))
+        .collect();
+    if asked.is_empty() {
+        return Ok(found);
+    }
+    let shared: Vec<(i32, i32, Vec<String>)> = query_as(
+        "select q.record, q.most, k.ids from unnest($2::int[], $3::bigint[], $4::int[]) as q(record, hash, most)
+         -- One look-up each, whatever the planner believes of the tables' sizes.
+         cross join lateral (
+             select array_agg(s.entity_id) as ids from (
+                 select k.entity_id from prod.blocking_keys k
+                 where k.hash = q.hash and k.entity = $1 limit q.most + 1) s offset 0) k
+         where k.ids is not null",
+    )
+    .bind(entity)
+    .bind(asked.iter().map(|(record, _)| *record).collect::<Vec<_>>())
+    .bind(asked.iter().map(|(_, block)| block.hash).collect::<Vec<_>>())
+    .bind(asked.iter().map(|(_, block)| block.most).collect::<Vec<_>>())
+    .fetch_all(conn)
+    .await?;
+    for (record, most, ids) in shared {
+        let of = &mut found[record as usize];
+        match ids.len() > most as usize {
+            true => of.1 += 1,
+            false => of.0.extend(ids),
+        }
+    }
+    for (ids, _) in &mut found {
+        ids.sort_unstable();
+        ids.dedup();
+    }
+    Ok(found)
+}
+
+/// The rows of entities as a module's matcher sees them, by id.
+pub(crate) async fn neighbours(
+    conn: &mut PgConnection,
+    definition: &Definition,
+    scoring: &Scoring,
+    ids: &[&str],
+) -> sqlx::Result<BTreeMap<String, Neighbour>> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let entity = definition.entity();
+    let rows: Vec<Neighbour> = query_as(AssertSqlSafe(format!(
+        "select t.id as entity_id, {} as row,
+                exists (select from prod.identities i where i.entity_id = t.id and i.entity = $2
+                        and i.source = $3 and i.module = $4 and i.valid_to is null and not i.gone) as is_taken
+         from unnest($1::text[]) q (id)
+         cross join lateral (select * from prod.\"{entity}\" t where t.id = q.id
+             and t.deleted_at is null and t.is_placeholder is not true offset 0) t",
+        compared([&scoring])
+    )))
+    .bind(ids)
+    .bind(entity)
+    .bind(&definition.module.source)
+    .bind(definition.name())
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.entity_id.clone(), row))
+        .collect())
+}

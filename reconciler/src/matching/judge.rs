@@ -1,0 +1,265 @@
+//! The decision by score over the entities that share a blocking key with a record.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use matching::batch::Scored;
+use matching::decide::{Links, Reason, Surroundings, decide};
+use matching::explain::explain;
+use matching::model::Scorer;
+use matching::profile::Profile;
+use matching::spec::DecideSpec;
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::Scoring;
+use super::blocks::{Neighbour, neighbours, neighbours_of};
+use crate::definition::Definition;
+
+/// More evidence than so many bits against a match within a group is a contradiction.
+const CONTRADICTION: f32 = 4.0;
+
+/// So many candidates are shown to a person at most.
+const SHOWN: usize = 5;
+
+/// A record that no identity knows and no exact key decides.
+pub(crate) struct Asking<'a> {
+    pub(crate) source_id: &'a str,
+    pub(crate) profile: Profile,
+    /// The entities that people said it is not.
+    pub(crate) refused: &'a [String],
+}
+
+/// An entity that a record may be.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Likely {
+    /// The entity.
+    pub entity_id: String,
+    /// The logarithm of the odds for a match.
+    pub score: f64,
+    /// Why a person must look: the score itself, another entity that is nearly as likely, or a contradiction.
+    pub reason: Option<Reason>,
+    /// The levels that fired with their weights, the runner-up and the margin, the model's version.
+    pub evidence: Value,
+}
+
+/// What the scores say of a record.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub enum Verdict {
+    /// It is this entity.
+    Match(Likely),
+    /// It is none of those that stand.
+    NoMatch,
+    /// A person must say which of these it is, best first.
+    Review {
+        /// The entities.
+        candidates: Vec<Likely>,
+    },
+    /// Another record of the wave is the entity it is most like; it is asked again after that one has landed.
+    Later,
+}
+
+/// A record beside the entities it may be.
+struct Star {
+    names: Vec<String>,
+    profiles: Vec<Profile>,
+    /// Entity, its number in the batch, score, and what speaks against it within a group; only those that are allowed.
+    rays: Vec<(String, u32, f32, f32)>,
+}
+
+/// Judges records side by side. The outcome depends on the set of records, never on their order.
+pub(crate) async fn judge(
+    conn: &mut PgConnection,
+    definition: &Definition,
+    scoring: &Scoring,
+    asking: &[Asking<'_>],
+) -> sqlx::Result<Vec<Verdict>> {
+    let profiles: Vec<Profile> = asking.iter().map(|asked| asked.profile.clone()).collect();
+    let shared = neighbours_of(conn, definition.entity(), &scoring.blocks(&profiles)).await?;
+    let wanted: BTreeSet<&str> = shared
+        .iter()
+        .flat_map(|(ids, _)| ids)
+        .map(String::as_str)
+        .collect();
+    let wanted: Vec<&str> = wanted.into_iter().collect();
+    let standing = neighbours(conn, definition, scoring, &wanted).await?;
+    let looks: HashMap<&str, Profile> = standing
+        .values()
+        .map(|other| {
+            let profile = scoring.profile(|column| other.row.get(column));
+            (other.entity_id.as_str(), profile)
+        })
+        .collect();
+    let stars: Vec<Option<Star>> = asking
+        .iter()
+        .zip(&shared)
+        .map(|(asked, (ids, _))| star(scoring, asked, ids, &standing, &looks))
+        .collect();
+    Ok(verdicts(scoring, asking, &stars))
+}
+
+fn star(
+    scoring: &Scoring,
+    asked: &Asking<'_>,
+    ids: &[String],
+    standing: &BTreeMap<String, Neighbour>,
+    looks: &HashMap<&str, Profile>,
+) -> Option<Star> {
+    let others: Vec<&Neighbour> = ids.iter().filter_map(|id| standing.get(id)).collect();
+    let is_allowed = |other: &Neighbour| {
+        (scoring.within_source || !other.is_taken) && !asked.refused.contains(&other.entity_id)
+    };
+    if !others.iter().any(|other| is_allowed(other)) {
+        return None;
+    }
+    let mut names = vec![asked.source_id];
+    let mut profiles = vec![asked.profile.clone()];
+    for other in &others {
+        names.push(&other.entity_id);
+        profiles.push(looks[other.entity_id.as_str()].clone());
+    }
+    let batch = scoring.batch(&profiles, &names, false);
+    let scorer = Scorer::new(
+        &scoring.model,
+        &batch.comparisons,
+        &batch.layout,
+        &batch.base,
+    );
+    let rays = (1_u32..).zip(&others).filter_map(|(number, other)| {
+        let reached = batch
+            .comparisons
+            .reach(&batch.base, &batch.facts, 0, number);
+        let score = scorer.sum(&reached).score();
+        let counts = is_allowed(other) && score >= scoring.model.thresholds.review;
+        counts.then(|| {
+            (
+                other.entity_id.clone(),
+                number,
+                score,
+                scorer.apart(&reached),
+            )
+        })
+    });
+    let rays = rays.collect();
+    Some(Star {
+        names: names.into_iter().map(str::to_owned).collect(),
+        profiles,
+        rays,
+    })
+}
+
+fn verdicts(scoring: &Scoring, asking: &[Asking<'_>], stars: &[Option<Star>]) -> Vec<Verdict> {
+    // Where a source knows its own apart, an entity goes to one record of the wave, the one it is most like.
+    let mut groups: Vec<Vec<usize>> = vec![(0..asking.len()).collect()];
+    if scoring.within_source {
+        groups = (0..asking.len()).map(|record| vec![record]).collect();
+    }
+    let mut verdicts = vec![Verdict::NoMatch; asking.len()];
+    for mut group in groups {
+        group.retain(|record| {
+            stars[*record]
+                .as_ref()
+                .is_some_and(|star| !star.rays.is_empty())
+        });
+        group.sort_unstable_by_key(|record| asking[*record].source_id);
+        decide_group(scoring, stars, &group, &mut verdicts);
+    }
+    verdicts
+}
+
+/// Decides over the records of a group and all the entities they may be, each of which goes to one of them at most.
+fn decide_group(
+    scoring: &Scoring,
+    stars: &[Option<Star>],
+    group: &[usize],
+    verdicts: &mut [Verdict],
+) {
+    let of = |record: usize| stars[record].iter().flat_map(|star| &star.rays);
+    let entities: BTreeSet<&str> = group
+        .iter()
+        .flat_map(|record| of(*record))
+        .map(|(id, ..)| id.as_str())
+        .collect();
+    let entities: Vec<&str> = entities.into_iter().collect();
+    let place = |id: &str| entities.partition_point(|entity| *entity < id);
+    let mut scored = Vec::new();
+    let mut apart = HashMap::new();
+    for (one, record) in group.iter().enumerate() {
+        for (id, _, score, against) in of(*record) {
+            let (one, other) = (one as u32, (group.len() + place(id)) as u32);
+            scored.push(Scored {
+                one,
+                other,
+                score: *score,
+                keys: 0,
+            });
+            apart.insert((one, other), *against);
+        }
+    }
+    let contradict = |one: u32, other: u32| {
+        let pair = (one.min(other), one.max(other));
+        apart
+            .get(&pair)
+            .is_some_and(|against| *against >= CONTRADICTION)
+    };
+    let around = Surroundings {
+        records: (group.len() + entities.len()) as u32,
+        sources: &[],
+        contradict: &contradict,
+    };
+    let spec = DecideSpec {
+        one_to_one: true,
+        ..scoring.model.spec.decide.clone()
+    };
+    let thresholds = scoring.model.thresholds;
+    let decisions = decide(&spec, thresholds, &scored, &Links::default(), &around);
+    let likely = |pair: &Scored, reason: Option<Reason>| {
+        let record = group[pair.one as usize];
+        let id = entities[pair.other as usize - group.len()];
+        likely(scoring, stars[record].as_ref()?, id, reason)
+    };
+    for pair in &decisions.matches {
+        if let Some(likely) = likely(pair, None) {
+            verdicts[group[pair.one as usize]] = Verdict::Match(likely);
+        }
+    }
+    for review in &decisions.reviews {
+        let verdict = &mut verdicts[group[review.pair.one as usize]];
+        if review.reason == Reason::Source && !matches!(verdict, Verdict::Match(_)) {
+            *verdict = Verdict::Later;
+        }
+        let Some(likely) = likely(&review.pair, Some(review.reason)) else {
+            continue;
+        };
+        match verdict {
+            Verdict::Match(_) | Verdict::Later => {}
+            Verdict::Review { candidates } if candidates.len() < SHOWN => candidates.push(likely),
+            Verdict::Review { .. } => {}
+            Verdict::NoMatch => {
+                *verdict = Verdict::Review {
+                    candidates: vec![likely],
+                };
+            }
+        }
+    }
+}
+
+fn likely(scoring: &Scoring, star: &Star, id: &str, reason: Option<Reason>) -> Option<Likely> {
+    let (_, number, score, _) = star.rays.iter().find(|(entity, ..)| entity == id)?;
+    Some(Likely {
+        entity_id: id.to_owned(),
+        score: f64::from(*score),
+        reason,
+        evidence: evidence(scoring, star, *number),
+    })
+}
+
+/// The waterfall of the first record of a batch and another, as it is stored.
+fn evidence(scoring: &Scoring, star: &Star, other: u32) -> Value {
+    let names: Vec<&str> = star.names.iter().map(String::as_str).collect();
+    let batch = scoring.batch(&star.profiles, &names, true);
+    let mut explanation = explain(&batch, &scoring.model, 0, other);
+    explanation.model.clone_from(&scoring.version);
+    serde_json::to_value(explanation).unwrap_or_default()
+}

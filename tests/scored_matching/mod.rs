@@ -1,0 +1,9 @@
+//! Records that no exact key decides find their entity by score: rows that stood before Concord came, and other sources.
+
+mod people;
+
+mod landing;
+
+mod words;
+
+mod asking;

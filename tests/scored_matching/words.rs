@@ -1,0 +1,150 @@
+//! What people decide.
+
+use serde_json::{Value, json};
+
+use super::people::{records, who, world_with};
+
+#[tokio::test]
+async fn a_persons_word_is_kept_and_the_next_run_lands_it_so() {
+    let world = world_with(records()).await;
+    let list = world
+        .concord(&["review", "list", "--json"])
+        .await
+        .expect(0)
+        .json();
+    let ids: Vec<&str> = list
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|waiting| waiting["source_id"].as_str())
+        .collect();
+    assert_eq!(ids.len(), 2, "{list}");
+    let first = format!("clients/{}", ids[0]);
+    world.concord(&["review", "later", &first]).await.expect(0);
+    let turned = world
+        .concord(&["review", "list", "--json"])
+        .await
+        .expect(0)
+        .json();
+    assert_eq!(turned[1]["source_id"], ids[0], "what is put off comes last");
+
+    let accept = [
+        "review",
+        "accept",
+        "clients/cli_doubt",
+        "--reason",
+        "He said so.",
+        "--actor",
+        "nadia",
+    ];
+    world.concord(&accept).await.expect(0);
+    let reject = [
+        "review",
+        "reject",
+        "clients/cli_spouse",
+        "--reason",
+        "His wife.",
+        "--actor",
+        "nadia",
+    ];
+    world.concord(&reject).await.expect(0);
+    world.run_sync(&["--module", "clients"]).await.expect(0);
+    assert_eq!(
+        who(&world, "cli_doubt").await,
+        (json!("old-3"), json!("said"))
+    );
+    assert_eq!(
+        who(&world, "cli_spouse").await,
+        (json!("cli_spouse"), json!("new"))
+    );
+    let links = world
+        .rows("select source_id, entity_id, is_same, author, reason from prod.links order by source_id")
+        .await;
+    assert_eq!(
+        links,
+        [
+            json!({ "source_id": "cli_doubt", "entity_id": "old-3", "is_same": true, "author": "nadia", "reason": "He said so." }),
+            json!({ "source_id": "cli_spouse", "entity_id": "old-2", "is_same": false, "author": "nadia", "reason": "His wife." }),
+        ]
+    );
+    assert_eq!(
+        world
+            .count("select count(*) from ops.problems where kind = 'review' and state = 'open'")
+            .await,
+        0
+    );
+    let refused = world.concord(&accept).await.expect(2);
+    assert!(
+        refused.stderr.contains("not in review"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[tokio::test]
+async fn a_record_taken_out_of_an_entity_is_one_of_its_own_and_stays_so() {
+    let world = world_with(Vec::new()).await;
+    let before = world
+        .value("select to_jsonb(t) from prod.clients t where id = 'old-1'")
+        .await;
+    world.edit(Value::Array(records())).await;
+    world.run_sync(&["--module", "clients"]).await.expect(0);
+    assert_eq!(who(&world, "cli_typo").await.0, json!("old-1"));
+    let unmerge = [
+        "unmerge",
+        "clients/cli_typo",
+        "--reason",
+        "A cousin.",
+        "--actor",
+        "nadia",
+        "--json",
+    ];
+    let done = world.concord(&unmerge).await.expect(0).json();
+    assert_eq!(
+        (&done["from"], &done["into"]),
+        (&json!("old-1"), &json!("cli_typo"))
+    );
+    let after = world
+        .value("select to_jsonb(t) from prod.clients t where id = 'old-1'")
+        .await;
+    for column in [
+        "name",
+        "first_name",
+        "last_name",
+        "email",
+        "phone",
+        "street",
+        "municipality",
+        "postal_code",
+        "status",
+    ] {
+        assert_eq!(
+            after[column], before[column],
+            "{column} is as it was before the record joined"
+        );
+    }
+    let own = world
+        .value("select last_name from prod.clients where id = 'cli_typo'")
+        .await;
+    assert_eq!(own, "Lachappelle");
+    let production = world.production().await;
+    world
+        .run_sync(&["--module", "clients", "--mode", "full"])
+        .await
+        .expect(0);
+    assert_eq!(
+        world.production().await,
+        production,
+        "the model does not join them again"
+    );
+    assert_eq!(
+        who(&world, "cli_typo").await,
+        (json!("cli_typo"), json!("unmerged"))
+    );
+    world.concord(&["doctor"]).await;
+    let kinds = world
+        .rows("select distinct kind from history.promotions order by kind")
+        .await;
+    assert_eq!(kinds.last(), Some(&json!({ "kind": "unmerge" })));
+    world.concord(&unmerge).await.expect(2);
+}
