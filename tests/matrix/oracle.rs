@@ -96,6 +96,16 @@ impl Trial {
         self.world.run_sync(&["--module", "clients"]).await
     }
 
+    /// A person approves what the cause of a blocked run asks for.
+    pub async fn approve(&self, cause: &str, reason: &str) {
+        let (_, after) = cause
+            .split_once("concord approve ")
+            .expect("a cause that says how to approve");
+        let number: String = after.chars().take_while(char::is_ascii_digit).collect();
+        let words = ["approve", &number, "--reason", reason];
+        self.world.concord(&words).await.expect(0);
+    }
+
     /// Everything as it was: no fault, nothing remembered of the limits.
     pub async fn clear(&self) {
         self.world.clear_faults().await;

@@ -136,18 +136,7 @@ async fn a_retyped_field_waits_for_approval_or_a_corrected_module() {
     trial.run().await.expect(4);
     let cause = trial.run().await.expect(4).module("clients")["cause"].to_string();
     assert_eq!(trial.world.exact().await, before, "nothing was read");
-    let number: String = cause
-        .split("concord approve ")
-        .nth(1)
-        .expect("a number")
-        .chars()
-        .take_while(char::is_ascii_digit)
-        .collect();
-    trial
-        .world
-        .concord(&["approve", &number, "--reason", "Checked with the vendor."])
-        .await
-        .expect(0);
+    trial.approve(&cause, "Checked with the vendor.").await;
     trial.run().await.expect(0);
     trial.run().await.expect(0);
     let open =

@@ -138,18 +138,7 @@ async fn another_account_is_not_read_before_a_person_agrees() {
         "{cause}"
     );
     assert_eq!(trial.world.exact().await, before);
-    let number: String = cause
-        .split("concord approve ")
-        .nth(1)
-        .expect("a number")
-        .chars()
-        .take_while(char::is_ascii_digit)
-        .collect();
-    trial
-        .world
-        .concord(&["approve", &number, "--reason", "We moved."])
-        .await
-        .expect(0);
+    trial.approve(&cause, "We moved.").await;
     trial.run().await.expect(0);
     trial.agrees("moved").await;
 }

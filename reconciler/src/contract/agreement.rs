@@ -7,7 +7,7 @@ use super::document::Contract;
 use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::query_scalar;
 
-/// The columns the engine adds, their types and the rest of their definition.
+/// The columns the engine adds to every production table, their types and the rest of their definition.
 pub(super) const AUDIT: [(&str, PhysicalType, &str); 6] = [
     (
         "created_at",
@@ -28,6 +28,11 @@ pub(super) const AUDIT: [(&str, PhysicalType, &str); 6] = [
         "not null default false",
     ),
 ];
+
+/// Whether a column is one that the engine adds: a contract may not name it.
+pub(crate) fn is_audit(column: &str) -> bool {
+    AUDIT.iter().any(|(name, ..)| *name == column)
+}
 
 /// A row that duties do not bind: a parent made up so that a child can land, or a tombstone.
 pub(super) const EXEMPT: &str = "is_placeholder or deleted_at is not null";

@@ -2,18 +2,9 @@
 
 use super::column::{Column, LogicalType, PhysicalType};
 use super::node::{Fault, Node};
+use super::agreement::is_audit;
 use super::{quality, vocabulary};
 use serde_norway::Value;
-
-/// The columns the engine adds to every production table; a contract may not name them.
-pub const AUDIT_COLUMNS: [&str; 6] = [
-    "created_at",
-    "updated_at",
-    "synced_at",
-    "deleted_at",
-    "version",
-    "is_placeholder",
-];
 
 /// The published shape and quality of one production table.
 #[derive(Debug, Clone)]
@@ -237,7 +228,7 @@ fn read_column(node: &Node, unenforced: &mut Vec<String>) -> Result<Column, Faul
     node.mapping("a column", vocabulary::COLUMN)?;
     let (name_node, name) = node.required_text("name", "Give the column a name.")?;
     identifier(&name_node, "column", name)?;
-    if AUDIT_COLUMNS.contains(&name) {
+    if is_audit(name) {
         let remedy = format!(
             "Rename it, for instance `source_{name}`; the engine adds and keeps `{name}` itself."
         );

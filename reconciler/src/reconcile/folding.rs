@@ -12,6 +12,7 @@ use super::meeting::{evidence_of, stamp};
 use super::outcome::Outcome;
 use super::wave::{Arrival, rows_now};
 use super::write::image_text;
+use crate::contract::is_audit;
 use crate::definition::Definition;
 use crate::history::{Evidence, Operation, RowWrite, apply_images};
 use crate::identities::Identity;
@@ -19,17 +20,6 @@ use crate::merge::{Merged, is_empty};
 
 /// Rows moved with one round of statements.
 const BATCH: i64 = 1_000;
-
-/// Columns of every production row that are ours, not a person's.
-const AUDIT: [&str; 7] = [
-    "id",
-    "created_at",
-    "updated_at",
-    "synced_at",
-    "deleted_at",
-    "version",
-    "is_placeholder",
-];
 
 /// A placeholder that becomes part of another entity.
 pub(super) struct Fold {
@@ -60,7 +50,8 @@ pub(super) fn written_by_hand(
 ) -> Map<String, Value> {
     let mut row = row.unwrap_or_default();
     row.retain(|column, value| {
-        !AUDIT.contains(&column.as_str())
+        column != "id"
+            && !is_audit(column)
             && !is_empty(value)
             && made_up.base.get(column) != Some(value)
     });
