@@ -68,14 +68,14 @@ impl Repair {
 
 fn check(definition: &Definition, with_end: bool) -> anyhow::Result<()> {
     let name = definition.name();
-    match &definition.module.fetch.since {
-        None => Err(refuse(format!(
-            "`{name}` declares no `since` filter, so no range of it can be read. Use --mode full, or name other modules."
+    match definition.module.fetch.range() {
+        (None, ..) => Err(refuse(format!(
+            "`{name}` declares no `since` filter and no window, so no range of it can be read. Use --mode full, or name other modules."
         ))),
-        Some(since) if with_end && since.until.is_none() => Err(refuse(format!(
+        (_, None, _) if with_end => Err(refuse(format!(
             "`{name}` can be asked from an instant on, but not up to one: its `since` block names no `until` variable. Leave --until out."
         ))),
-        Some(_) => Ok(()),
+        _ => Ok(()),
     }
 }
 

@@ -19,6 +19,7 @@ mod rust_code;
 mod scored_matching;
 mod secrets;
 mod stopping;
+mod strategies;
 mod ten_runs;
 mod tidy;
 mod world;

@@ -181,7 +181,7 @@ async fn a_range_that_cannot_be_read_is_refused_before_anything_is_opened() {
                 "--since",
                 "2026-01-01",
             ][..],
-            "`clients` declares no `since` filter",
+            "`clients` declares no `since` filter and no window",
         ),
         (
             &[

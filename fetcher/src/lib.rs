@@ -19,8 +19,8 @@ pub use export::{ExportError, Written, write_jsonl};
 pub use failure::{Attempt, Class, FetchError, GraphQlError};
 pub use length::length_of_time;
 pub use modules::{
-    FetchSpec, IdPath, Module, ModuleError, Nested, Paging, Path, Read, Since, Style, load_modules,
-    nearest, one_of,
+    Bound, FetchSpec, IdPath, Module, ModuleError, Nested, NewestFirst, Paging, Path, Reach, Read,
+    Since, Style, Window, load_modules, nearest, one_of,
 };
 pub use pages::{Cursor, Hole, Page, Record, Selection, pages};
 pub use schema::{

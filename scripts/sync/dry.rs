@@ -1,13 +1,14 @@
 //! A run that shows what it would do and writes nothing: one transaction, rolled back.
 
-use fetcher::{Selection, Source, pages};
+use fetcher::{Read, Selection, Source, pages};
 use futures::{StreamExt, TryStreamExt};
 use reconciler::history::{RowDiff, diff};
 use reconciler::{Reconciled, Reconciling, reconcile};
 use staging::{ExaminedPage, PagePlace, PageTally};
 
+use super::selection::select;
 use super::stage::add;
-use super::{Job, Progressed, Range, since, stopped};
+use super::{Job, Progressed, stopped};
 
 /// What a run would do.
 #[derive(Debug)]
@@ -27,22 +28,14 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
     let module = job.definition.name();
     let mut tx = job.pool.begin().await?;
     staging::ensure_partition(&mut tx, module).await?;
-    let (from, until) = match job.range {
-        Range::Repair { since, until } => (Some(since.to_owned()), until.map(str::to_owned)),
-        _ => (since(job, &mut tx).await?, None),
-    };
-    let strategy = if from.is_some() { "since" } else { "full" };
+    let selected = select(job, &mut tx).await?;
     // An interrupted pass is of no use here, and stays as it is once this is rolled back.
-    let pass = staging::open_pass(
-        &mut tx,
-        module,
-        &format!("{strategy} (dry)"),
-        from.as_deref(),
-    )
-    .await?;
+    let strategy = format!("{} (dry)", selected.strategy);
+    let (since, until) = (selected.since.as_deref(), selected.until.as_deref());
+    let pass = staging::open_pass(&mut tx, module, &strategy, since, until).await?;
     let selection = Selection {
-        since: from,
-        until,
+        since: selected.since,
+        until: selected.until,
         ..Selection::default()
     };
     let mut stream = pages(source, &job.definition.module, selection, None);
@@ -70,9 +63,11 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
         }
     }
     if cause.is_none() {
+        let is_cut = selected.strategy == Read::NewestFirst.as_str();
+        let total = total.filter(|_| !is_cut);
         let total = total.and_then(|total| i64::try_from(total).ok());
         let closed = staging::close_pass(&mut tx, module, pass.pass_id, total).await?;
-        if closed.complete && strategy == "full" {
+        if closed.complete && selected.strategy == "full" {
             staging::mark_gone(&mut tx, module, pass.pass_id, None).await?;
         }
         cause = closed.cause;

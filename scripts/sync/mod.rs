@@ -8,10 +8,11 @@ mod dry;
 mod halt;
 mod promote;
 mod run;
+mod selection;
 mod stage;
 mod stop;
 
-use run::{ReadEnd, since, stopped};
+use run::{ReadEnd, stopped};
 
 pub use again::again;
 pub use dry::{DryRun, dry_run};

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use fetcher::{Class, FetchError, Read, Source};
+use fetcher::{Class, FetchError, Source};
 use reconciler::{Definition, Definitions};
 use sqlx::PgPool;
-use staging::database::{query_as, query_scalar};
+use staging::database::query_as;
 use staging::{ClaimTally, Holder, Lease, Outcome, PageTally, RunState};
 
 use super::drift::{self, Look};
@@ -150,11 +150,11 @@ async fn open(job: &Job<'_>) -> anyhow::Result<Result<(Lease, i64, bool), Holder
     };
     staging::ensure_partition(&mut tx, name).await?;
     let mode = job.range.mode();
-    let strategy = match (job.source, job.range, job.definition.module.fetch.read) {
-        (None, ..) => "staged",
-        (_, Range::Repair { .. }, _) => "repair",
-        (_, Range::Incremental, Read::Since) => "since",
-        _ => "full",
+    let strategy = match (job.source, job.range) {
+        (None, _) => "staged",
+        (_, Range::Repair { .. }) => "repair",
+        (_, Range::Incremental) => job.definition.module.fetch.read.as_str(),
+        (_, Range::Full) => "full",
     };
     let source = &job.definition.module.source;
     let (run_id, resumed) = staging::open_run(&mut tx, name, source, mode, strategy).await?;
@@ -343,37 +343,6 @@ async fn finish(job: &Job<'_>, lease: &Lease, run_id: i64, outcome: &Outcome) ->
     }
     staging::release_lease(&mut tx, lease).await?;
     tx.commit().await
-}
-
-/// The instant to read from: the newest one in production, or the start of the last complete pass where
-/// the data claim to be from later than that, less the overlap. `None` reads everything.
-pub(super) async fn since(
-    job: &Job<'_>,
-    tx: &mut sqlx::PgConnection,
-) -> sqlx::Result<Option<String>> {
-    let (definition, fetch) = (job.definition, &job.definition.module.fetch);
-    let Some(since) = fetch
-        .since
-        .as_ref()
-        .filter(|_| job.range == Range::Incremental && fetch.read == Read::Since)
-    else {
-        return Ok(None);
-    };
-    let Some(complete) = staging::last_complete(tx, definition.name()).await? else {
-        return Ok(None);
-    };
-    let (entity, column) = (definition.entity(), &since.column);
-    if definition.contract.column(column).is_none() {
-        return Ok(None);
-    }
-    query_scalar(sqlx::AssertSqlSafe(format!(
-        "select to_char((least(max(\"{column}\"), $1::timestamptz) - make_interval(secs => $2))
-                        at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') from prod.\"{entity}\""
-    )))
-    .bind(complete)
-    .bind(since.overlap.as_secs_f64())
-    .fetch_one(tx)
-    .await
 }
 
 /// Modules that have pending records, as when a parent of theirs has arrived.

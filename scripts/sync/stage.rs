@@ -1,13 +1,14 @@
 //! Fetching and staging side by side: pages that are ready together are staged together.
 
-use fetcher::{Cursor, FetchError, Priority, Selection, Source, pages};
+use fetcher::{Cursor, FetchError, Priority, Read, Selection, Source, pages};
 use futures::StreamExt;
 use sqlx::{PgConnection, PgPool};
 use staging::database::query;
 use staging::{Derivation, ExaminedPage, Lease, PagePlace, PageTally, Pass};
 use tokio::sync::mpsc;
 
-use super::{Job, Progressed, Range, ReadEnd, halt_at, since, stopped};
+use super::selection::select;
+use super::{Job, Progressed, Range, ReadEnd, halt_at, stopped};
 
 /// Records held in memory between the fetcher and the database, about; staged by one transaction where
 /// they come fast.
@@ -139,9 +140,9 @@ async fn open_pass(job: &Job<'_>, tx: &mut PgConnection) -> sqlx::Result<Pass> {
     if let Range::Repair { since, until } = job.range {
         return staging::open_repair(tx, module, since, until).await;
     }
-    let from = since(job, tx).await?;
-    let strategy = if from.is_some() { "since" } else { "full" };
-    staging::open_pass(tx, module, strategy, from.as_deref()).await
+    let selected = select(job, tx).await?;
+    let (since, until) = (selected.since.as_deref(), selected.until.as_deref());
+    staging::open_pass(tx, module, selected.strategy, since, until).await
 }
 
 struct Place<'a> {
@@ -249,6 +250,10 @@ async fn close(place: &Place<'_>, end: &mut ReadEnd, earlier: Option<i64>) -> an
     let mut tx = place.pool.begin().await?;
     hold(&mut tx, place.lease).await?;
     let (module, pass_id) = (&place.lease.module, place.pass.pass_id);
+    // Of a stream that is not read to its end, the source counts what was left alone, too.
+    if place.pass.strategy == Read::NewestFirst.as_str() {
+        end.total_count = None;
+    }
     let mut closed = staging::close_pass(&mut tx, module, pass_id, end.total_count).await?;
     if let Some(earlier) = earlier.filter(|_| closed.unsettled)
         && staging::settle_passes(&mut tx, earlier, pass_id, end.total_count).await?

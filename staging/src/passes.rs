@@ -9,11 +9,11 @@ use crate::database::{query, query_as, query_scalar};
 pub struct Pass {
     /// Identifies the pass.
     pub pass_id: i64,
-    /// How it reads: `full`, or `since` an instant.
+    /// How it reads: `full`, `since`, `window`, `newest_first` or `repair`.
     pub strategy: String,
-    /// The instant a `since` pass reads from, RFC 3339; `None` reads everything.
+    /// The instant it reads from, RFC 3339; `None` reads everything.
     pub since: Option<String>,
-    /// The instant a repair reads up to; `None` reads to the end.
+    /// The instant it reads up to; `None` reads to the end.
     pub until: Option<String>,
     /// Pages staged so far.
     pub page: i32,
@@ -25,16 +25,18 @@ pub struct Pass {
 
 /// The pass to go on with: the open one where a run was interrupted in it, else a new one.
 ///
-/// An open pass with another strategy or another `since` is closed as incomplete: its pages answer
-/// another question.
+/// An open pass goes on with the range it was opened for. One with another strategy is closed as incomplete: its
+/// pages answer another question.
 pub async fn open_pass(
     conn: &mut PgConnection,
     module: &str,
     strategy: &str,
     since: Option<&str>,
+    until: Option<&str>,
 ) -> sqlx::Result<Pass> {
     let open: Option<Pass> = query_as(
-        "select p.pass_id, p.strategy, p.selection ->> 'since' as since, null as until, c.page, c.cursor, true as resumed
+        "select p.pass_id, p.strategy, p.selection ->> 'since' as since, p.selection ->> 'until' as until,
+                c.page, c.cursor, true as resumed
          from staging.passes p join staging.checkpoints c on c.pass_id = p.pass_id and c.module = p.module
          where p.module = $1 and p.state = 'open' and p.strategy = $2",
     )
@@ -46,22 +48,35 @@ pub async fn open_pass(
         return Ok(pass);
     }
     abandon_pass(conn, module).await?;
+    let pass = insert_pass(conn, module, strategy, (since, until), "open").await?;
+    move_checkpoint(conn, module, pass.pass_id, 0, None).await?;
+    Ok(pass)
+}
+
+async fn insert_pass(
+    conn: &mut PgConnection,
+    module: &str,
+    strategy: &str,
+    (since, until): (Option<&str>, Option<&str>),
+    state: &str,
+) -> sqlx::Result<Pass> {
     let pass_id = query_scalar(
-        "insert into staging.passes (module, strategy, selection)
-         values ($1, $2, jsonb_strip_nulls(jsonb_build_object('since', $3::text))) returning pass_id",
+        "insert into staging.passes (module, strategy, selection, state)
+         values ($1, $2, jsonb_strip_nulls(jsonb_build_object('since', $3::text, 'until', $4::text)), $5)
+         returning pass_id",
     )
     .bind(module)
     .bind(strategy)
     .bind(since)
+    .bind(until)
+    .bind(state)
     .fetch_one(&mut *conn)
     .await?;
-    move_checkpoint(conn, module, pass_id, 0, None).await?;
-    let since = since.map(str::to_owned);
     Ok(Pass {
         pass_id,
         strategy: strategy.to_owned(),
-        since,
-        until: None,
+        since: since.map(str::to_owned),
+        until: until.map(str::to_owned),
         page: 0,
         cursor: None,
         resumed: false,
@@ -76,25 +91,7 @@ pub async fn open_repair(
     since: &str,
     until: Option<&str>,
 ) -> sqlx::Result<Pass> {
-    let pass_id = query_scalar(
-        "insert into staging.passes (module, strategy, selection, state)
-         values ($1, 'repair', jsonb_strip_nulls(jsonb_build_object('since', $2::text, 'until', $3::text)), 'incomplete')
-         returning pass_id",
-    )
-    .bind(module)
-    .bind(since)
-    .bind(until)
-    .fetch_one(conn)
-    .await?;
-    Ok(Pass {
-        pass_id,
-        strategy: "repair".to_owned(),
-        since: Some(since.to_owned()),
-        until: until.map(str::to_owned),
-        page: 0,
-        cursor: None,
-        resumed: false,
-    })
+    insert_pass(conn, module, "repair", (Some(since), until), "incomplete").await
 }
 
 /// Notes what the source says it holds, so that progress has a measure before the pass is closed.
@@ -264,10 +261,21 @@ pub async fn settle_passes(
     Ok(agrees)
 }
 
-/// The start of the last complete pass of a module with one of `strategies`, as RFC 3339 in UTC.
-pub async fn last_complete(conn: &mut PgConnection, module: &str) -> sqlx::Result<Option<String>> {
-    query_scalar(
-        "select to_char(max(started_at) at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
+/// When a module's stream was last read through.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct LastComplete {
+    /// The start of the last complete pass, RFC 3339 in UTC.
+    pub started: Option<String>,
+    /// The age of the last complete pass over everything, in seconds.
+    pub full_age: Option<f64>,
+}
+
+/// When a module's stream was last read through, by the database's clock.
+pub async fn last_complete(conn: &mut PgConnection, module: &str) -> sqlx::Result<LastComplete> {
+    query_as(
+        "select to_char(max(started_at) at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as started,
+                extract(epoch from clock_timestamp() - max(started_at) filter (where strategy = 'full'))::float8
+                    as full_age
          from staging.passes where module = $1 and state = 'complete'",
     )
     .bind(module)
@@ -324,26 +332,32 @@ mod tests {
     #[sqlx::test(migrator = "crate::MIGRATOR")]
     async fn a_pass_is_resumed_until_it_is_given_up(pool: PgPool) {
         let mut tx = pool.begin().await.unwrap();
-        let first = open_pass(&mut tx, "clients", "full", None).await.unwrap();
+        let first = open_pass(&mut tx, "clients", "full", None, None)
+            .await
+            .unwrap();
         assert!(!first.resumed);
         move_checkpoint(&mut tx, "clients", first.pass_id, 3, Some("c3"))
             .await
             .unwrap();
-        let again = open_pass(&mut tx, "clients", "full", None).await.unwrap();
+        let again = open_pass(&mut tx, "clients", "full", None, None)
+            .await
+            .unwrap();
         assert_eq!(
             (again.pass_id, again.page, again.cursor.as_deref()),
             (first.pass_id, 3, Some("c3"))
         );
         assert!(again.resumed);
         abandon_pass(&mut tx, "clients").await.unwrap();
-        let anew = open_pass(&mut tx, "clients", "full", None).await.unwrap();
+        let anew = open_pass(&mut tx, "clients", "full", None, None)
+            .await
+            .unwrap();
         assert_ne!(anew.pass_id, first.pass_id);
         assert_eq!((anew.page, anew.cursor, anew.resumed), (0, None, false));
     }
 
     /// A pass that saw these ids, closed.
     async fn seen(tx: &mut PgConnection, ids: &[&str], total: Option<i64>) -> (i64, PassEnd) {
-        let pass = open_pass(tx, "clients", "full", None).await.unwrap();
+        let pass = open_pass(tx, "clients", "full", None, None).await.unwrap();
         query(
             "insert into staging.pages (pass_id, page, module, source_ids, fetched, new, changed, unchanged, superseded)
              values ($1, 1, 'clients', $2, cardinality($2), 0, 0, cardinality($2), 0)",

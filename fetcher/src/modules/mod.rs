@@ -9,4 +9,4 @@ mod spec;
 pub use load::{Module, load_modules};
 pub use path::{IdPath, Path};
 pub use problem::{ModuleError, nearest, one_of};
-pub use spec::{FetchSpec, Nested, Paging, Read, Since, Style};
+pub use spec::{Bound, FetchSpec, Nested, NewestFirst, Paging, Reach, Read, Since, Style, Window};

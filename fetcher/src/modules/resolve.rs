@@ -68,6 +68,10 @@ pub(super) fn resolve(
             .then(|| known_path("totalCount")),
         None => None,
     };
+    if let Some(newest) = &file.newest_first {
+        let path = file.connection.join(&nodes).join(&newest.at);
+        require_selected(&document, &path, &["fetch", "newest_first", "at"], place)?;
+    }
     let mut nested = Vec::new();
     for entry in file.nested {
         nested.push(nested_of(entry, files, place)?);
@@ -82,6 +86,9 @@ pub(super) fn resolve(
         total,
         variables: file.variables,
         since: file.since,
+        window: file.window,
+        newest_first: file.newest_first,
+        full_every: file.full_every,
         nested,
     })
 }
@@ -256,8 +263,10 @@ fn require_variables(
     let declared = document.variables();
     let since = file.since.as_ref().map(|since| since.variable.as_str());
     let until = file.since.as_ref().and_then(|since| since.until.as_deref());
+    let window = file.window.iter();
+    let window = window.flat_map(|window| [window.variable.as_str(), window.until.as_str()]);
     let given = file.variables.keys().map(String::as_str);
-    for name in given.chain(since).chain(until) {
+    for name in given.chain(since).chain(until).chain(window) {
         if !declared.contains(&name) {
             return Err(place.fault(
                 &["fetch", name],
@@ -270,11 +279,21 @@ fn require_variables(
             ));
         }
     }
-    if file.read == Read::Since && since.is_none() {
+    let (stands, block) = match file.read {
+        Read::Full => (true, ""),
+        Read::Since => (since.is_some(), "since: { variable: …, column: … }"),
+        Read::Window => (file.window.is_some(), "window: { variable: …, until: … }"),
+        Read::NewestFirst => (
+            file.newest_first.is_some(),
+            "newest_first: { at: …, column: … }",
+        ),
+    };
+    if !stands {
+        let name = file.read.as_str();
         return Err(place.fault(
             &["fetch", "read"],
-            "`read: since` needs a `since` block".to_owned(),
-            "Add `since: { variable: …, column: … }`, or write `read: full`.".to_owned(),
+            format!("`read: {name}` needs a `{name}` block"),
+            format!("Add `{block}`, or write `read: full`."),
         ));
     }
     for name in document.required_variables() {

@@ -38,6 +38,10 @@ pub(super) struct FetchFile {
     #[serde(default)]
     pub variables: BTreeMap<String, Value>,
     pub since: Option<Since>,
+    pub window: Option<Window>,
+    pub newest_first: Option<NewestFirst>,
+    #[serde(default, deserialize_with = "crate::length::read_some")]
+    pub full_every: Option<Duration>,
     #[serde(default)]
     pub nested: Vec<NestedFile>,
 }
@@ -84,10 +88,22 @@ pub enum Read {
     Full,
     /// The source can be asked for records since a value.
     Since,
-    /// Reserved: the source can be asked for a window.
+    /// The source can be asked for what lies within some days around now.
     Window,
-    /// Reserved: the source answers newest first.
+    /// The source answers newest first, by a time that never changes: reading stops where everything is known.
     NewestFirst,
+}
+
+impl Read {
+    /// Its name in `module.yaml` and in the run record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Since => "since",
+            Self::Window => "window",
+            Self::NewestFirst => "newest_first",
+        }
+    }
 }
 
 /// How the source hands out pages.
@@ -132,9 +148,88 @@ pub struct Since {
     /// The query variable that takes the end of a range, where the source can be given one.
     #[serde(default)]
     pub until: Option<String>,
+    /// How both are written.
+    #[serde(default, rename = "as")]
+    pub written: Bound,
     /// The contract column whose highest value is the next `since`.
     pub column: String,
     /// How far to reach back behind it.
+    #[serde(default, deserialize_with = "crate::length::read")]
+    pub overlap: Duration,
+}
+
+/// How the source wants a point of time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// RFC 3339 in UTC.
+    #[default]
+    Instant,
+    /// Its day in UTC, `2026-05-01`.
+    Date,
+}
+
+impl Bound {
+    /// An instant in RFC 3339, as the source wants it.
+    pub(crate) fn form(self, instant: &str) -> &str {
+        match self {
+            Self::Instant => instant,
+            Self::Date => instant.split('T').next().unwrap_or(instant),
+        }
+    }
+}
+
+/// How a `window` read asks.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// The query variable that takes the start.
+    pub variable: String,
+    /// The query variable that takes the end.
+    pub until: String,
+    /// How both are written.
+    #[serde(default, rename = "as")]
+    pub written: Bound,
+    /// How far it reaches.
+    #[serde(default)]
+    pub reach: Reach,
+}
+
+/// How far a window reaches around now. Its past is widened to the time since the last complete run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// 7 days back, 30 ahead.
+    Fast,
+    /// 30 days back, 90 ahead.
+    #[default]
+    Balanced,
+    /// 60 days back, 365 ahead.
+    Exhaustive,
+}
+
+impl Reach {
+    /// Days back and days ahead.
+    pub fn days(self) -> (i32, i32) {
+        match self {
+            Self::Fast => (7, 30),
+            Self::Balanced => (30, 90),
+            Self::Exhaustive => (60, 365),
+        }
+    }
+}
+
+/// How a `newest_first` read knows where to stop: at the first page on which every record is older than the newest
+/// one known, less the overlap. It never stops where records do not come newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewestFirst {
+    /// Path in the record to the time by which the source sorts. It must never change: an edit that moves no record
+    /// to the front is met by `full_every` alone.
+    pub at: Path,
+    /// The contract column that holds it.
+    pub column: String,
+    /// How far to read behind the newest one known.
     #[serde(default, deserialize_with = "crate::length::read")]
     pub overlap: Duration,
 }
@@ -181,6 +276,34 @@ pub struct FetchSpec {
     pub variables: BTreeMap<String, Value>,
     /// How a `since` read asks.
     pub since: Option<Since>,
+    /// How a `window` read asks.
+    pub window: Option<Window>,
+    /// How a `newest_first` read stops.
+    pub newest_first: Option<NewestFirst>,
+    /// How old the last complete reading of everything may be before the next regular run reads everything.
+    pub full_every: Option<Duration>,
     /// Nested connections followed to their end.
     pub nested: Vec<Nested>,
+}
+
+impl FetchSpec {
+    /// The query variables for the start and the end of a range, and how points of time are written there.
+    pub fn range(&self) -> (Option<&str>, Option<&str>, Bound) {
+        match (self.read, &self.window, &self.since) {
+            (Read::Window, Some(window), _) => {
+                (Some(&window.variable), Some(&window.until), window.written)
+            }
+            (_, _, Some(since)) => (Some(&since.variable), since.until.as_deref(), since.written),
+            _ => (None, None, Bound::Instant),
+        }
+    }
+
+    /// The contract column whose highest value says where the next partial read begins or stops.
+    pub fn marked_by(&self) -> Option<&str> {
+        let since = self.since.as_ref().map(|since| since.column.as_str());
+        since.or(self
+            .newest_first
+            .as_ref()
+            .map(|newest| newest.column.as_str()))
+    }
 }

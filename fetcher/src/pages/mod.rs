@@ -1,6 +1,7 @@
 //! A module's stream of pages.
 
 mod json;
+mod known;
 mod nested;
 mod page;
 mod position;

@@ -358,6 +358,9 @@ mod tests {
             total: Some(path("info.count")),
             variables: std::collections::BTreeMap::new(),
             since: None,
+            window: None,
+            newest_first: None,
+            full_every: None,
             nested: Vec::new(),
         }
     }

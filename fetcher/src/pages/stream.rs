@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
+use super::known::Known;
 use super::nested;
 use super::page::{Cursor, Hole, Page, Record, Selection};
 use super::position::{Circle, Position, Stuck};
@@ -91,6 +92,7 @@ impl Reader {
         let mut circle = Circle::default();
         let (mut number, mut stalls) = (1, 0);
         let mut size = self.first_size(&position);
+        let mut known = Known::behind(&self.module.fetch, &self.selection);
         loop {
             let (cut, errors) = match self.ask(&position, number, size).await {
                 Err(failure) if failure.is_about_size() => {
@@ -113,7 +115,10 @@ impl Reader {
                 && (following.as_ref() == Some(&position) || circle.closes(place));
             let next = following.as_ref().and_then(Position::cursor);
             let page = self.page(number, cut, errors, next.clone()).await?;
-            if sender.send(Ok(page)).await.is_err() {
+            let is_known = known
+                .as_mut()
+                .is_some_and(|known| known.hold(&page.records));
+            if sender.send(Ok(page)).await.is_err() || is_known {
                 return Ok(());
             }
             if repeats {
@@ -223,12 +228,16 @@ impl Reader {
             .iter()
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        if let (Some(since), Some(value)) = (&spec.since, &self.selection.since) {
-            variables.insert(since.variable.clone(), Value::from(value.as_str()));
-        }
-        let until = spec.since.as_ref().and_then(|since| since.until.clone());
-        if let (Some(variable), Some(value)) = (until, &self.selection.until) {
-            variables.insert(variable, Value::from(value.as_str()));
+        let (since, until, written) = spec.range();
+        let Selection {
+            since: from,
+            until: to,
+            ..
+        } = &self.selection;
+        for (variable, instant) in [(since, from), (until, to)] {
+            if let (Some(variable), Some(instant)) = (variable, instant) {
+                variables.insert(variable.to_owned(), Value::from(written.form(instant)));
+            }
         }
         position.fill(&spec.paging, size, &mut variables);
         let question = Question {

@@ -45,6 +45,8 @@ pub struct ModuleHealth {
     pub last_sync: Option<Instant>,
     /// Seconds since then.
     pub freshness: Option<i64>,
+    /// The end of the last complete run that read everything, and not only what is new.
+    pub last_full: Option<Instant>,
     /// What to think of it.
     pub status: Status,
     /// Records staged and not yet reconciled.
@@ -153,6 +155,7 @@ fn judge(
         name: info.name.clone(),
         last_sync: marks.last_complete,
         freshness: marks.last_complete.map(|at| now.seconds_since(at)),
+        last_full: marks.last_full,
         status,
         records_pending: marks.pending,
         source: info.source.clone(),

@@ -13,6 +13,7 @@ use super::Instant;
 pub(super) struct Marks {
     pub module: String,
     pub last_complete: Option<Instant>,
+    pub last_full: Option<Instant>,
     pub first_started: Option<Instant>,
     pub lease_until: Option<Instant>,
     pub leased: bool,
@@ -89,6 +90,9 @@ pub(super) async fn marks(
                 (select floor(extract(epoch from finished_at))::bigint from ops.runs
                  where module = wanted.module and complete and state in ('OK', 'OK_Q') and mode <> 'repair'
                  order by run_id desc limit 1) as last_complete,
+                (select floor(extract(epoch from finished_at))::bigint from ops.runs
+                 where module = wanted.module and complete and state in ('OK', 'OK_Q') and strategy = 'full'
+                 order by run_id desc limit 1) as last_full,
                 (select floor(extract(epoch from started_at))::bigint from ops.runs
                  where module = wanted.module order by run_id limit 1) as first_started,
                 floor(extract(epoch from l.expires_at))::bigint as lease_until,

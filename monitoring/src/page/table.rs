@@ -52,6 +52,10 @@ fn row(view: &View<'_>, module: &ModuleHealth) -> Markup {
                     Some(at) => (view.moment(at)),
                     None => (words.never),
                 }
+                // A module that reads what is new has two ages.
+                @if let Some(full) = module.last_full.filter(|full| Some(*full) != module.last_sync) {
+                    div.remark { (words.last_full) " " (view.moment(full)) }
+                }
             }
             td.number role="cell" data-label=(words.rows) {
                 @match module.rows {

@@ -166,11 +166,16 @@ fn of_the_past(text: &mut Exposition, health: &Health, counted: &HashMap<String,
 
 fn of_now(text: &mut Exposition, health: &Health) {
     type Reading = fn(&ModuleHealth) -> Option<f64>;
-    let gauges: [(&str, &str, Reading); 8] = [
+    let gauges: [(&str, &str, Reading); 9] = [
         (
             "concord_last_complete_timestamp_seconds",
             "End of the last complete run in Unix time; 0 when there was none.",
             |module| Some(module.last_sync.map_or(0.0, |at| at.0 as f64)),
+        ),
+        (
+            "concord_last_full_timestamp_seconds",
+            "End of the last complete run that read everything, in Unix time; 0 when there was none.",
+            |module| Some(module.last_full.map_or(0.0, |at| at.0 as f64)),
         ),
         (
             "concord_freshness_periods",

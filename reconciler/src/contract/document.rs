@@ -1,8 +1,8 @@
 //! Reads a contract: one table, its columns and what they promise.
 
+use super::agreement::is_audit;
 use super::column::{Column, LogicalType, PhysicalType};
 use super::node::{Fault, Node};
-use super::agreement::is_audit;
 use super::{quality, vocabulary};
 use serde_norway::Value;
 

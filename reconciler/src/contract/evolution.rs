@@ -1,6 +1,6 @@
 //! Brings a production table to its contract: additively, in one transaction, or not at all.
 
-use super::agreement::{AUDIT, EXEMPT, Place, is_audit, data_differences, type_differences};
+use super::agreement::{AUDIT, EXEMPT, Place, data_differences, is_audit, type_differences};
 use super::catalogue::{Table, required_name, unique_name};
 use super::column::{Column, PhysicalType};
 use super::difference::{Change, EvolveError};
@@ -114,8 +114,7 @@ async fn apply(
         }
     }
     for found in &table.columns {
-        let known = contract.column(&found.name).is_some()
-            || is_audit(&found.name);
+        let known = contract.column(&found.name).is_some() || is_audit(&found.name);
         if !known {
             retire(tx, place, found, table, &mut changes).await?;
         }

@@ -17,9 +17,9 @@ mod quality;
 mod vocabulary;
 
 pub use agreement::contract_problems;
+pub(crate) use agreement::is_audit;
 pub use column::{Bound, Check, Column, LogicalType, PhysicalType};
 pub use difference::{Change, Difference, EvolveError};
-pub(crate) use agreement::is_audit;
 pub use document::{Contract, ContractError};
 pub use evolution::evolve;
 pub use instant::instant;

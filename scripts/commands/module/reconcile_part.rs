@@ -214,8 +214,9 @@ impl Examination<'_> {
                 );
             }
         }
-        if let Some(since) = &self.module.fetch.since {
-            self.known_column(&["fetch", "since"], "since", &since.column, contract);
+        if let Some(column) = self.module.fetch.marked_by() {
+            let block = self.module.fetch.read.as_str();
+            self.known_column(&["fetch", block], block, column, contract);
         }
         if spec.transform == TransformKind::Map {
             self.required(spec, contract);
