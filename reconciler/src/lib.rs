@@ -1,6 +1,7 @@
 //! Decides what each staged record means for production. No network.
 
 pub mod contract;
+mod cores;
 pub mod definition;
 pub mod guard;
 pub mod history;

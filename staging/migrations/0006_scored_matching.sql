@@ -1,15 +1,15 @@
 -- Matching by score: stored blocking keys, and what people decided.
 
--- Blocking keys of living rows, as digests. The hash leads the index, so that a batch of fifty records against a
+-- Blocking keys of living rows, as digests. They are found by hash, so that a batch of fifty records against a
 -- million entities touches only its candidates. The digest covers the specification it was computed by: keys of
--- another one never meet these.
+-- another one never meet these. There are a dozen to a row, so the indexes hold no more than they must.
 create table prod.blocking_keys (
     hash      bigint not null,
     entity    text not null,
-    entity_id text not null,
-    primary key (hash, entity_id, entity)
+    entity_id text not null
 );
-create index blocking_keys_of_entity on prod.blocking_keys (entity_id, entity);
+create index blocking_keys_hash on prod.blocking_keys (hash);
+create index blocking_keys_of_entity on prod.blocking_keys (entity_id);
 
 -- Up to where a module has seen its table: `version` names the definitions that keys were computed by, and rows
 -- written by `seen` or later may be new to it. Whoever writes a row by hand tells nobody, but leaves his transaction on it.

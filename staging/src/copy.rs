@@ -1,8 +1,50 @@
-//! New records by `copy`, the fastest way into a table.
+//! Rows for `copy`, the fastest way into a table.
 
 use sqlx::PgConnection;
 
 use crate::records::{PagePlace, Version};
+
+/// Rows in PostgreSQL's binary format for `copy`.
+pub struct CopyRows(Vec<u8>);
+
+impl CopyRows {
+    /// No rows yet, with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        let mut rows = Vec::with_capacity(bytes + 32);
+        rows.extend_from_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
+        Self(rows)
+    }
+
+    /// Begins a row with so many fields, which are given one by one.
+    pub fn row(&mut self, fields: i16) {
+        self.0.extend_from_slice(&fields.to_be_bytes());
+    }
+
+    /// A field, in parts, as its type's binary format has it.
+    pub fn field(&mut self, parts: &[&[u8]]) {
+        let length: usize = parts.iter().map(|p| p.len()).sum();
+        self.0.extend_from_slice(&(length as i32).to_be_bytes());
+        for part in parts {
+            self.0.extend_from_slice(part);
+        }
+    }
+
+    /// A field that is null.
+    pub fn absent(&mut self) {
+        self.0.extend_from_slice(&(-1i32).to_be_bytes());
+    }
+
+    /// Writes them; `into` names the table and its columns in the order of the fields.
+    pub async fn send(mut self, conn: &mut PgConnection, into: &str) -> sqlx::Result<()> {
+        self.0.extend_from_slice(&(-1i16).to_be_bytes());
+        let mut copy = conn
+            .copy_in_raw(&format!("copy {into} from stdin with (format binary)"))
+            .await?;
+        copy.send(self.0).await?;
+        copy.finish().await?;
+        Ok(())
+    }
+}
 
 /// Writes versions of ids never seen before, in one binary `copy`.
 pub(crate) async fn copy_new(
@@ -13,49 +55,28 @@ pub(crate) async fn copy_new(
     if new.is_empty() {
         return Ok(());
     }
-    let mut rows = Vec::with_capacity(new.iter().map(|v| v.json.len() + 160).sum());
-    rows.extend_from_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
+    let mut rows = CopyRows::with_capacity(new.iter().map(|v| v.json.len() + 160).sum());
     for version in new {
-        rows.extend_from_slice(&8i16.to_be_bytes());
-        field(&mut rows, &[place.module.as_bytes()]);
-        field(&mut rows, &[version.id.as_bytes()]);
-        field(&mut rows, &[&version.examined.hash]);
+        rows.row(8);
+        rows.field(&[place.module.as_bytes()]);
+        rows.field(&[version.id.as_bytes()]);
+        rows.field(&[&version.examined.hash]);
         match version.examined.defect {
             // The leading 1 is the version of jsonb's binary format.
             None => {
-                field(&mut rows, &[&[1], version.json]);
-                absent(&mut rows);
-                absent(&mut rows);
+                rows.field(&[&[1], version.json]);
+                rows.absent();
+                rows.absent();
             }
             Some(defect) => {
-                absent(&mut rows);
-                field(&mut rows, &[version.json]);
-                field(&mut rows, &[defect.as_bytes()]);
+                rows.absent();
+                rows.field(&[version.json]);
+                rows.field(&[defect.as_bytes()]);
             }
         }
-        field(&mut rows, &[&place.pass_id.to_be_bytes()]);
-        field(&mut rows, &[&(version.page.number as i32).to_be_bytes()]);
+        rows.field(&[&place.pass_id.to_be_bytes()]);
+        rows.field(&[&(version.page.number as i32).to_be_bytes()]);
     }
-    rows.extend_from_slice(&(-1i16).to_be_bytes());
-    let mut copy = conn
-        .copy_in_raw(
-            "copy staging.records (module, source_id, hash, payload, raw, defect, pass_id, page)
-             from stdin with (format binary)",
-        )
-        .await?;
-    copy.send(rows).await?;
-    copy.finish().await?;
-    Ok(())
-}
-
-fn field(rows: &mut Vec<u8>, parts: &[&[u8]]) {
-    let length: usize = parts.iter().map(|p| p.len()).sum();
-    rows.extend_from_slice(&(length as i32).to_be_bytes());
-    for part in parts {
-        rows.extend_from_slice(part);
-    }
-}
-
-fn absent(rows: &mut Vec<u8>) {
-    rows.extend_from_slice(&(-1i32).to_be_bytes());
+    let into = "staging.records (module, source_id, hash, payload, raw, defect, pass_id, page)";
+    rows.send(conn, into).await
 }

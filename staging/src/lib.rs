@@ -17,6 +17,7 @@ mod runs;
 mod sources;
 
 pub use canonical::{Examined, examine};
+pub use copy::CopyRows;
 pub use database::MIGRATOR;
 pub use leases::{
     Holder, LEASE_SECONDS, Lease, check_lease, release_lease, renew_lease, take_lease, this_holder,

@@ -1,15 +1,16 @@
 //! The stored blocking keys, in step with production, and who shares one with a record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use matching::profile::Profile;
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection};
+use staging::CopyRows;
 use staging::database::{query, query_as};
 
 use super::Scoring;
 use super::scoring::Block;
+use crate::cores::on_every_core;
 use crate::definition::{Definition, Definitions};
 
 /// The different matchers of one table: modules that declare the same share their keys.
@@ -79,38 +80,29 @@ async fn store(
     scorings: &BTreeMap<&str, &Scoring>,
     rows: &[(String, Json<Map<String, Value>>)],
 ) -> sqlx::Result<()> {
-    let (mut hashes, mut ids) = (Vec::new(), Vec::new());
+    let mut keys = CopyRows::with_capacity(rows.len() * 600);
     for scoring in scorings.values() {
-        let profiles: Vec<Profile> = rows
-            .iter()
-            .map(|(_, row)| scoring.profile(|column| row.0.get(column)))
-            .collect();
-        for ((id, _), blocks) in rows.iter().zip(scoring.blocks(&profiles)) {
-            hashes.extend(blocks.iter().map(|block| block.hash));
-            ids.extend(blocks.iter().map(|_| id.as_str()));
+        let blocks = on_every_core(rows, |(_, row)| {
+            scoring.blocks_of(&scoring.profile(|column| row.0.get(column)))
+        });
+        for ((id, _), blocks) in rows.iter().zip(blocks) {
+            for hash in blocks.iter().map(|block| block.hash) {
+                keys.row(3);
+                keys.field(&[&hash.to_be_bytes()]);
+                keys.field(&[entity.as_bytes()]);
+                keys.field(&[id.as_bytes()]);
+            }
         }
     }
-    query(
-        "insert into prod.blocking_keys (hash, entity, entity_id)
-         select k.hash, $1, k.entity_id from unnest($2::bigint[], $3::text[]) as k(hash, entity_id)
-         on conflict do nothing",
-    )
-    .bind(entity)
-    .bind(hashes)
-    .bind(ids)
-    .execute(conn)
-    .await
-    .map(drop)
+    keys.send(conn, "prod.blocking_keys (hash, entity, entity_id)")
+        .await
 }
 
-/// An entity that shares a blocking key with a record.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub(crate) struct Neighbour {
-    pub(crate) entity_id: String,
+#[derive(sqlx::FromRow)]
+struct Neighbour {
+    entity_id: String,
     #[sqlx(json)]
-    pub(crate) row: Map<String, Value>,
-    /// Whether a living record of the asking module is this entity already.
-    pub(crate) is_taken: bool,
+    row: Map<String, Value>,
 }
 
 /// Per record, the living entities that share a key of it, in the order of their ids, and how many of its keys were
@@ -158,33 +150,47 @@ pub(crate) async fn neighbours_of(
 }
 
 /// The rows of entities as a module's matcher sees them, by id.
-pub(crate) async fn neighbours(
+pub(super) async fn neighbours(
     conn: &mut PgConnection,
     definition: &Definition,
     scoring: &Scoring,
     ids: &[&str],
-) -> sqlx::Result<BTreeMap<String, Neighbour>> {
+) -> sqlx::Result<BTreeMap<String, Map<String, Value>>> {
     if ids.is_empty() {
         return Ok(BTreeMap::new());
     }
     let entity = definition.entity();
     let rows: Vec<Neighbour> = query_as(AssertSqlSafe(format!(
-        "select t.id as entity_id, {} as row,
-                exists (select from prod.identities i where i.entity_id = t.id and i.entity = $2
-                        and i.source = $3 and i.module = $4 and i.valid_to is null and not i.gone) as is_taken
-         from unnest($1::text[]) q (id)
+        "select t.id as entity_id, {} as row from unnest($1::text[]) q (id)
          cross join lateral (select * from prod.\"{entity}\" t where t.id = q.id
              and t.deleted_at is null and t.is_placeholder is not true offset 0) t",
         compared([&scoring])
     )))
     .bind(ids)
-    .bind(entity)
-    .bind(&definition.module.source)
-    .bind(definition.name())
     .fetch_all(conn)
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| (row.entity_id.clone(), row))
+        .map(|row| (row.entity_id, row.row))
         .collect())
+}
+
+/// Those of the entities that a living record of the module is already.
+pub(super) async fn taken(
+    conn: &mut PgConnection,
+    definition: &Definition,
+    ids: &[&str],
+) -> sqlx::Result<BTreeSet<String>> {
+    let taken: Vec<(String,)> = query_as(
+        "select q.id from unnest($1::text[]) q (id)
+         cross join lateral (select from prod.identities i where i.entity_id = q.id and i.entity = $2
+             and i.source = $3 and i.module = $4 and i.valid_to is null and not i.gone limit 1) i",
+    )
+    .bind(ids)
+    .bind(definition.entity())
+    .bind(&definition.module.source)
+    .bind(definition.name())
+    .fetch_all(conn)
+    .await?;
+    Ok(taken.into_iter().map(|(id,)| id).collect())
 }

@@ -13,7 +13,8 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::Scoring;
-use super::blocks::{Neighbour, neighbours, neighbours_of};
+use super::blocks::{neighbours, neighbours_of, taken};
+use crate::cores::on_every_core;
 use crate::definition::Definition;
 
 /// More evidence than so many bits against a match within a group is a contradiction.
@@ -75,49 +76,67 @@ pub(crate) async fn judge(
     scoring: &Scoring,
     asking: &[Asking<'_>],
 ) -> sqlx::Result<Vec<Verdict>> {
-    let profiles: Vec<Profile> = asking.iter().map(|asked| asked.profile.clone()).collect();
-    let shared = neighbours_of(conn, definition.entity(), &scoring.blocks(&profiles)).await?;
-    let wanted: BTreeSet<&str> = shared
+    let blocks = on_every_core(asking, |asked| scoring.blocks_of(&asked.profile));
+    let shared = neighbours_of(conn, definition.entity(), &blocks).await?;
+    let taken = match scoring.within_source {
+        true => BTreeSet::new(),
+        false => taken(conn, definition, &different(&shared, |_| true)).await?,
+    };
+    // Of the first load of a source this leaves nothing: all it could be are records of its own.
+    let is_open = |record: usize| {
+        let refused = asking[record].refused;
+        let mut ids = shared[record].0.iter();
+        ids.any(|id| !taken.contains(id) && !refused.contains(id))
+    };
+    let standing = different(&shared, is_open);
+    let standing = neighbours(conn, definition, scoring, &standing).await?;
+    let standing: Vec<_> = standing.into_iter().collect();
+    let looks = on_every_core(&standing, |(_, row)| {
+        scoring.profile(|column| row.get(column))
+    });
+    let standing: BTreeMap<&str, Profile> = standing
         .iter()
-        .flat_map(|(ids, _)| ids)
+        .map(|(id, _)| id.as_str())
+        .zip(looks)
+        .collect();
+    let numbered: Vec<usize> = (0..asking.len()).collect();
+    let stars = on_every_core(&numbered, |record| {
+        is_open(*record).then(|| {
+            let (asked, (ids, _)) = (&asking[*record], &shared[*record]);
+            star(scoring, asked, ids, &standing, &taken)
+        })
+    });
+    Ok(verdicts(scoring, asking, &stars))
+}
+
+/// The different entities that records share keys with, of those records that a condition on their number holds for.
+fn different(shared: &[(Vec<String>, usize)], holds: impl Fn(usize) -> bool) -> Vec<&str> {
+    let records = shared
+        .iter()
+        .enumerate()
+        .filter(|(record, _)| holds(*record));
+    let ids: BTreeSet<&str> = records
+        .flat_map(|(_, (ids, _))| ids)
         .map(String::as_str)
         .collect();
-    let wanted: Vec<&str> = wanted.into_iter().collect();
-    let standing = neighbours(conn, definition, scoring, &wanted).await?;
-    let looks: HashMap<&str, Profile> = standing
-        .values()
-        .map(|other| {
-            let profile = scoring.profile(|column| other.row.get(column));
-            (other.entity_id.as_str(), profile)
-        })
-        .collect();
-    let stars: Vec<Option<Star>> = asking
-        .iter()
-        .zip(&shared)
-        .map(|(asked, (ids, _))| star(scoring, asked, ids, &standing, &looks))
-        .collect();
-    Ok(verdicts(scoring, asking, &stars))
+    ids.into_iter().collect()
 }
 
 fn star(
     scoring: &Scoring,
     asked: &Asking<'_>,
     ids: &[String],
-    standing: &BTreeMap<String, Neighbour>,
-    looks: &HashMap<&str, Profile>,
-) -> Option<Star> {
-    let others: Vec<&Neighbour> = ids.iter().filter_map(|id| standing.get(id)).collect();
-    let is_allowed = |other: &Neighbour| {
-        (scoring.within_source || !other.is_taken) && !asked.refused.contains(&other.entity_id)
-    };
-    if !others.iter().any(|other| is_allowed(other)) {
-        return None;
-    }
+    standing: &BTreeMap<&str, Profile>,
+    taken: &BTreeSet<String>,
+) -> Star {
+    let is_allowed = |id: &str| !taken.contains(id) && !asked.refused.iter().any(|no| no == id);
     let mut names = vec![asked.source_id];
     let mut profiles = vec![asked.profile.clone()];
-    for other in &others {
-        names.push(&other.entity_id);
-        profiles.push(looks[other.entity_id.as_str()].clone());
+    for id in ids {
+        if let Some(profile) = standing.get(id.as_str()) {
+            names.push(id);
+            profiles.push(profile.clone());
+        }
     }
     let batch = scoring.batch(&profiles, &names, false);
     let scorer = Scorer::new(
@@ -126,27 +145,20 @@ fn star(
         &batch.layout,
         &batch.base,
     );
-    let rays = (1_u32..).zip(&others).filter_map(|(number, other)| {
+    let rays = (1_u32..).zip(&names[1..]).filter_map(|(number, id)| {
         let reached = batch
             .comparisons
             .reach(&batch.base, &batch.facts, 0, number);
         let score = scorer.sum(&reached).score();
-        let counts = is_allowed(other) && score >= scoring.model.thresholds.review;
-        counts.then(|| {
-            (
-                other.entity_id.clone(),
-                number,
-                score,
-                scorer.apart(&reached),
-            )
-        })
+        let counts = is_allowed(id) && score >= scoring.model.thresholds.review;
+        counts.then(|| ((*id).to_owned(), number, score, scorer.apart(&reached)))
     });
     let rays = rays.collect();
-    Some(Star {
+    Star {
         names: names.into_iter().map(str::to_owned).collect(),
         profiles,
         rays,
-    })
+    }
 }
 
 fn verdicts(scoring: &Scoring, asking: &[Asking<'_>], stars: &[Option<Star>]) -> Vec<Verdict> {

@@ -62,14 +62,19 @@ pub async fn why(
     let profile = |row: &Map<String, Value>| scoring.profile(|column| row.get(column));
     let mut profiles = vec![profile(one.1), profile(other.1)];
     let mut names = vec![one.0.to_owned(), other.0.to_owned()];
-    let shared = neighbours_of(conn, definition.entity(), &scoring.blocks(&profiles[..1])).await?;
+    let shared = neighbours_of(
+        conn,
+        definition.entity(),
+        &[scoring.blocks_of(&profiles[0])],
+    )
+    .await?;
     let ids: Vec<&str> = shared[0].0.iter().map(String::as_str).collect();
     for (id, found) in neighbours(conn, definition, scoring, &ids).await? {
         let is_one_of_both = names[..2]
             .iter()
             .any(|name| name.split_once('/').is_some_and(|(_, own)| own == id));
         if !is_one_of_both {
-            profiles.push(profile(&found.row));
+            profiles.push(profile(&found));
             names.push(format!("{}/{id}", definition.entity()));
         }
     }

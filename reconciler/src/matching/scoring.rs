@@ -84,21 +84,18 @@ impl Scoring {
         self.layout.profile(&texts, &self.lexicon)
     }
 
-    /// The blocking keys of rows, in their order.
-    pub(crate) fn blocks(&self, profiles: &[Profile]) -> Vec<Vec<Block>> {
+    /// The blocking keys of a row, each once.
+    pub(crate) fn blocks_of(&self, profile: &Profile) -> Vec<Block> {
         let mut base = Base::new(&self.layout);
-        base.extend(profiles);
-        let of = |record: u32| {
-            let keys = self.keys.iter().flat_map(|key| {
-                let texts = key.texts(&base, record);
-                texts.into_iter().map(|text| self.block(key, &text))
-            });
-            let mut blocks: Vec<Block> = keys.collect();
-            blocks.sort_unstable();
-            blocks.dedup();
-            blocks
-        };
-        (0..base.records).map(of).collect()
+        base.extend(std::slice::from_ref(profile));
+        let keys = self.keys.iter().flat_map(|key| {
+            let texts = key.texts(&base, 0);
+            texts.into_iter().map(|text| self.block(key, &text))
+        });
+        let mut blocks: Vec<Block> = keys.collect();
+        blocks.sort_unstable();
+        blocks.dedup_by_key(|block| block.hash);
+        blocks
     }
 
     fn block(&self, key: &Key, text: &str) -> Block {

@@ -7,9 +7,9 @@ use sqlx::PgConnection;
 
 use super::Work;
 use super::claim::{Claim, Shaped};
-use super::cores::on_every_core;
 use super::outcome::Outcome;
 use crate::Row;
+use crate::cores::on_every_core;
 use crate::definition::Missing;
 use crate::identities::{self, Identity};
 use crate::matching::{self, Candidate, Key, Said, Verdict, keys_of};

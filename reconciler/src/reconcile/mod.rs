@@ -4,7 +4,6 @@
 //! before the whole change set has been counted.
 
 mod claim;
-mod cores;
 mod folding;
 mod known;
 mod meeting;

@@ -10,12 +10,12 @@ use staging::database::query_as;
 
 use super::Work;
 use super::claim::{Claim, Shaped, settle, shape};
-use super::cores::on_every_core;
 use super::known::{Known, look_up};
 use super::outcome::{self, Outcome};
 use super::who::{self, Found, Who};
 use super::{folding, meeting, write};
 use crate::Rejection;
+use crate::cores::on_every_core;
 use crate::identities::{self, Identity, Standing};
 use crate::matching::Key;
 

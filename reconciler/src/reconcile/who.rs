@@ -10,6 +10,7 @@ use super::Work;
 use super::claim::{Claim, Shaped};
 use super::known::Known;
 use super::outcome::Outcome;
+use crate::cores::on_every_core;
 use crate::definition::KeySpec;
 use crate::matching::{
     Asking, Candidate, Decision, Likely, Said, Verdict, decide, distinct_of, judge,
@@ -57,15 +58,20 @@ pub(super) async fn ask_scores(
         return Ok(());
     };
     let nothing = Said::default();
-    let asking: Vec<Asking> = shaped
+    let undecided: Vec<&(&Claim, Shaped)> = shaped
         .iter()
         .filter(|(claim, shaped)| is_undecided(work, claim, shaped, known))
-        .map(|(claim, shaped)| Asking {
-            source_id: &claim.source_id,
-            profile: scoring.profile(|column| shaped.value(column)),
-            refused: &known.said.get(&claim.source_id).unwrap_or(&nothing).is_not,
-        })
         .collect();
+    let known_now: &Known = known;
+    let asking = on_every_core(&undecided, |(claim, shaped)| Asking {
+        source_id: &claim.source_id,
+        profile: scoring.profile(|column| shaped.value(column)),
+        refused: &known_now
+            .said
+            .get(&claim.source_id)
+            .unwrap_or(&nothing)
+            .is_not,
+    });
     let verdicts = judge(conn, work.definition, scoring, &asking).await?;
     let verdicts = asking
         .iter()

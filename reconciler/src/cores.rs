@@ -8,7 +8,7 @@ use std::thread;
 const WORTH: usize = 64;
 
 /// What `work` gives for each item, in the order of the items.
-pub(super) fn on_every_core<T: Sync, R: Send>(
+pub(crate) fn on_every_core<T: Sync, R: Send>(
     items: &[T],
     work: impl Fn(&T) -> R + Sync,
 ) -> Vec<R> {
