@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-const LAST: &str = "select to_jsonb(r) from ops.runs r order by run_id desc limit 1";
+const LAST: &str = "select to_jsonb(r) from ops.runs r where strategy <> 'staged' order by run_id desc limit 1";
 
 async fn ask(world: &World, arguments: &[&str]) {
     let own = ["--modules", "modules"];

@@ -262,7 +262,7 @@ pub async fn settle_passes(
 }
 
 /// When a module's stream was last read through.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
 pub struct LastComplete {
     /// The start of the last complete pass, RFC 3339 in UTC.
     pub started: Option<String>,
