@@ -3,23 +3,30 @@
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::sync::Progressed;
 
-/// The progress of one module.
-pub struct Progress {
-    bar: Option<ProgressBar>,
-    module: String,
-    said_total: AtomicBool,
+/// Where progress is shown: a terminal with a bar for each module under way, or a log.
+pub struct Screen {
+    bars: Option<MultiProgress>,
+    is_quiet: bool,
 }
 
-impl Progress {
-    /// Begins to show the progress of a module; `quiet` shows nothing.
-    pub fn begin(module: &str, quiet: bool) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let bar = (terminal && !quiet).then(|| {
-            let bar = ProgressBar::new_spinner();
+impl Screen {
+    /// The standard error; `is_quiet` shows closing lines alone.
+    pub fn new(is_quiet: bool) -> Self {
+        let is_terminal = std::io::stderr().is_terminal();
+        Self {
+            bars: (is_terminal && !is_quiet).then(MultiProgress::new),
+            is_quiet,
+        }
+    }
+
+    /// Begins to show the progress of a module.
+    pub fn begin(&self, module: &str) -> Progress<'_> {
+        let bar = self.bars.as_ref().map(|bars| {
+            let bar = bars.add(ProgressBar::new_spinner());
             bar.set_style(style(
                 "{prefix:14} {spinner} {pos:>9} records {per_sec:>14} {msg}",
             ));
@@ -27,16 +34,27 @@ impl Progress {
             bar.enable_steady_tick(std::time::Duration::from_millis(120));
             bar
         });
-        if bar.is_none() && !quiet {
+        if bar.is_none() && !self.is_quiet {
             eprintln!("{module}: begins");
         }
-        Self {
+        Progress {
+            screen: self,
             bar,
             module: module.to_owned(),
-            said_total: AtomicBool::new(quiet),
+            said_total: AtomicBool::new(self.is_quiet),
         }
     }
+}
 
+/// The progress of one module.
+pub struct Progress<'s> {
+    screen: &'s Screen,
+    bar: Option<ProgressBar>,
+    module: String,
+    said_total: AtomicBool,
+}
+
+impl Progress<'_> {
     /// Shows how far the module has come.
     pub fn show(&self, progressed: Progressed) {
         match progressed {
@@ -72,12 +90,14 @@ impl Progress {
 
     /// Ends with a closing line.
     pub fn end(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => {
-                bar.finish_and_clear();
-                eprintln!("{}: {line}", self.module);
-            }
-            None => eprintln!("{}: {line}", self.module),
+        let line = format!("{}: {line}", self.module);
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        match &self.screen.bars {
+            // Other bars stand below; a terminal that went away wants no line either.
+            Some(bars) => drop(bars.println(line)),
+            None => eprintln!("{line}"),
         }
     }
 }

@@ -9,10 +9,10 @@ use concord::arguments::Arguments;
 use concord::choice::choose;
 use concord::config::{Config, open_sources};
 use concord::process::{exit_code, explain, prepare};
-use concord::progress::Progress;
+use concord::progress::Screen;
 use concord::repair::Repair;
 use concord::report::{Line, print_dry_run, print_lines, worst_exit};
-use concord::sync::{Ended, Job, Range, Stop, again, dry_run, sync_module, woken};
+use concord::sync::{Ended, Job, Places, Range, Stop, abreast, again, dry_run, sync_module, woken};
 use fetcher::Source;
 use reconciler::{Definition, Definitions};
 use staging::database::Database;
@@ -44,6 +44,8 @@ async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let database = staging::database::open(&config.database).await?;
     let work = Work {
         arguments,
+        config: &config,
+        screen: Screen::new(arguments.json),
         definitions: &definitions,
         chosen: &chosen,
         sources: &sources,
@@ -62,6 +64,8 @@ async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
 /// What every round of the job needs.
 struct Work<'a> {
     arguments: &'a Arguments,
+    config: &'a Config,
+    screen: Screen,
     definitions: &'a Definitions,
     chosen: &'a [&'a Definition],
     sources: &'a BTreeMap<String, Source>,
@@ -76,12 +80,16 @@ async fn run_all(work: &Work<'_>) -> anyhow::Result<u8> {
     reconciler::prepare_tables(&mut tx, work.definitions).await?;
     tx.commit().await?;
     let mut lines = Vec::new();
-    for definition in work.chosen {
-        if !work.stop.is_asked() {
-            let source = work.sources.get(&definition.module.source);
-            lines.extend(run_one(work, definition, source).await?);
+    // What a dry run shows is printed as a whole.
+    let places = Places::of(work.config, work.arguments.dry_run);
+    let ran = abreast(work.chosen, &places, async |definition| {
+        if work.stop.is_asked() {
+            return Ok(None);
         }
-    }
+        let source = work.sources.get(&definition.module.source);
+        run_one(work, definition, source).await
+    });
+    lines.extend(ran.await?.into_iter().flatten());
     // Parents that came have woken children of other modules, or of modules that ran before them.
     let mut before = Vec::new();
     loop {
@@ -105,7 +113,7 @@ async fn run_one(
     source: Option<&Source>,
 ) -> anyhow::Result<Option<Line>> {
     let arguments = work.arguments;
-    let progress = Progress::begin(definition.name(), arguments.json);
+    let progress = work.screen.begin(definition.name());
     let job = Job {
         pool: &work.database.pool,
         definitions: work.definitions,

@@ -273,3 +273,75 @@ async fn what_people_deleted_stays_deleted() {
         "a row that was taken out returns with the source's next change"
     );
 }
+
+#[tokio::test]
+async fn what_a_list_left_out_and_the_source_still_has_is_not_deleted() {
+    let world = World::small().await;
+    world.run_sync(&["--all"]).await.expect(0);
+    let gone = "select count(*) from prod.appointments where deleted_at is not null";
+    let appointments = ["--module", "appointments"];
+    world
+        .fault(json!({ "name": "event_vanish_from_lists", "value": 2 }))
+        .await;
+    let line = world
+        .run_sync(&appointments)
+        .await
+        .expect(3)
+        .module("appointments");
+    assert_eq!(
+        (&line["state"], &line["complete"]),
+        (&json!("PARTIAL"), &json!(false))
+    );
+    let cause = line["cause"].to_string();
+    assert!(
+        cause.contains("left out 2 records that it still has"),
+        "{cause}"
+    );
+    assert_eq!(world.count(gone).await, 0);
+    world.clear_faults().await;
+    world
+        .fault(json!({ "name": "event_vanish", "value": 2 }))
+        .await;
+    let line = world
+        .run_sync(&appointments)
+        .await
+        .expect(0)
+        .module("appointments");
+    assert_eq!(
+        line["claims"]["tombstoned"], 2,
+        "asked for by their ids, they are not there: {line}"
+    );
+    assert_eq!(world.count(gone).await, 2);
+    world.clear_faults().await;
+    world.run_sync(&appointments).await.expect(0);
+    assert_eq!(world.count(gone).await, 0, "and they come back");
+}
+
+#[tokio::test]
+async fn a_module_may_want_to_miss_a_record_more_than_once() {
+    let (world, ids) = loaded(2).await;
+    let folder = world.copy_module("clients");
+    world.edit_file(&folder.join("module.yaml"), |text| {
+        text.replacen("  id: .id\n", "  id: .id\n  absences: 2\n", 1)
+    });
+    let run = async || {
+        let arguments = ["--module", "clients", "--modules", "modules"];
+        world.run_sync(&arguments).await.expect(0);
+        world.count(DELETED).await
+    };
+    world.edit(deletions(&ids[..1])).await;
+    assert_eq!(run().await, 0, "missed once");
+    world.edit(addition(&ids[0])).await;
+    assert_eq!(run().await, 0, "seen again");
+    world.edit(deletions(&ids)).await;
+    assert_eq!(
+        run().await,
+        0,
+        "both missed once, one of them after it was seen again"
+    );
+    assert_eq!(run().await, 2, "missed twice in a row");
+    assert_eq!(
+        world.count("select count(*) from staging.absences").await,
+        0
+    );
+}

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-const LAST: &str = "select to_jsonb(r) from ops.runs r where strategy <> 'staged' order by run_id desc limit 1";
+const LAST: &str =
+    "select to_jsonb(r) from ops.runs r where strategy <> 'staged' order by run_id desc limit 1";
 
 async fn ask(world: &World, arguments: &[&str]) {
     let own = ["--modules", "modules"];
@@ -180,4 +181,31 @@ async fn a_strategy_without_its_block_and_a_column_that_is_none_are_refused() {
             text.replacen(strategy, "read: full", 1)
         });
     }
+}
+
+#[tokio::test]
+async fn modules_that_run_side_by_side_land_the_same() {
+    let (one_by_one, abreast) = (World::small().await, World::small().await);
+    abreast.edit_file(&abreast.folder().join("concord.toml"), |text| {
+        text.replacen(
+            "[sources.gazelle]\n",
+            "[sources.gazelle]\nmodules_at_once = 3\n",
+            1,
+        )
+    });
+    let overlaps = "select count(*) from ops.runs a join ops.runs b
+                    on a.run_id < b.run_id and b.started_at < a.finished_at";
+    for (world, is_abreast) in [(&one_by_one, false), (&abreast, true)] {
+        let names: Vec<String> = world
+            .run_sync(&["--all"])
+            .await
+            .expect(0)
+            .states()
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(names[..4], ["users", "clients", "pianos", "appointments"]);
+        assert_eq!(world.count(overlaps).await > 0, is_abreast);
+    }
+    assert_eq!(abreast.production().await, one_by_one.production().await);
 }

@@ -5,6 +5,8 @@
 mod auth;
 mod export;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod length;
 mod modules;
 mod pages;
@@ -20,9 +22,9 @@ pub use failure::{Attempt, Class, FetchError, GraphQlError};
 pub use length::length_of_time;
 pub use modules::{
     Bound, FetchSpec, IdPath, Module, ModuleError, Nested, NewestFirst, Paging, Path, Reach, Read,
-    Since, Style, Window, load_modules, nearest, one_of,
+    Recheck, Since, Style, Window, load_modules, nearest, one_of,
 };
-pub use pages::{Cursor, Hole, Page, Record, Selection, pages};
+pub use pages::{Cursor, Hole, Page, Record, Selection, is_there, pages};
 pub use schema::{
     CheckedSchema, Drift, Problem, QueryDocument, ScaffoldError, Sdl, Shape, check_query,
     introspect, probe, scaffold, selection_paths, show_schema,

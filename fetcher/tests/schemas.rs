@@ -134,3 +134,28 @@ async fn a_schema_is_asked_for_and_written_down() {
     let failure = introspect(&closed.open()).await.unwrap_err().to_string();
     assert!(failure.contains("introspection switched off"), "{failure}");
 }
+
+#[tokio::test]
+async fn a_hostile_schema_is_refused_and_costs_no_more_than_reading_it() {
+    let many: Vec<Value> = (0..100_000)
+        .map(|number| json!({ "kind": "SCALAR", "name": format!("T{number}"), "fields": null }))
+        .collect();
+    let mut deep = json!({ "kind": "SCALAR", "name": "String", "ofType": null });
+    for _ in 0..300 {
+        deep = json!({ "kind": "LIST", "name": null, "ofType": deep });
+    }
+    let mut nested = described();
+    nested["types"][0]["fields"][0]["type"] = deep;
+    let mut crowded = described();
+    crowded["types"] = many.into();
+    for (hostile, says) in [(crowded, "100000 types"), (nested, "beyond reading")] {
+        let server = Scripted::start(move |_| {
+            axum::Json(json!({ "data": { "__schema": hostile.clone() } }))
+        })
+        .await;
+        let failure = introspect(&server.open()).await.unwrap_err();
+        assert_eq!(failure.class(), fetcher::Class::Failed);
+        assert!(failure.to_string().contains(says), "{failure}");
+        assert_eq!(server.asked().len(), 1, "asked once");
+    }
+}

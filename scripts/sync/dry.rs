@@ -6,6 +6,7 @@ use reconciler::history::{RowDiff, diff};
 use reconciler::{Reconciled, Reconciling, reconcile};
 use staging::{ExaminedPage, PagePlace, PageTally};
 
+use super::absent::{absent, recheck};
 use super::selection::select;
 use super::stage::add;
 use super::{Job, Progressed, stopped};
@@ -68,9 +69,12 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
         let total = total.and_then(|total| i64::try_from(total).ok());
         let closed = staging::close_pass(&mut tx, module, pass.pass_id, total).await?;
         if closed.complete && selected.strategy == "full" {
-            staging::mark_gone(&mut tx, module, pass.pass_id, None).await?;
+            let missed = absent(job, &mut tx, pass.pass_id, None).await?;
+            let rechecked = recheck(job, source, missed).await?;
+            staging::mark_gone(&mut tx, module, pass.pass_id, &rechecked.gone).await?;
+            cause = rechecked.cause();
         }
-        cause = closed.cause;
+        cause = cause.or(closed.cause);
     }
     let of = Reconciling {
         definitions: job.definitions,

@@ -1,5 +1,7 @@
 //! One run of one module: lease, fetch, stage, reconcile, promote, account.
 
+mod abreast;
+mod absent;
 mod account;
 mod again;
 mod approval;
@@ -14,6 +16,7 @@ mod stop;
 
 use run::{ReadEnd, stopped};
 
+pub use abreast::{Places, abreast};
 pub use again::again;
 pub use dry::{DryRun, dry_run};
 pub(crate) use halt::halt_at;

@@ -7,6 +7,7 @@ use staging::database::query;
 use staging::{Derivation, ExaminedPage, Lease, PagePlace, PageTally, Pass};
 use tokio::sync::mpsc;
 
+use super::absent::{absent, recheck};
 use super::selection::select;
 use super::{Job, Progressed, Range, ReadEnd, halt_at, stopped};
 
@@ -51,7 +52,7 @@ pub(super) async fn read(
                 return Ok(end);
             }
         }
-        if !close(&place, &mut end, earlier).await? || earlier.is_some() {
+        if !close(&place, job, source, &mut end, earlier).await? || earlier.is_some() {
             return Ok(end);
         }
         earlier = Some(pass.pass_id);
@@ -246,7 +247,13 @@ pub(super) async fn hold(tx: &mut PgConnection, lease: &Lease) -> anyhow::Result
 }
 
 /// Judges the pass, together with an earlier one of this run that left doubts. Answers whether doubts are left.
-async fn close(place: &Place<'_>, end: &mut ReadEnd, earlier: Option<i64>) -> anyhow::Result<bool> {
+async fn close(
+    place: &Place<'_>,
+    job: &Job<'_>,
+    source: &Source,
+    end: &mut ReadEnd,
+    earlier: Option<i64>,
+) -> anyhow::Result<bool> {
     let mut tx = place.pool.begin().await?;
     hold(&mut tx, place.lease).await?;
     let (module, pass_id) = (&place.lease.module, place.pass.pass_id);
@@ -264,12 +271,46 @@ async fn close(place: &Place<'_>, end: &mut ReadEnd, earlier: Option<i64>) -> an
     }
     end.complete = closed.complete;
     end.cause = closed.cause;
+    let mut missed = Vec::new();
     if closed.complete && place.pass.strategy == "full" {
-        staging::mark_gone(&mut tx, module, pass_id, earlier).await?;
+        missed = absent(job, &mut tx, pass_id, earlier).await?;
     }
     halt_at("closing");
     tx.commit().await?;
+    if !missed.is_empty() {
+        take_for_gone(place, job, source, end, missed).await?;
+    }
     Ok(closed.unsettled)
+}
+
+/// Marks the absent records as gone that the source has no more.
+async fn take_for_gone(
+    place: &Place<'_>,
+    job: &Job<'_>,
+    source: &Source,
+    end: &mut ReadEnd,
+    missed: Vec<String>,
+) -> anyhow::Result<()> {
+    let rechecked = match recheck(job, source, missed).await {
+        Ok(rechecked) => rechecked,
+        Err(failure) => {
+            let (state, cause) = stopped(&failure);
+            end.stop = Some(state);
+            end.cause = Some(cause);
+            return Ok(());
+        }
+    };
+    let mut tx = place.pool.begin().await?;
+    hold(&mut tx, place.lease).await?;
+    let (module, pass_id) = (&place.lease.module, place.pass.pass_id);
+    staging::mark_gone(&mut tx, module, pass_id, &rechecked.gone).await?;
+    if let Some(cause) = rechecked.cause() {
+        staging::doubt_pass(&mut tx, pass_id).await?;
+        end.complete = false;
+        end.cause = Some(cause);
+    }
+    tx.commit().await?;
+    Ok(())
 }
 
 pub(super) fn add(sum: &mut PageTally, tally: PageTally) {

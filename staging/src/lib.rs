@@ -23,8 +23,9 @@ pub use leases::{
     Holder, LEASE_SECONDS, Lease, check_lease, release_lease, renew_lease, take_lease, this_holder,
 };
 pub use passes::{
-    LastComplete, Pass, PassEnd, abandon_pass, close_pass, forget_old_sightings, last_complete,
-    mark_gone, note_total, open_pass, open_repair, settle_passes,
+    LastComplete, Pass, PassEnd, abandon_pass, close_pass, count_absences, doubt_pass,
+    forget_old_sightings, last_complete, mark_gone, note_total, open_pass, open_repair,
+    settle_passes,
 };
 pub use problems::{
     Problem, ProblemKind, Report, open_problems, report_problems, resolve_problems,

@@ -6,5 +6,6 @@ mod oracle;
 mod rows;
 mod swarm;
 mod table;
+mod tls;
 mod tokens;
 mod wire;

@@ -18,6 +18,12 @@ pub struct GraphQlError {
 }
 
 impl GraphQlError {
+    /// What is asked for is not there: some sources say so in an error, others answer null.
+    pub(crate) fn says_not_found(&self) -> bool {
+        let code = self.code.as_deref().unwrap_or_default().to_lowercase();
+        code.contains("not_found") || self.message.to_lowercase().contains("not found")
+    }
+
     /// A complaint about how much the query asks for at once.
     pub(super) fn is_about_size(&self) -> bool {
         let code = self.code.as_deref().unwrap_or_default().to_lowercase();

@@ -37,9 +37,9 @@ pub struct Module {
 }
 
 /// The text files of one folder by name, and the schema beside or above them.
-struct Folder {
-    place: String,
-    files: BTreeMap<String, Arc<str>>,
+pub(super) struct Folder {
+    pub(super) place: String,
+    pub(super) files: BTreeMap<String, Arc<str>>,
     schema: Option<Arc<str>>,
 }
 
@@ -73,7 +73,7 @@ pub fn load_modules(extra: &[PathBuf]) -> Result<Vec<Module>, ModuleError> {
     Ok(modules.into_values().collect())
 }
 
-fn compiled_in() -> Vec<Folder> {
+pub(super) fn compiled_in() -> Vec<Folder> {
     let mut folders = Vec::new();
     for source in COMPILED_IN.dirs() {
         let schema = text_of(source, "schema.graphql");
@@ -187,7 +187,7 @@ fn incomplete(place: &str, name: &str) -> ModuleError {
     )
 }
 
-fn read_module(folder: Folder) -> Result<Module, ModuleError> {
+pub(super) fn read_module(folder: Folder) -> Result<Module, ModuleError> {
     let text = |name: &str| {
         let found = folder.files.get(name).cloned();
         found.ok_or_else(|| incomplete(&folder.place, name))

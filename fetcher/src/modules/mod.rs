@@ -1,5 +1,8 @@
 //! Modules: folders of data that say what to read and what becomes of it.
 
+mod further;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod load;
 mod path;
 mod problem;
@@ -9,4 +12,6 @@ mod spec;
 pub use load::{Module, load_modules};
 pub use path::{IdPath, Path};
 pub use problem::{ModuleError, nearest, one_of};
-pub use spec::{Bound, FetchSpec, Nested, NewestFirst, Paging, Reach, Read, Since, Style, Window};
+pub use spec::{
+    Bound, FetchSpec, Nested, NewestFirst, Paging, Reach, Read, Recheck, Since, Style, Window,
+};

@@ -1,13 +1,13 @@
 //! Fills the defaults of `fetch` from what the query declares and selects, and refuses what cannot work.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::sync::Arc;
 
-use serde_json::Value;
-
+use super::further::{nested_of, recheck_of};
 use super::path::Path;
 use super::problem::{ModuleError, nearest};
-use super::spec::{FetchFile, FetchSpec, Nested, NestedFile, Paging, PagingFile, Read, Style};
+use super::spec::{FetchFile, FetchSpec, Paging, PagingFile, Read, Style};
 use crate::schema::QueryDocument;
 
 /// Where faults are reported: the module's YAML and its name.
@@ -18,7 +18,7 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn fault(&self, keys: &[&str], problem: String, remedy: String) -> ModuleError {
+    pub(super) fn fault(&self, keys: &[&str], problem: String, remedy: String) -> ModuleError {
         ModuleError::of_file(self.file, problem, remedy).at_key(self.yaml, keys)
     }
 }
@@ -72,6 +72,10 @@ pub(super) fn resolve(
         let path = file.connection.join(&nodes).join(&newest.at);
         require_selected(&document, &path, &["fetch", "newest_first", "at"], place)?;
     }
+    let recheck = match file.recheck {
+        Some(entry) => Some(recheck_of(entry, files, place)?),
+        None => None,
+    };
     let mut nested = Vec::new();
     for entry in file.nested {
         nested.push(nested_of(entry, files, place)?);
@@ -89,11 +93,17 @@ pub(super) fn resolve(
         window: file.window,
         newest_first: file.newest_first,
         full_every: file.full_every,
+        recheck,
+        absences: file.absences.unwrap_or(NonZero::<i32>::MIN),
         nested,
     })
 }
 
-fn parse(query: &str, name: &str, place: &Place<'_>) -> Result<QueryDocument, ModuleError> {
+pub(super) fn parse(
+    query: &str,
+    name: &str,
+    place: &Place<'_>,
+) -> Result<QueryDocument, ModuleError> {
     QueryDocument::parse(query, name).map_err(|problems| {
         let first = problems.into_iter().next();
         let (line, column, message, remedy) = match first {
@@ -129,7 +139,7 @@ fn nodes_of(document: &QueryDocument, connection: &Path, written: Option<&Path>)
     Path::parse(default).unwrap_or_default()
 }
 
-fn require_selected(
+pub(super) fn require_selected(
     document: &QueryDocument,
     path: &Path,
     keys: &[&str],
@@ -151,7 +161,7 @@ fn require_selected(
     ))
 }
 
-fn did_you_mean(given: &str, known: &[&str], otherwise: &str) -> String {
+pub(super) fn did_you_mean(given: &str, known: &[&str], otherwise: &str) -> String {
     match nearest(given, known) {
         Some(name) => format!("Did you mean `{name}`?"),
         None => otherwise.to_owned(),
@@ -249,7 +259,7 @@ fn require_paging_variables(
     Ok(())
 }
 
-fn known_path(text: &str) -> Path {
+pub(super) fn known_path(text: &str) -> Path {
     Path::parse(text).unwrap_or_default()
 }
 
@@ -311,67 +321,4 @@ fn require_variables(
         }
     }
     Ok(())
-}
-
-fn nested_of(
-    entry: NestedFile,
-    files: &BTreeMap<String, Arc<str>>,
-    place: &Place<'_>,
-) -> Result<Nested, ModuleError> {
-    let Some(query) = files.get(&entry.query) else {
-        return Err(place.fault(
-            &["fetch", "nested", "query"],
-            format!(
-                "the nested query file `{}` is not in the folder",
-                entry.query
-            ),
-            "Add the file, or correct its name.".to_owned(),
-        ));
-    };
-    let document = parse(query, &entry.query, place)?;
-    for below in ["pageInfo.hasNextPage", "pageInfo.endCursor"] {
-        let path = entry.connection.join(&known_path(below));
-        require_selected(&document, &path, &["fetch", "nested", "connection"], place)?;
-    }
-    let declared = document.variables();
-    let cursor_variable = entry.cursor_variable.unwrap_or_else(|| "after".to_owned());
-    let names = entry.variables.keys().map(String::as_str);
-    for name in names.chain([cursor_variable.as_str()]) {
-        if !declared.contains(&name) {
-            return Err(place.fault(
-                &["fetch", "nested"],
-                format!("`{}` does not declare `${name}`", entry.query),
-                did_you_mean(name, &declared, "Declare it in that query."),
-            ));
-        }
-    }
-    let paths = entry
-        .variables
-        .iter()
-        .filter_map(|(name, value)| match value {
-            Value::String(text) if text.starts_with('.') => Some((name, text)),
-            _ => None,
-        });
-    for (name, text) in paths {
-        Path::parse(text).map_err(|problem| {
-            place.fault(
-                &["fetch", "nested", name],
-                problem,
-                "Correct the path.".to_owned(),
-            )
-        })?;
-    }
-    let size_variable = entry.size_variable.unwrap_or_else(|| "first".to_owned());
-    Ok(Nested {
-        at: entry.at,
-        file: entry.query,
-        query: query.clone(),
-        connection: entry.connection,
-        variables: entry.variables,
-        cursor_variable,
-        size_variable: declared
-            .contains(&size_variable.as_str())
-            .then_some(size_variable),
-        size: entry.size.unwrap_or(100).max(1),
-    })
 }

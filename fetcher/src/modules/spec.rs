@@ -1,6 +1,7 @@
 //! The `fetch` part of `module.yaml`, as written and as resolved against the query.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -42,8 +43,19 @@ pub(super) struct FetchFile {
     pub newest_first: Option<NewestFirst>,
     #[serde(default, deserialize_with = "crate::length::read_some")]
     pub full_every: Option<Duration>,
+    pub recheck: Option<RecheckFile>,
+    pub absences: Option<NonZero<i32>>,
     #[serde(default)]
     pub nested: Vec<NestedFile>,
+}
+
+/// `recheck` as written; `query` names a file in the module's folder.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecheckFile {
+    pub query: String,
+    pub variable: String,
+    pub at: Path,
 }
 
 fn query_file() -> String {
@@ -234,6 +246,19 @@ pub struct NewestFirst {
     pub overlap: Duration,
 }
 
+/// How the source is asked for one record by its id, before an absent one is taken for deleted.
+#[derive(Debug, Clone)]
+pub struct Recheck {
+    /// The name of the query's file.
+    pub file: String,
+    /// The query.
+    pub query: std::sync::Arc<str>,
+    /// The variable that takes the id.
+    pub variable: String,
+    /// Path below `data` to the record: null where there is none.
+    pub at: Path,
+}
+
 /// A nested connection that is followed to its end.
 #[derive(Debug, Clone)]
 pub struct Nested {
@@ -282,6 +307,10 @@ pub struct FetchSpec {
     pub newest_first: Option<NewestFirst>,
     /// How old the last complete reading of everything may be before the next regular run reads everything.
     pub full_every: Option<Duration>,
+    /// How an absent record is asked for by its id.
+    pub recheck: Option<Recheck>,
+    /// In how many complete readings of everything in a row a record must be absent to be taken for deleted.
+    pub absences: NonZero<i32>,
     /// Nested connections followed to their end.
     pub nested: Vec<Nested>,
 }

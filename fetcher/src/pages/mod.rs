@@ -1,13 +1,17 @@
 //! A module's stream of pages.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod json;
 mod known;
 mod nested;
 mod page;
 mod position;
+mod recheck;
 mod slice;
 mod stream;
 
 pub(crate) use json::{Whole, envelope, raw_at};
 pub use page::{Cursor, Hole, Page, Record, Selection};
+pub use recheck::is_there;
 pub use stream::pages;

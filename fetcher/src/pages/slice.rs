@@ -361,6 +361,8 @@ mod tests {
             window: None,
             newest_first: None,
             full_every: None,
+            recheck: None,
+            absences: std::num::NonZero::<i32>::MIN,
             nested: Vec::new(),
         }
     }

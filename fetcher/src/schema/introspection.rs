@@ -31,6 +31,9 @@ fragment Of on __Type {
   kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }
 }";
 
+/// The largest public schemas have a few thousand types; what is many times that wants to be a burden.
+const TYPES: usize = 20_000;
+
 /// Asks the smallest question there is: whether address and credentials work.
 pub async fn probe(source: &Source) -> Result<(), FetchError> {
     ask(
@@ -57,19 +60,22 @@ async fn described(source: &Source, once: bool) -> Result<Sdl, FetchError> {
     let data = ask(source, "its schema", QUERY, once).await?;
     let described = raw_at(&data, &["__schema".to_owned()])
         .and_then(|raw| serde_json::from_str::<Described>(raw).ok());
-    match described {
-        Some(described) => Ok(described.to_sdl()),
-        None => Err(FetchError::Shape {
-            attempt: Attempt {
-                source: source.name().to_owned(),
-                what: "its schema".to_owned(),
-                tries: 1,
-            },
-            problem:
-                "the answer holds no `__schema`; the source may have introspection switched off"
-                    .to_owned(),
-        }),
-    }
+    let problem = match described {
+        Some(described) if described.size() <= TYPES => return Ok(described.to_sdl()),
+        Some(described) => format!(
+            "its schema has {} types, and no more than {TYPES} are read; this is hardly the endpoint that was meant",
+            described.size()
+        ),
+        None => "the answer holds no `__schema`, or one nested beyond reading; the source may have introspection switched off".to_owned(),
+    };
+    Err(FetchError::Shape {
+        attempt: Attempt {
+            source: source.name().to_owned(),
+            what: "its schema".to_owned(),
+            tries: 1,
+        },
+        problem,
+    })
 }
 
 /// The whole `data` of an answer, or nothing where it is null.

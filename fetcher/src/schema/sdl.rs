@@ -97,6 +97,11 @@ const BUILT_IN: [&str; 10] = [
 ];
 
 impl Described {
+    /// How many types it has.
+    pub(super) fn size(&self) -> usize {
+        self.types.len()
+    }
+
     /// Writes the schema down, in the source's order.
     pub(super) fn to_sdl(&self) -> Sdl {
         let mut out = format!("schema {{\n  query: {}\n", self.query_type.name);

@@ -1,6 +1,7 @@
 //! `[sources.NAME]` of `concord.toml`.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -48,6 +49,9 @@ pub struct SourceConfig {
     /// How often each module is promised a complete run; without it, none is ever late.
     #[serde(default, deserialize_with = "crate::length::read_some")]
     pub expected_every: Option<Duration>,
+    /// How many of its modules one program reads at the same time, parents before children.
+    #[serde(default = "modules_at_once")]
+    pub modules_at_once: NonZero<usize>,
     /// What holds for single modules of the source.
     #[serde(default)]
     pub modules: BTreeMap<String, ModuleConfig>,
@@ -76,6 +80,10 @@ fn slowest_bytes_per_second() -> u64 {
     128
 }
 
+fn modules_at_once() -> NonZero<usize> {
+    NonZero::<usize>::MIN
+}
+
 fn max_body_bytes() -> usize {
     64 << 20
 }
@@ -95,6 +103,7 @@ impl SourceConfig {
             slowest_bytes_per_second: slowest_bytes_per_second(),
             headers: BTreeMap::new(),
             expected_every: None,
+            modules_at_once: modules_at_once(),
             modules: BTreeMap::new(),
             account: None,
             allow_http: false,

@@ -1,6 +1,6 @@
 //! One question and its answer: limit, sign, send, read, judge, and ask again where that may help.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -150,6 +150,14 @@ fn refused(attempt: &Attempt, refusal: Refusal) -> FetchError {
     }
 }
 
+/// The words of the first cause of an error.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    match error.source() {
+        Some(deeper) => innermost(deeper),
+        None => error.to_string(),
+    }
+}
+
 impl Inner {
     /// Signs, sends, reads and judges once; answers with the generation of the token in use.
     async fn try_once<T>(
@@ -283,8 +291,16 @@ impl Inner {
                 let problem = forbidden.to_string();
                 return FetchError::Forbidden { attempt, problem };
             }
-            if inner.to_string().contains("certificate") {
-                return FetchError::Untrusted { attempt, cause };
+            let words = inner.to_string();
+            if ["certificate", "peer is incompatible", "ProtocolVersion"]
+                .iter()
+                .any(|sign| words.contains(sign))
+            {
+                return FetchError::Untrusted {
+                    attempt,
+                    detail: innermost(inner),
+                    cause,
+                };
             }
             deeper = inner.source();
         }

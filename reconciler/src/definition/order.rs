@@ -13,7 +13,7 @@ pub(super) fn parents_first(all: &BTreeMap<String, Definition>) -> Vec<String> {
         let ready = waiting
             .iter()
             .copied()
-            .find(|name| parents(&all[*name]).all(|p| !waiting.contains(p)));
+            .find(|name| all[*name].parents().all(|p| !waiting.contains(p)));
         let next = ready.unwrap_or(first);
         waiting.remove(next);
         order.push(next.to_owned());
@@ -21,18 +21,12 @@ pub(super) fn parents_first(all: &BTreeMap<String, Definition>) -> Vec<String> {
     order
 }
 
-fn parents(definition: &Definition) -> impl Iterator<Item = &str> {
-    let own = definition.name();
-    let derived = definition
-        .spec
-        .derive
-        .iter()
-        .map(|derive| derive.from.as_str());
-    definition
-        .spec
-        .references
-        .values()
-        .map(|r| r.to.as_str())
-        .chain(derived)
-        .filter(move |p| *p != own)
+impl Definition {
+    /// The names of the other modules whose entities or records it needs.
+    pub fn parents(&self) -> impl Iterator<Item = &str> {
+        let own = self.name();
+        let derived = self.spec.derive.iter().map(|derive| derive.from.as_str());
+        let references = self.spec.references.values().map(|r| r.to.as_str());
+        references.chain(derived).filter(move |p| *p != own)
+    }
 }
