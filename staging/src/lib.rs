@@ -15,15 +15,17 @@ mod problems;
 mod records;
 mod runs;
 mod sources;
+mod spool;
 
 pub use canonical::{Examined, examine};
 pub use database::MIGRATOR;
 pub use leases::{
-    Holder, LEASE_SECONDS, Lease, check_lease, release_lease, renew_lease, take_lease, this_holder,
+    Holder, LEASE_SECONDS, Lease, check_lease, lone_lease, release_lease, renew_lease, take_lease,
+    this_holder,
 };
 pub use passes::{
     Pass, PassEnd, abandon_pass, close_pass, forget_old_sightings, last_complete, mark_gone,
-    note_total, open_pass, open_repair, settle_passes,
+    note_total, open_pass, open_repair, resumable, settle_passes, staged_by, staged_to,
 };
 pub use problems::{
     Problem, ProblemKind, Report, open_problems, report_problems, resolve_problems,
@@ -32,6 +34,7 @@ pub use records::{
     Derivation, ExaminedPage, PagePlace, PageTally, enqueue, ensure_partition, stage_pages,
 };
 pub use runs::{ClaimTally, Outcome, RunState, finish_run, mark_step, open_run, run_state};
+pub use spool::{Spool, SpoolOf, SpooledPage};
 pub use sources::{
     keep_account, keep_schema, keep_shape, keep_standing, known_account, known_shape, schema_seen,
     standings,
