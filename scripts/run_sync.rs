@@ -12,7 +12,7 @@ use concord::process::{exit_code, explain, prepare};
 use concord::progress::Progress;
 use concord::repair::Repair;
 use concord::report::{Line, print_dry_run, print_lines, worst_exit};
-use concord::sync::{Ended, Job, Range, Stop, again, dry_run, sync_module, woken};
+use concord::sync::{Away, Ended, Job, Outages, Range, Stop, again, dry_run, sync_module, woken};
 use fetcher::Source;
 use reconciler::{Definition, Definitions};
 use staging::database::Database;
@@ -48,6 +48,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         chosen: &chosen,
         sources: &sources,
         database: &database,
+        config: &config,
         range: Repair::range(repair.as_ref(), arguments.mode),
         stop: &stop,
     };
@@ -66,6 +67,7 @@ struct Work<'a> {
     chosen: &'a [&'a Definition],
     sources: &'a BTreeMap<String, Source>,
     database: &'a Database,
+    config: &'a Config,
     range: Range<'a>,
     stop: &'a Stop,
 }
@@ -76,27 +78,40 @@ async fn run_all(work: &Work<'_>) -> anyhow::Result<u8> {
     reconciler::prepare_tables(&mut tx, work.definitions).await?;
     tx.commit().await?;
     let mut lines = Vec::new();
+    let ended = run_each(work, &mut lines).await;
+    print_lines(&lines, work.arguments.json)?;
+    ended.map(|()| worst_exit(&lines))
+}
+
+/// The chosen modules, then those whose records they have woken. A database that stays away ends the round: what
+/// came before is told.
+async fn run_each(work: &Work<'_>, lines: &mut Vec<Line>) -> anyhow::Result<()> {
     for definition in work.chosen {
         if !work.stop.is_asked() {
             let source = work.sources.get(&definition.module.source);
-            lines.extend(run_one(work, definition, source).await?);
+            match run_one(work, definition, source).await {
+                Ok(line) => lines.extend(line),
+                Err(failure) => {
+                    let away = failure.downcast::<Away>()?;
+                    lines.push(Line::away(definition.name(), &away));
+                    return Ok(());
+                }
+            }
         }
     }
     // Parents that came have woken children of other modules, or of modules that ran before them.
     let mut before = Vec::new();
     loop {
-        let mut names = woken(pool).await?;
+        let mut names = woken(&work.database.pool).await?;
         names.retain(|name| !lines.iter().any(|line: &Line| line.stopped(name)));
         if work.arguments.dry_run || work.stop.is_asked() || names == before {
-            break;
+            return Ok(());
         }
         for definition in names.iter().filter_map(|name| work.definitions.get(name)) {
             lines.extend(run_one(work, definition, None).await?);
         }
         before = names;
     }
-    print_lines(&lines, work.arguments.json)?;
-    Ok(worst_exit(&lines))
 }
 
 async fn run_one(
@@ -106,7 +121,9 @@ async fn run_one(
 ) -> anyhow::Result<Option<Line>> {
     let arguments = work.arguments;
     let progress = Progress::begin(definition.name(), arguments.json);
+    let outages = Outages::new(&work.config.database, work.stop);
     let job = Job {
+        outages: &outages,
         pool: &work.database.pool,
         definitions: work.definitions,
         definition,

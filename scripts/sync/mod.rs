@@ -6,15 +6,19 @@ mod approval;
 mod drift;
 mod dry;
 mod halt;
+mod outages;
 mod promote;
 mod run;
 mod stage;
 mod stop;
+mod verdict;
+mod waiting;
 
 use run::{ReadEnd, since, stopped};
 
 pub use again::again;
 pub use dry::{DryRun, dry_run};
 pub(crate) use halt::halt_at;
+pub use outages::{Away, Outages};
 pub use run::{Ended, Job, Progressed, Range, sync_module, woken};
 pub use stop::Stop;

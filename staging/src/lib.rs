@@ -34,8 +34,8 @@ pub use records::{
     Derivation, ExaminedPage, PagePlace, PageTally, enqueue, ensure_partition, stage_pages,
 };
 pub use runs::{ClaimTally, Outcome, RunState, finish_run, mark_step, open_run, run_state};
-pub use spool::{Spool, SpoolOf, SpooledPage};
 pub use sources::{
     keep_account, keep_schema, keep_shape, keep_standing, known_account, known_shape, schema_seen,
     standings,
 };
+pub use spool::{Spool, SpoolOf, SpooledPage};

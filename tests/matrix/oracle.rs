@@ -22,9 +22,14 @@ pub struct Trial {
 impl Trial {
     /// Loaded once, with one edit by hand, read through a proxy that does nothing yet.
     pub async fn begin() -> Trial {
+        Trial::paged(15).await
+    }
+
+    /// The same, with pages of at most so many records.
+    pub async fn paged(page_cap: usize) -> Trial {
         let world = World::new(Options {
             timeline: Some(20),
-            page_cap: 15,
+            page_cap,
             ..Options::small()
         })
         .await;
