@@ -73,19 +73,27 @@ struct Work<'a> {
 }
 
 async fn run_all(work: &Work<'_>) -> anyhow::Result<u8> {
-    let pool = &work.database.pool;
-    let mut tx = pool.begin().await?;
-    reconciler::prepare_tables(&mut tx, work.definitions).await?;
-    tx.commit().await?;
+    let outages = Outages::new(&work.config.database, work.stop);
+    outages
+        .insist(async || {
+            let mut tx = work.database.pool.begin().await?;
+            reconciler::prepare_tables(&mut tx, work.definitions).await?;
+            Ok(tx.commit().await?)
+        })
+        .await?;
     let mut lines = Vec::new();
-    let ended = run_each(work, &mut lines).await;
+    let ended = run_each(work, &outages, &mut lines).await;
     print_lines(&lines, work.arguments.json)?;
     ended.map(|()| worst_exit(&lines))
 }
 
 /// The chosen modules, then those whose records they have woken. A database that stays away ends the round: what
 /// came before is told.
-async fn run_each(work: &Work<'_>, lines: &mut Vec<Line>) -> anyhow::Result<()> {
+async fn run_each(
+    work: &Work<'_>,
+    outages: &Outages<'_>,
+    lines: &mut Vec<Line>,
+) -> anyhow::Result<()> {
     for definition in work.chosen {
         if !work.stop.is_asked() {
             let source = work.sources.get(&definition.module.source);
@@ -102,7 +110,9 @@ async fn run_each(work: &Work<'_>, lines: &mut Vec<Line>) -> anyhow::Result<()> 
     // Parents that came have woken children of other modules, or of modules that ran before them.
     let mut before = Vec::new();
     loop {
-        let mut names = woken(&work.database.pool).await?;
+        let mut names = outages
+            .insist(async || Ok(woken(&work.database.pool).await?))
+            .await?;
         names.retain(|name| !lines.iter().any(|line: &Line| line.stopped(name)));
         if work.arguments.dry_run || work.stop.is_asked() || names == before {
             return Ok(());

@@ -83,6 +83,7 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
         run_id: 0,
         actor: job.actor,
         decided: &|_| {},
+        caution: None,
     };
     let reconciled = reconcile(&mut tx, &of).await?;
     let rows = match &reconciled.promotion {

@@ -7,6 +7,7 @@ mod drift;
 mod dry;
 mod halt;
 mod outages;
+mod poison;
 mod promote;
 mod run;
 mod stage;

@@ -46,17 +46,14 @@ impl<'a> Outages<'a> {
         }
     }
 
-    /// Whether the database was away and the run went on.
+    /// Whether the database was away; a run that ends all the same has outlived it.
     pub(super) fn outlived(&self) -> bool {
         self.outlived.load(Ordering::Relaxed)
     }
 
     /// Does a transaction until the database has taken it. It may be done twice, when the answer to a commit is
     /// lost, and must be harmless then.
-    pub(super) async fn insist<T>(
-        &self,
-        work: impl AsyncFn() -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
+    pub async fn insist<T>(&self, work: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
         match self.uncross(&work).await {
             Err(failure) if trouble_of(&failure) == Some(Trouble::Away) => {
                 self.until_back(failure, work).await
@@ -87,6 +84,7 @@ impl<'a> Outages<'a> {
         work: impl AsyncFn() -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         tracing::warn!(reason = %failure.root_cause(), "the database is away; the run waits for it");
+        self.outlived.store(true, Ordering::Relaxed);
         let (since, began) = (Timestamp::now(), Instant::now());
         let patience = Duration::from_secs(self.database.away_seconds);
         let mut pause = FIRST_PAUSE;
@@ -102,7 +100,6 @@ impl<'a> Outages<'a> {
             pause = (pause * 2).min(LONGEST_PAUSE);
             match work().await {
                 Ok(done) => {
-                    self.outlived.store(true, Ordering::Relaxed);
                     tracing::warn!(
                         seconds = began.elapsed().as_secs(),
                         "the database is back; the run goes on"

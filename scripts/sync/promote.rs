@@ -2,13 +2,15 @@
 
 use reconciler::contract::contract_problems;
 use reconciler::guard::Extent;
-use reconciler::{Reconciling, reconcile};
+use reconciler::{Caution, Reconciling, reconcile};
 use sqlx::PgConnection;
 use staging::database::{Trouble, query, query_as, query_scalar};
 use staging::{ClaimTally, Lease, ProblemKind, Report, RunState};
 use tokio::sync::watch;
 
 use super::outages::trouble_of;
+use super::poison::Poison;
+use super::run::PROMOTE;
 use super::stage::hold;
 use super::waiting::hold_alone;
 use super::{Job, Progressed, halt_at};
@@ -36,11 +38,29 @@ pub(super) async fn promote(
     run_id: i64,
     decided: &watch::Sender<(i64, i64)>,
 ) -> anyhow::Result<Promoted> {
+    let file = job.outages.database.data_dir.join("poison");
+    let file = file.join(format!("{}.json", lease.module));
+    let look = async || Ok(Poison::of(job.pool, file.clone(), run_id, PROMOTE).await?);
+    let poison = job.outages.insist(look).await?;
+    let promoted = persist(job, lease, run_id, decided, poison.as_ref()).await?;
+    if let Some(poison) = poison {
+        poison.forget();
+    }
+    Ok(promoted)
+}
+
+async fn persist(
+    job: &Job<'_>,
+    lease: &Lease,
+    run_id: i64,
+    decided: &watch::Sender<(i64, i64)>,
+    poison: Option<&Poison>,
+) -> anyhow::Result<Promoted> {
     let mut left = TRIES;
     loop {
         // What the attempt comes to, once its commit is on its way.
         let mut sent = None;
-        let failure = match attempt(job, lease, run_id, decided, &mut sent).await {
+        let failure = match attempt(job, lease, run_id, decided, poison, &mut sent).await {
             Ok(promoted) => return Ok(promoted),
             Err(failure) => failure,
         };
@@ -96,6 +116,7 @@ async fn attempt(
     lease: &Lease,
     run_id: i64,
     decided: &watch::Sender<(i64, i64)>,
+    poison: Option<&Poison>,
     sent: &mut Option<Promoted>,
 ) -> anyhow::Result<Promoted> {
     let mut tx = job.pool.begin().await?;
@@ -115,6 +136,14 @@ async fn attempt(
         .bind(&lease.module)
         .fetch_one(&mut *tx)
         .await?;
+    let handling = |record: Option<&str>| {
+        if let Some(poison) = poison {
+            poison.handling(record);
+        }
+        if let Some(record) = record {
+            halt_at(&format!("handling {record}"));
+        }
+    };
     let of = Reconciling {
         definitions: job.definitions,
         module: &lease.module,
@@ -124,6 +153,10 @@ async fn attempt(
             (job.progress)(Progressed::Decided(claimed, pending.max(claimed)));
             decided.send_replace((claimed, pending.max(claimed)));
         },
+        caution: poison.map(|poison| Caution {
+            handling: &handling,
+            aside: poison.aside(),
+        }),
     };
     let reconciled = reconcile(&mut tx, &of).await?;
     halt_at("reconciled");

@@ -11,13 +11,13 @@ use staging::{ClaimTally, Holder, Lease, Outcome, PageTally, RunState};
 
 use super::drift::{self, Look};
 use super::outages::{Away, Outages};
-use super::verdict::verdict;
+use super::verdict::{cancelled, ended, failed, verdict};
 use super::{Stop, account, halt_at, promote, stage};
 
 /// The steps of a run, by their names in `ops.run_steps`.
 const LOOK: &str = "look at the schema";
 const READ: &str = "fetch and stage";
-const PROMOTE: &str = "reconcile and promote";
+pub(super) const PROMOTE: &str = "reconcile and promote";
 
 /// What a run is asked to do.
 #[derive(Clone, Copy)]
@@ -315,32 +315,6 @@ fn explain(state: RunState, staged: &PageTally, claims: &ClaimTally) -> Option<S
             "The counts do not add up ({staged:?}, {claims:?}). This is a bug in Concord: report it with this line."
         )),
         _ => None,
-    }
-}
-
-/// What was staged and promoted stays; a statement under way is taken back by the database.
-fn cancelled() -> Outcome {
-    ended(
-        RunState::Cancelled,
-        "A person or the system asked the program to end. The next run goes on from its last page."
-            .to_owned(),
-    )
-}
-
-fn failed(cause: String) -> Outcome {
-    ended(RunState::Failed, cause)
-}
-
-fn ended(state: RunState, cause: String) -> Outcome {
-    Outcome {
-        state,
-        cause: Some(cause),
-        complete: false,
-        total_count: None,
-        pages: 0,
-        staged: PageTally::default(),
-        claims: ClaimTally::default(),
-        promotion: None,
     }
 }
 

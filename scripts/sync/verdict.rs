@@ -1,10 +1,36 @@
 //! What a failure of the database makes of a run.
 
 use sqlx::PgPool;
-use staging::RunState;
 use staging::database::{Trouble, query_as, query_scalar};
+use staging::{ClaimTally, Outcome, PageTally, RunState};
 
 use super::outages::{Away, trouble_of};
+
+/// What was staged and promoted stays; a statement under way is taken back by the database.
+pub(super) fn cancelled() -> Outcome {
+    ended(
+        RunState::Cancelled,
+        "A person or the system asked the program to end. The next run goes on from its last page."
+            .to_owned(),
+    )
+}
+
+pub(super) fn failed(cause: String) -> Outcome {
+    ended(RunState::Failed, cause)
+}
+
+pub(super) fn ended(state: RunState, cause: String) -> Outcome {
+    Outcome {
+        state,
+        cause: Some(cause),
+        complete: false,
+        total_count: None,
+        pages: 0,
+        staged: PageTally::default(),
+        claims: ClaimTally::default(),
+        promotion: None,
+    }
+}
 
 /// The state and the cause of a run that the database stopped; `None` for a failure that is a bug.
 pub(super) async fn verdict(pool: &PgPool, failure: &anyhow::Error) -> Option<(RunState, String)> {

@@ -3,6 +3,8 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use sqlx::ConnectOptions;
+use sqlx::postgres::PgPoolOptions;
 
 use super::line::{Line, Then};
 use super::oracle::Trial;
@@ -12,25 +14,27 @@ use crate::world::Answer;
 const KILL: &str = "select pg_terminate_backend(pid) from pg_stat_activity
      where datname = current_database() and application_name = 'concord'";
 
+/// What is said in the transaction that stages pages, and in the one that promotes.
+const PAGE: &str = "insert into staging.pages";
+const PROMOTION: &str = "commit the promotion";
+
 /// A world whose programs reach the database over a line that can be broken.
-struct Scene {
-    trial: Trial,
-    line: Line,
+pub struct Scene {
+    pub trial: Trial,
+    pub line: Line,
     /// Requests of a run that nothing disturbs.
     calm: i64,
 }
 
 impl Scene {
     /// Pages of at most so many clients; `database` is added to the configuration's section.
-    async fn set(page_cap: usize, database: &str) -> Scene {
-        let mut trial = Trial::paged(page_cap).await;
+    pub async fn set(page_cap: usize, database: &str) -> Scene {
+        Scene::of(Trial::paged(page_cap).await, database).await
+    }
+
+    async fn of(mut trial: Trial, database: &str) -> Scene {
         let line = Line::before(&trial.world.database.url).await;
-        let name = trial.world.value("current_database()::text").await;
-        trial.world.database.url = format!(
-            "postgres://postgres@127.0.0.1:{}/{}?sslmode=disable",
-            line.port,
-            name.as_str().expect("a name")
-        );
+        trial.world.database.url = line.url(&trial.world.database.url);
         let section = format!("\n[database]\naway_seconds = 60\n{database}");
         let mut trial = trial.reconfigure(|text| format!("{text}{section}"));
         trial.change().await;
@@ -44,7 +48,7 @@ impl Scene {
     }
 
     /// One run while `act` goes on beside it; what it answered, and how many requests it made.
-    async fn run_beside(&self, act: impl Future<Output = ()>) -> (Answer, i64) {
+    pub async fn run_beside(&self, act: impl Future<Output = ()>) -> (Answer, i64) {
         let before = requests(&self.trial).await;
         let (answer, ()) = tokio::join!(self.trial.run(), act);
         (answer, requests(&self.trial).await - before)
@@ -71,6 +75,63 @@ async fn requests(trial: &Trial) -> i64 {
         .expect("a number")
 }
 
+/// The server stops at once and loses what it had not written yet; pages that it had taken are given to it again.
+#[tokio::test]
+async fn a_server_that_forgets_its_last_commits_is_told_again() {
+    let folder = crate::world::open_folder();
+    let server = staging::embedded::start(folder.path()).await;
+    let server = server.expect("a server of its own");
+    let mut world = crate::world::World::new(standin::Options {
+        timeline: Some(20),
+        page_cap: 4,
+        ..standin::Options::small()
+    })
+    .await;
+    world.database.url = server.options().to_url_lossy().to_string();
+    world.database.pool = PgPoolOptions::new()
+        .max_connections(2)
+        .connect_lazy_with(server.options().options([("timezone", "UTC")]));
+    // Nothing is written before somebody asks for it.
+    world.sql("alter system set wal_writer_delay = '10s'").await;
+    world.sql("select pg_reload_conf()").await;
+    let mut scene = Scene::of(Trial::in_world(world).await, "").await;
+    scene.trial.change().await;
+    let before = requests(&scene.trial).await;
+    let data = scene
+        .trial
+        .world
+        .value("current_setting('data_directory')")
+        .await;
+    let data = std::path::PathBuf::from(data.as_str().expect("a folder"));
+    scene.line.at_commit(3, PAGE, Then::Held);
+    let (sender, restarted) = tokio::sync::oneshot::channel();
+    let beside = async {
+        scene.line.happened().await;
+        let pid = std::fs::read_to_string(data.join("postmaster.pid")).expect("a server");
+        let pid = pid.lines().next().and_then(|pid| pid.parse().ok());
+        let pid = pid.and_then(Pid::from_raw).expect("a number");
+        kill_process(pid, Signal::QUIT).expect("a signal");
+        scene.line.go_on();
+        scene.source_is_read(before).await;
+        let again = staging::embedded::start(folder.path()).await;
+        assert!(sender.send(again.expect("it recovers")).is_ok());
+    };
+    let (answer, asked) = scene.run_beside(beside).await;
+    let line = answer.expect(0).module("clients");
+    assert_eq!(
+        (&line["resumed"], asked),
+        (&true.into(), scene.calm),
+        "{line}"
+    );
+    assert_eq!(line["staged"]["fetched"], 42, "{line}");
+    scene.trial.agrees("stopped at once").await;
+    scene.trial.world.database.pool.close().await;
+    drop(scene);
+    let again = restarted.await.expect("it was started again");
+    drop(server);
+    again.release().await.expect("it stops");
+}
+
 /// Files below the spool's folder.
 fn spooled(trial: &Trial) -> usize {
     std::fs::read_dir(trial.world.folder().join("concord-data/spool"))
@@ -86,7 +147,7 @@ async fn whichever_commit_breaks_the_run_goes_on() {
         for n in 1.. {
             let label = format!("{then:?} at commit {n}");
             scene.trial.change().await;
-            scene.line.at_commit(n, then);
+            scene.line.at_commit(n, "", then);
             let (answer, asked) = scene.run_beside(async {}).await;
             let answer = answer.expect(0);
             let happened = scene.line.go_on();
@@ -116,13 +177,17 @@ enum Act {
 }
 
 #[rustfmt::skip]
-fn outages() -> Vec<(&'static str, &'static str, usize, Act)> {
+fn outages() -> Vec<(&'static str, &'static str, usize, &'static str, Act)> {
     vec![
-        ("D1", "away from the first commit on", 1, Act::Away),
-        ("D1", "away at an early page", 5, Act::Away),
-        ("D1", "away at a later page", 9, Act::Away),
-        ("D6", "every connection killed", 6, Act::Sql(KILL, "")),
-        ("D6", "read-only for a while", 6, Act::Sql(
+        ("D1", "away as the run opens", 1, "", Act::Away),
+        ("D1", "away at the first page", 1, PAGE, Act::Away),
+        ("D1", "away at a later page", 2, PAGE, Act::Away),
+        ("D1", "away as the pass is closed", 1, "set state = case when strategy", Act::Away),
+        ("D1", "away at the promotion's commit", 1, PROMOTION, Act::Away),
+        ("D1", "away as the run ends", 1, "update ops.runs set state = $2", Act::Away),
+        ("D6", "every connection killed at a page", 1, PAGE, Act::Sql("", "")),
+        ("D6", "every connection killed at the promotion's commit", 1, PROMOTION, Act::Sql("", "")),
+        ("D6", "read-only for a while", 1, PAGE, Act::Sql(
             "do $$ begin execute format('alter database %I set default_transaction_read_only = on', current_database()); end $$",
             "begin read write; do $$ begin execute format('alter database %I reset default_transaction_read_only', current_database()); end $$; commit")),
     ]
@@ -131,13 +196,14 @@ fn outages() -> Vec<(&'static str, &'static str, usize, Act)> {
 #[tokio::test]
 async fn while_the_database_is_away_the_source_is_read_on_and_nothing_is_asked_twice() {
     let mut scene = Scene::set(4, "").await;
-    for (name, what, commit, act) in outages() {
+    for (name, what, commit, says, act) in outages() {
         let label = format!("{name} {what}");
         scene.trial.change().await;
         let before = requests(&scene.trial).await;
         let world = &scene.trial.world;
         scene.line.at_commit(
             commit,
+            says,
             match act {
                 Act::Away => Then::Away,
                 Act::Sql(..) => Then::Held,
@@ -150,8 +216,8 @@ async fn while_the_database_is_away_the_source_is_read_on_and_nothing_is_asked_t
                 world.sql(KILL).await;
                 scene.line.go_on();
             }
-            // The first commit comes before anything is read.
-            if commit > 4 {
+            // What is written before the pages comes before anything is read.
+            if says == PAGE {
                 scene.source_is_read(before).await;
             }
             if let Act::Sql(_, afterwards) = act {
@@ -183,7 +249,7 @@ async fn a_run_that_gives_up_leaves_its_pages_to_the_next() {
         .configure(|text| text.replace("away_seconds = 60", "away_seconds = 1"));
     scene.trial.change().await;
     let before = requests(&scene.trial).await;
-    scene.line.at_commit(5, Then::Away);
+    scene.line.at_commit(1, PAGE, Then::Away);
     let (answer, asked) = scene.run_beside(async {}).await;
     let line = answer.expect(75).module("clients");
     assert_eq!(line["state"], "WAITING");
@@ -216,7 +282,7 @@ async fn a_full_spool_makes_the_source_wait() {
     let with_module = |text: &str| format!("modules = [\"modules\"]\n{text}");
     scene.trial.configure(with_module);
     scene.trial.change().await;
-    scene.line.at_commit(5, Then::Away);
+    scene.line.at_commit(1, PAGE, Then::Away);
     scene
         .trial
         .configure(|text| with_module(&text.replace("away_seconds = 60", "away_seconds = 1")));
@@ -245,7 +311,7 @@ async fn pages_on_disk_outlive_a_kill_and_are_staged_once() {
     let mut scene = Scene::set(4, "").await;
     for point in ["spooled", "replayed"] {
         scene.trial.change().await;
-        scene.line.at_commit(5, Then::Away);
+        scene.line.at_commit(1, PAGE, Then::Away);
         let halted = scene.trial.world.halted_at(point, &["--module", "clients"]);
         let back = async {
             scene.line.happened().await;

@@ -24,8 +24,10 @@ pub enum Then {
 
 #[derive(Default)]
 struct State {
-    /// Commits to pass before `then`.
-    left: Option<(usize, Then)>,
+    /// Commits to pass before `then`, of transactions that say this.
+    left: Option<(usize, &'static str, Then)>,
+    /// Whether a run was opened since it was asked for.
+    opened: bool,
     away: bool,
     live: Vec<AbortHandle>,
 }
@@ -67,9 +69,19 @@ impl Line {
         Line { port, shared, task }
     }
 
-    /// At the n-th commit from now, counted from 1.
-    pub fn at_commit(&self, n: usize, then: Then) {
-        self.shared.state.lock().expect("no panic").left = Some((n, then));
+    /// The address of the same database by this line.
+    pub fn url(&self, url: &str) -> String {
+        let mut url = reqwest::Url::parse(url).expect("a URL");
+        url.set_host(Some("127.0.0.1")).expect("a host");
+        url.set_port(Some(self.port)).expect("a port");
+        url.set_query(Some("sslmode=disable"));
+        url.to_string()
+    }
+
+    /// At the n-th commit of the next run, counted from 1, of transactions in which `says` was said.
+    pub fn at_commit(&self, n: usize, says: &'static str, then: Then) {
+        let mut state = self.shared.state.lock().expect("no panic");
+        (state.left, state.opened) = (Some((n, says, then)), false);
     }
 
     /// Done once it has happened.
@@ -102,13 +114,21 @@ impl Shared {
         }
     }
 
-    /// What is to happen at this commit.
-    fn commits(&self) -> Option<Then> {
+    /// What is to happen at the commit of a transaction in which this was said.
+    fn commits(&self, said: &[u8]) -> Option<Then> {
         let mut state = self.state.lock().expect("no panic");
-        let (left, then) = state.left?;
-        state.left = (left > 1).then_some((left - 1, then));
+        state.opened |= contains(said, "insert into ops.runs");
+        let (left, says, then) = state.left?;
+        if !state.opened || !contains(said, says) {
+            return None;
+        }
+        state.left = (left > 1).then_some((left - 1, says, then));
         (left == 1).then_some(then)
     }
+}
+
+fn contains(said: &[u8], word: &str) -> bool {
+    word.is_empty() || said.windows(word.len()).any(|part| part == word.as_bytes())
 }
 
 async fn carry(
@@ -141,12 +161,22 @@ async fn both(
     let mut answer = vec![0; 64 * 1024];
     let mut asked = Messages::default();
     let mut unanswered = false;
+    // What the transaction has said: statements and their arguments, without what is copied.
+    let mut said = Vec::new();
     loop {
         tokio::select! {
             message = asked.next(&mut from_client) => {
                 let Some(message) = message? else { return Ok(()) };
-                let commit = message.first() == Some(&b'Q') && message[5..].starts_with(b"COMMIT");
-                match commit.then(|| shared.commits()).flatten() {
+                let asks = message.first() == Some(&b'Q');
+                let commit = asks && message[5..].starts_with(b"COMMIT");
+                if matches!(message.first(), Some(b'P' | b'B')) {
+                    said.extend_from_slice(&message);
+                }
+                let then = commit.then(|| shared.commits(&said)).flatten();
+                if commit || (asks && message[5..].starts_with(b"ROLLBACK\0")) {
+                    said.clear();
+                }
+                match then {
                     None => {}
                     Some(then) => {
                         // Prepared before it is told, so that whoever is told may go on at once.

@@ -31,8 +31,12 @@ impl Trial {
             timeline: Some(20),
             page_cap,
             ..Options::small()
-        })
-        .await;
+        });
+        Trial::in_world(world.await).await
+    }
+
+    /// In a world that has run nothing yet.
+    pub async fn in_world(world: World) -> Trial {
         let endpoint = world.source.running.urls.graphql.clone();
         let server = endpoint
             .trim_start_matches("http://")
