@@ -9,6 +9,7 @@ pub mod process;
 pub mod progress;
 pub mod repair;
 pub mod report;
+pub mod round;
 pub mod sync;
 
 mod explanation;

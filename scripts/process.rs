@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use fetcher::{Class, ExportError, FetchError};
-use staging::database::OpenError;
+use staging::database::{OpenError, trouble};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::ConfigError;
@@ -63,6 +63,20 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
                 Class::Partial => EXIT_PARTIAL,
                 Class::Failed => EXIT_FAILED,
             };
+        }
+        let waits = cause
+            .downcast_ref()
+            .is_some_and(|sql| trouble(sql).is_some())
+            || matches!(
+                cause.downcast_ref(),
+                Some(
+                    OpenError::Unreachable { .. }
+                        | OpenError::Silent { .. }
+                        | OpenError::Crowded { .. }
+                )
+            );
+        if waits {
+            return EXIT_WAITING;
         }
         let usage = cause.is::<UsageError>()
             || cause.is::<ConfigError>()
@@ -125,6 +139,10 @@ mod tests {
                 EXIT_WAITING,
             ),
             (anyhow::anyhow!("The disk is full."), EXIT_FAILED),
+            (
+                anyhow::Error::from(sqlx::Error::PoolTimedOut).context("Opening."),
+                EXIT_WAITING,
+            ),
         ];
         for (error, code) in cases {
             assert_eq!(exit_code(&error), code, "{error}");

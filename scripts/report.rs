@@ -5,7 +5,7 @@ use serde::Serialize;
 use staging::{ClaimTally, Holder, Outcome, PageTally};
 
 use crate::process::EXIT_WAITING;
-use crate::sync::DryRun;
+use crate::sync::{Away, DryRun};
 use crate::table::Table;
 
 /// One module's line.
@@ -44,15 +44,25 @@ impl Line {
 
     /// The line of a module that another process runs.
     pub fn held(module: &str, holder: &Holder) -> Self {
+        let cause = format!(
+            "Already running since {} in process {}; this one leaves it alone.",
+            holder.since, holder.holder
+        );
+        Self::waits(module, cause)
+    }
+
+    /// The line of a module whose database stayed away.
+    pub fn away(module: &str, away: &Away) -> Self {
+        Self::waits(module, away.to_string())
+    }
+
+    fn waits(module: &str, cause: String) -> Self {
         Self {
             module: module.to_owned(),
             state: "WAITING",
             run_id: None,
             resumed: false,
-            cause: Some(format!(
-                "Already running since {} in process {}; this one leaves it alone.",
-                holder.since, holder.holder
-            )),
+            cause: Some(cause),
             complete: false,
             staged: PageTally::default(),
             claims: ClaimTally::default(),

@@ -1,6 +1,5 @@
 //! The scheduled job: brings production to what the sources say, module by module, parents first.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -11,11 +10,9 @@ use concord::config::{Config, open_sources};
 use concord::process::{exit_code, explain, prepare};
 use concord::progress::Screen;
 use concord::repair::Repair;
-use concord::report::{Line, print_dry_run, print_lines, worst_exit};
-use concord::sync::{Ended, Job, Places, Range, Stop, abreast, again, dry_run, sync_module, woken};
-use fetcher::Source;
-use reconciler::{Definition, Definitions};
-use staging::database::Database;
+use concord::round::{Work, round};
+use concord::sync::{Stop, again};
+use reconciler::Definitions;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -53,92 +50,10 @@ async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         range: Repair::range(repair.as_ref(), arguments.mode),
         stop: &stop,
     };
-    let result = again(arguments.watch, &stop, async || run_all(&work).await).await;
+    let result = again(arguments.watch, &stop, async || round(&work).await).await;
     database
         .close()
         .await
         .context("The embedded database did not stop cleanly.")?;
     result
-}
-
-/// What every round of the job needs.
-struct Work<'a> {
-    arguments: &'a Arguments,
-    config: &'a Config,
-    screen: Screen,
-    definitions: &'a Definitions,
-    chosen: &'a [&'a Definition],
-    sources: &'a BTreeMap<String, Source>,
-    database: &'a Database,
-    range: Range<'a>,
-    stop: &'a Stop,
-}
-
-async fn run_all(work: &Work<'_>) -> anyhow::Result<u8> {
-    let pool = &work.database.pool;
-    let mut tx = pool.begin().await?;
-    reconciler::prepare_tables(&mut tx, work.definitions).await?;
-    tx.commit().await?;
-    let mut lines = Vec::new();
-    // What a dry run shows is printed as a whole.
-    let places = Places::of(work.config, work.arguments.dry_run);
-    let ran = abreast(work.chosen, &places, async |definition| {
-        if work.stop.is_asked() {
-            return Ok(None);
-        }
-        let source = work.sources.get(&definition.module.source);
-        run_one(work, definition, source).await
-    });
-    lines.extend(ran.await?.into_iter().flatten());
-    // Parents that came have woken children of other modules, or of modules that ran before them.
-    let mut before = Vec::new();
-    loop {
-        let mut names = woken(pool).await?;
-        names.retain(|name| !lines.iter().any(|line: &Line| line.stopped(name)));
-        if work.arguments.dry_run || work.stop.is_asked() || names == before {
-            break;
-        }
-        for definition in names.iter().filter_map(|name| work.definitions.get(name)) {
-            lines.extend(run_one(work, definition, None).await?);
-        }
-        before = names;
-    }
-    print_lines(&lines, work.arguments.json)?;
-    Ok(worst_exit(&lines))
-}
-
-async fn run_one(
-    work: &Work<'_>,
-    definition: &Definition,
-    source: Option<&Source>,
-) -> anyhow::Result<Option<Line>> {
-    let arguments = work.arguments;
-    let progress = work.screen.begin(definition.name());
-    let job = Job {
-        pool: &work.database.pool,
-        definitions: work.definitions,
-        definition,
-        source,
-        range: work.range,
-        stop: work.stop,
-        actor: &arguments.actor,
-        progress: &|progressed| progress.show(progressed),
-    };
-    if let Some(source) = source.filter(|_| arguments.dry_run) {
-        let dry = dry_run(&job, source, 200).await?;
-        print_dry_run(definition.name(), &dry, arguments.json)?;
-        return Ok(None);
-    }
-    let line = match sync_module(&job).await? {
-        // Nobody asked for a module that was only woken, and its holder takes up what is pending.
-        Ended::Held(_) if source.is_none() => return Ok(None),
-        Ended::Held(holder) => Line::held(definition.name(), &holder),
-        Ended::Ran {
-            run_id,
-            resumed,
-            outcome,
-        } => Line::ran(definition.name(), run_id, resumed, &outcome),
-    };
-    progress.end(&line.summary());
-    Ok(Some(line))
 }

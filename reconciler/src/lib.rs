@@ -19,8 +19,8 @@ pub mod transforms;
 
 pub use definition::{Definition, DefinitionError, Definitions};
 pub use reconcile::{
-    ReconcileError, Reconciled, Reconciling, UnmergeError, Unmerged, reconcile, rekey, staged_row,
-    unmerge,
+    Caution, ReconcileError, Reconciled, Reconciling, UnmergeError, Unmerged, reconcile, rekey,
+    staged_row, unmerge,
 };
 pub use row::{Rejection, Row};
 pub use tables::{TableError, prepare_tables};

@@ -72,6 +72,11 @@ impl Environment {
         if let Some(most) = self.parsed("CONCORD_DATABASE_MAX_CONNECTIONS", "a whole number")? {
             config.database.max_connections = most;
         }
+        if let Some(seconds) =
+            self.parsed("CONCORD_DATABASE_AWAY_SECONDS", "a whole number of seconds")?
+        {
+            config.database.away_seconds = seconds;
+        }
         if let Some(folder) = self.get("CONCORD_DATA_DIR") {
             config.database.data_dir = PathBuf::from(folder);
         }

@@ -36,13 +36,13 @@ impl<'a> Places<'a> {
     }
 }
 
-/// Runs every module, and answers in their order. A module begins once its parents among those before it have ended
+/// Runs every module, and answers in their order what came of it, and the first error. A module begins once its parents among those before it have ended
 /// and its source has a place for it. After an error nothing begins any more; what runs is waited for.
 pub async fn abreast<T>(
     modules: &[&Definition],
     places: &Places<'_>,
     run: impl AsyncFn(&Definition) -> anyhow::Result<T>,
-) -> anyhow::Result<Vec<T>> {
+) -> (Vec<T>, anyhow::Result<()>) {
     let run = &run;
     let mut outcomes: Vec<Option<T>> = modules.iter().map(|_| None).collect();
     let mut waiting: Vec<usize> = (0..modules.len()).collect();
@@ -68,10 +68,8 @@ pub async fn abreast<T>(
             Err(cause) => failure = failure.or(Some(cause)),
         }
     }
-    match failure {
-        Some(cause) => Err(cause),
-        None => Ok(outcomes.into_iter().flatten().collect()),
-    }
+    let outcomes = outcomes.into_iter().flatten().collect();
+    (outcomes, failure.map_or(Ok(()), Err))
 }
 
 fn may_begin(
@@ -105,7 +103,10 @@ mod tests {
     use super::*;
 
     /// What happened, and what came of it; `fails` names a module that ends in an error.
-    async fn trace(at_once: usize, fails: &str) -> (Vec<String>, anyhow::Result<Vec<String>>) {
+    async fn trace(
+        at_once: usize,
+        fails: &str,
+    ) -> (Vec<String>, (Vec<String>, anyhow::Result<()>)) {
         let modules = fetcher::load_modules(&[]).expect("the modules that are compiled in");
         let definitions = Definitions::compile(&modules, "UTC").expect("definitions");
         let places = Places {
@@ -141,11 +142,8 @@ mod tests {
             .collect();
         assert_eq!(trace(1, "").await.0, alone);
         let (said, ended) = trace(3, "").await;
-        assert_eq!(
-            ended.expect("no error"),
-            order,
-            "in their order, whoever ends first"
-        );
+        ended.1.expect("no error");
+        assert_eq!(ended.0, order, "in their order, whoever ends first");
         let at = |what: &str| said.iter().position(|line| line == what).expect("a line");
         assert!(at("users ends") < at("clients begins"), "{said:?}");
         assert!(at("clients ends") < at("pianos begins"), "{said:?}");
@@ -155,7 +153,10 @@ mod tests {
     #[tokio::test]
     async fn after_an_error_nothing_begins_and_what_runs_is_waited_for() {
         let (said, ended) = trace(3, "timeline").await;
-        assert_eq!(ended.expect_err("an error").to_string(), "timeline failed");
+        assert_eq!(
+            ended.1.expect_err("an error").to_string(),
+            "timeline failed"
+        );
         assert!(said.contains(&"appointments ends".to_owned()), "{said:?}");
         assert!(
             !said.contains(&"measurements begins".to_owned()),

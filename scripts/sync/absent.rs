@@ -51,20 +51,20 @@ impl Rechecked {
 pub(super) async fn recheck(
     job: &Job<'_>,
     source: &Source,
-    absent: Vec<String>,
+    absent: &[String],
 ) -> Result<Rechecked, FetchError> {
     let module = &job.definition.module;
     let Some(how) = &module.fetch.recheck else {
         return Ok(Rechecked {
-            gone: absent,
+            gone: absent.to_vec(),
             hidden: Vec::new(),
         });
     };
     let mut rechecked = Rechecked::default();
-    for id in absent.into_iter().take(ASKED) {
-        match is_there(source, module, how, &id).await? {
-            true => rechecked.hidden.push(id),
-            false => rechecked.gone.push(id),
+    for id in absent.iter().take(ASKED) {
+        match is_there(source, module, how, id).await? {
+            true => rechecked.hidden.push(id.clone()),
+            false => rechecked.gone.push(id.clone()),
         }
     }
     Ok(rechecked)

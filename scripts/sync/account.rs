@@ -32,13 +32,29 @@ pub(super) async fn look(
         Ok(None) => return Ok(None),
         Err(failure) => return Ok(Some(stopped(&failure))),
     };
+    let refused = job
+        .outages
+        .insist(async || judge(job, name, &account, run_id).await)
+        .await?;
+    if refused.is_none() {
+        verified().insert(name.to_owned(), Instant::now());
+    }
+    Ok(refused)
+}
+
+async fn judge(
+    job: &Job<'_>,
+    name: &str,
+    account: &str,
+    run_id: i64,
+) -> anyhow::Result<Option<(RunState, String)>> {
     let mut tx = job.pool.begin().await?;
     let known = staging::known_account(&mut tx, name).await?;
-    let other = known.filter(|known| *known != account);
+    let other = known.filter(|known| known != account);
     let of = Question {
         module: job.definition.name(),
         code: "account",
-        change: account.clone().into(),
+        change: account.into(),
     };
     let refused = match other {
         Some(known) if !taken(&mut tx, &of).await? => {
@@ -54,8 +70,7 @@ pub(super) async fn look(
             ))
         }
         _ => {
-            staging::keep_account(&mut tx, name, &account).await?;
-            verified().insert(name.to_owned(), Instant::now());
+            staging::keep_account(&mut tx, name, account).await?;
             None
         }
     };

@@ -5,7 +5,6 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use fetcher::{CheckedSchema, Shape, Source, show_schema};
-use sqlx::PgConnection;
 use tokio::sync::Mutex;
 
 use super::Job;
@@ -30,19 +29,20 @@ pub(super) enum Look {
 /// Holds the module's queries against the schema its source shows now.
 pub(super) async fn look(job: &Job<'_>, source: &Source, run_id: i64) -> anyhow::Result<Look> {
     let shown = shown(job, source).await?;
-    let mut tx = job.pool.begin().await?;
-    let look = match &*shown {
-        Ok(schema) => held_against(job, &mut tx, schema, run_id).await?,
+    let look = async || match &*shown {
+        Ok(schema) => held_against(job, schema, run_id).await,
         Err(why) => {
+            let mut tx = job.pool.begin().await?;
             let since = staging::schema_seen(&mut tx, source.name()).await?;
             let since = since.map_or("never verified".to_owned(), |at| {
                 format!("not verified since {at}")
             });
-            Look::Fits(Some(format!("The source's schema is {since}: {why}")))
+            Ok(Look::Fits(Some(format!(
+                "The source's schema is {since}: {why}"
+            ))))
         }
     };
-    tx.commit().await?;
-    Ok(look)
+    job.outages.insist(look).await
 }
 
 /// Asks once for all modules of the source.
@@ -55,9 +55,12 @@ async fn shown(job: &Job<'_>, source: &Source) -> anyhow::Result<Shown> {
     }
     let shown = match show_schema(source).await {
         Ok(sdl) => {
-            let mut tx = job.pool.begin().await?;
-            staging::keep_schema(&mut tx, source.name(), &sdl.0).await?;
-            tx.commit().await?;
+            let keep = async || {
+                let mut tx = job.pool.begin().await?;
+                staging::keep_schema(&mut tx, source.name(), &sdl.0).await?;
+                Ok(tx.commit().await?)
+            };
+            job.outages.insist(keep).await?;
             CheckedSchema::read(&sdl).ok_or_else(|| "it is not sound by itself.".to_owned())
         }
         Err(failure) => Err(failure.to_string()),
@@ -67,19 +70,15 @@ async fn shown(job: &Job<'_>, source: &Source) -> anyhow::Result<Shown> {
     Ok(shown)
 }
 
-async fn held_against(
-    job: &Job<'_>,
-    tx: &mut PgConnection,
-    schema: &CheckedSchema,
-    run_id: i64,
-) -> anyhow::Result<Look> {
+async fn held_against(job: &Job<'_>, schema: &CheckedSchema, run_id: i64) -> anyhow::Result<Look> {
     let (definition, name) = (job.definition, job.definition.name());
     let fingerprint = &definition.fingerprint;
     let shape = match schema.shape(&definition.module) {
         Ok(shape) => shape,
         Err(problems) => return Ok(Look::Breaks(told(job, &problems))),
     };
-    let known = staging::known_shape(tx, name, fingerprint).await?;
+    let mut tx = job.pool.begin().await?;
+    let known = staging::known_shape(&mut tx, name, fingerprint).await?;
     let known: Option<Shape> = known.and_then(|known| serde_json::from_value(known).ok());
     let drift = known.map(|known| shape.since(&known)).unwrap_or_default();
     let value = serde_json::to_value(&shape)?;
@@ -88,14 +87,16 @@ async fn held_against(
         code: "schema",
         change: value.clone(),
     };
-    if !drift.breaking.is_empty() && !taken(tx, &of).await? {
+    if !drift.breaking.is_empty() && !taken(&mut tx, &of).await? {
         let why = told(job, &drift.breaking);
-        let number = ask(tx, &of, run_id, &why).await?;
+        let number = ask(&mut tx, &of, run_id, &why).await?;
+        tx.commit().await?;
         return Ok(Look::Breaks(format!(
             "{why} If the change is right for the module as it is, `concord approve {number} --reason …` and run again."
         )));
     }
-    staging::keep_shape(tx, name, fingerprint, &value).await?;
+    staging::keep_shape(&mut tx, name, fingerprint, &value).await?;
+    tx.commit().await?;
     let note = (!drift.additive.is_empty())
         .then(|| format!("The source's schema grew: {}.", drift.additive.join("; ")));
     Ok(Look::Fits(note))

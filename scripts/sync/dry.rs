@@ -70,7 +70,7 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
         let closed = staging::close_pass(&mut tx, module, pass.pass_id, total).await?;
         if closed.complete && selected.strategy == "full" {
             let missed = absent(job, &mut tx, pass.pass_id, None).await?;
-            let rechecked = recheck(job, source, missed).await?;
+            let rechecked = recheck(job, source, &missed).await?;
             staging::mark_gone(&mut tx, module, pass.pass_id, &rechecked.gone).await?;
             cause = rechecked.cause();
         }
@@ -82,6 +82,7 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> anyhow::Resu
         run_id: 0,
         actor: job.actor,
         decided: &|_| {},
+        caution: None,
     };
     let reconciled = reconcile(&mut tx, &of).await?;
     let rows = match &reconciled.promotion {

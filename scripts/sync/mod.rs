@@ -8,11 +8,15 @@ mod approval;
 mod drift;
 mod dry;
 mod halt;
+mod outages;
+mod poison;
 mod promote;
 mod run;
 mod selection;
 mod stage;
 mod stop;
+mod verdict;
+mod waiting;
 
 use run::{ReadEnd, stopped};
 
@@ -20,5 +24,6 @@ pub use abreast::{Places, abreast};
 pub use again::again;
 pub use dry::{DryRun, dry_run};
 pub(crate) use halt::halt_at;
+pub use outages::{Away, Outages};
 pub use run::{Ended, Job, Progressed, Range, sync_module, woken};
 pub use stop::Stop;

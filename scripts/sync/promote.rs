@@ -1,17 +1,22 @@
 //! Reconciling and promoting under the guard.
 
+use reconciler::contract::contract_problems;
 use reconciler::guard::Extent;
-use reconciler::{Reconciling, reconcile};
+use reconciler::{Caution, Reconciling, reconcile};
 use sqlx::PgConnection;
-use staging::database::{query, query_as, query_scalar};
+use staging::database::{Trouble, query, query_as, query_scalar};
 use staging::{ClaimTally, Lease, ProblemKind, Report, RunState};
 use tokio::sync::watch;
 
+use super::outages::trouble_of;
+use super::poison::Poison;
+use super::run::PROMOTE;
 use super::stage::hold;
+use super::waiting::hold_alone;
 use super::{Job, Progressed, halt_at};
 
 /// What promoting came to.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Promoted {
     pub(super) claims: ClaimTally,
     pub(super) number: Option<i64>,
@@ -19,30 +24,66 @@ pub(super) struct Promoted {
     pub(super) cause: Option<String>,
 }
 
-/// How often a promotion that crossed another module's is tried.
-const TRIES: u32 = 3;
+/// How often a promotion is tried that crossed another module's, or whose connection broke.
+const TRIES: u32 = 4;
+/// The step that is written in the promotion's own transaction: it says whether the commit came through.
+const COMMIT: &str = "commit the promotion";
 
 /// Promotes what is pending. Two modules may cross, one moving the children of the other's placeholders while that
-/// one writes them: the database stops one of the two, which then sees what the other did and begins again.
+/// one writes them: the database stops one of the two, which then sees what the other did and begins again. Where
+/// the connection breaks, the ledger says whether the promotion was committed before it is tried again.
 pub(super) async fn promote(
     job: &Job<'_>,
     lease: &Lease,
     run_id: i64,
     decided: &watch::Sender<(i64, i64)>,
 ) -> anyhow::Result<Promoted> {
-    for _ in 1..TRIES {
-        match attempt(job, lease, run_id, decided).await {
-            Err(failure) if crossed(&failure) => {
+    let file = job.outages.database.data_dir.join("poison");
+    let file = file.join(format!("{}.json", lease.module));
+    let look = async || Ok(Poison::of(job.pool, file.clone(), run_id, PROMOTE).await?);
+    let poison = job.outages.insist(look).await?;
+    let promoted = persist(job, lease, run_id, decided, poison.as_ref()).await?;
+    if let Some(poison) = poison {
+        poison.forget();
+    }
+    Ok(promoted)
+}
+
+async fn persist(
+    job: &Job<'_>,
+    lease: &Lease,
+    run_id: i64,
+    decided: &watch::Sender<(i64, i64)>,
+    poison: Option<&Poison>,
+) -> anyhow::Result<Promoted> {
+    let mut left = TRIES;
+    loop {
+        // What the attempt comes to, once its commit is on its way.
+        let mut sent = None;
+        let failure = match attempt(job, lease, run_id, decided, poison, &mut sent).await {
+            Ok(promoted) => return Ok(promoted),
+            Err(failure) => failure,
+        };
+        left -= 1;
+        match trouble_of(&failure) {
+            Some(Trouble::Away) if left > 0 => {
+                let look = async || is_committed(job, lease, run_id).await;
+                if job.outages.until_back(failure, look).await?
+                    && let Some(promoted) = sent
+                {
+                    return Ok(promoted);
+                }
+            }
+            _ if crossed(&failure) && left > 0 => {
                 tracing::info!(
                     module = lease.module,
                     run_id,
                     "the promotion crossed another, and begins again"
                 );
             }
-            outcome => return outcome,
+            _ => return Err(failure),
         }
     }
-    attempt(job, lease, run_id, decided).await
 }
 
 /// A deadlock, or a parent that went between the look at it and the commit.
@@ -51,7 +92,21 @@ fn crossed(failure: &anyhow::Error) -> bool {
     let code = sql
         .and_then(sqlx::Error::as_database_error)
         .and_then(|error| error.code());
-    code.is_some_and(|code| ["40P01", "40001", "23503"].contains(&&*code))
+    trouble_of(failure) == Some(Trouble::Crossed) || code.as_deref() == Some("23503")
+}
+
+/// Whether a promotion of this run was committed, asked once none is under way any more.
+async fn is_committed(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<bool> {
+    let mut tx = job.pool.begin().await?;
+    hold_alone(&mut tx, lease).await?;
+    let committed =
+        query_scalar("select exists (select from ops.run_steps where run_id = $1 and step = $2)")
+            .bind(run_id)
+            .bind(COMMIT)
+            .fetch_one(&mut *tx)
+            .await?;
+    tx.commit().await?;
+    Ok(committed)
 }
 
 /// Decides and promotes what is pending in one transaction, or, where the guard objects and nobody has
@@ -61,13 +116,34 @@ async fn attempt(
     lease: &Lease,
     run_id: i64,
     decided: &watch::Sender<(i64, i64)>,
+    poison: Option<&Poison>,
+    sent: &mut Option<Promoted>,
 ) -> anyhow::Result<Promoted> {
     let mut tx = job.pool.begin().await?;
+    query("select set_config('lock_timeout', $1, true)")
+        .bind(format!("{}s", job.outages.database.lock_wait_seconds))
+        .execute(&mut *tx)
+        .await?;
     hold(&mut tx, lease).await?;
+    if let Some(cause) = other_table(&mut tx, job).await? {
+        return Ok(Promoted {
+            stop: Some(RunState::Blocked),
+            cause: Some(cause),
+            ..Promoted::default()
+        });
+    }
     let pending: i64 = query_scalar("select count(*) from staging.pending where module = $1")
         .bind(&lease.module)
         .fetch_one(&mut *tx)
         .await?;
+    let handling = |record: Option<&str>| {
+        if let Some(poison) = poison {
+            poison.handling(record);
+        }
+        if let Some(record) = record {
+            halt_at(&format!("handling {record}"));
+        }
+    };
     let of = Reconciling {
         definitions: job.definitions,
         module: &lease.module,
@@ -77,6 +153,10 @@ async fn attempt(
             (job.progress)(Progressed::Decided(claimed, pending.max(claimed)));
             decided.send_replace((claimed, pending.max(claimed)));
         },
+        caution: poison.map(|poison| Caution {
+            handling: &handling,
+            aside: poison.aside(),
+        }),
     };
     let reconciled = reconcile(&mut tx, &of).await?;
     halt_at("reconciled");
@@ -89,17 +169,37 @@ async fn attempt(
         )
         .await;
         tx.rollback().await?;
-        return ask(job, run_id, objection, &reconciled.extent, sample).await;
+        let ask = async || ask(job, run_id, objection, &reconciled.extent, &sample).await;
+        return job.outages.insist(ask).await;
     }
     withdraw_approvals(&mut tx, &lease.module).await?;
-    halt_at("committing");
-    tx.commit().await?;
-    let number = reconciled.promotion.map(|sealed| sealed.number);
-    Ok(Promoted {
+    let promoted = Promoted {
         claims: reconciled.tally,
-        number,
+        number: reconciled.promotion.map(|sealed| sealed.number),
         ..Promoted::default()
-    })
+    };
+    staging::mark_step(&mut tx, run_id, COMMIT, "OK", None).await?;
+    halt_at("committing");
+    *sent = Some(promoted.clone());
+    tx.commit().await?;
+    Ok(promoted)
+}
+
+/// How the table differs from its contract, in a sentence, where it was changed since the run began. A length that
+/// somebody added refuses rows, and those are set aside one by one.
+async fn other_table(tx: &mut PgConnection, job: &Job<'_>) -> sqlx::Result<Option<String>> {
+    let mut problems = contract_problems(tx, "prod", &job.definition.contract).await?;
+    problems.retain(|found| {
+        !(found.contract == "`text`" && found.database.starts_with("`character varying"))
+    });
+    if problems.is_empty() {
+        return Ok(None);
+    }
+    let told: Vec<String> = problems.iter().take(5).map(ToString::to_string).collect();
+    Ok(Some(format!(
+        "A table was changed while the run was under way: {} Nothing was promoted, and what was staged is kept for the next run.",
+        told.join(" ")
+    )))
 }
 
 /// Whether a person has approved a change set at least as large.
@@ -150,7 +250,7 @@ async fn ask(
     run_id: i64,
     objection: &str,
     extent: &Extent,
-    sample: Vec<String>,
+    sample: &[String],
 ) -> anyhow::Result<Promoted> {
     let module = job.definition.name();
     let report = Report {

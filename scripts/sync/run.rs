@@ -6,16 +6,18 @@ use anyhow::Context;
 use fetcher::{Class, FetchError, Source};
 use reconciler::{Definition, Definitions};
 use sqlx::PgPool;
-use staging::database::query_as;
+use staging::database::{query, query_as};
 use staging::{ClaimTally, Holder, Lease, Outcome, PageTally, RunState};
 
 use super::drift::{self, Look};
+use super::outages::{Away, Outages};
+use super::verdict::{cancelled, ended, failed, verdict};
 use super::{Stop, account, halt_at, promote, stage};
 
 /// The steps of a run, by their names in `ops.run_steps`.
 const LOOK: &str = "look at the schema";
 const READ: &str = "fetch and stage";
-const PROMOTE: &str = "reconcile and promote";
+pub(super) const PROMOTE: &str = "reconcile and promote";
 
 /// What a run is asked to do.
 #[derive(Clone, Copy)]
@@ -32,6 +34,8 @@ pub struct Job<'a> {
     pub range: Range<'a>,
     /// Whether somebody asks the program to end.
     pub stop: &'a Stop,
+    /// What it does while the database is away.
+    pub outages: &'a Outages<'a>,
     /// Who runs it, for the ledger.
     pub actor: &'a str,
     /// Told of every staged group of pages and every decided batch.
@@ -102,14 +106,16 @@ pub(super) struct ReadEnd {
     pub(super) cause: Option<String>,
 }
 
-/// Runs a module and records how it ended. An error is a database that went away or a bug; everything a
+/// Runs a module and records how it ended. An error is a database that stayed away or a bug; everything a
 /// source or a record can do wrong is an outcome.
 pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
     let name = job.definition.name();
-    let (lease, run_id, resumed) = match open(job).await.context("The run could not be opened.")? {
+    let opened = job.outages.insist(async || open(job).await).await;
+    let (lease, run_id, resumed) = match opened.context("The run could not be opened.")? {
         Ok(opened) => opened,
         Err(holder) => return Ok(Ended::Held(holder)),
     };
+    halt_at("opened");
     let renewal = tokio::spawn(keep_lease(job.pool.clone(), lease.clone()));
     let outcome = tokio::select! {
         outcome = run(job, &lease, run_id) => outcome,
@@ -118,14 +124,20 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
     renewal.abort();
     let (outcome, again) = match outcome {
         Ok(outcome) => outcome,
-        Err(failure) => {
-            let outcome = failed(format!("{failure:#}"));
-            // The database may be what failed; then the next run finds this one unfinished and says so.
-            let _ = finish(job, &lease, run_id, &outcome).await;
-            return Err(failure);
-        }
+        Err(failure) => match verdict(job.pool, &failure).await {
+            Some((state, cause)) if failure.downcast_ref::<Away>().is_none() => {
+                (ended(state, cause), false)
+            }
+            said => {
+                let (state, cause) = said.unwrap_or((RunState::Failed, format!("{failure:#}")));
+                // The database is what failed: the next run finds this one unfinished and says so.
+                let _ = finish(job, &lease, run_id, &ended(state, cause)).await;
+                return Err(failure);
+            }
+        },
     };
-    finish(job, &lease, run_id, &outcome)
+    job.outages
+        .insist(async || Ok(finish(job, &lease, run_id, &outcome).await?))
         .await
         .context("The end of the run could not be recorded.")?;
     tracing::info!(
@@ -136,7 +148,7 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
     );
     Ok(Ended::Ran {
         run_id,
-        resumed: resumed || again,
+        resumed: resumed || again || job.outages.outlived(),
         outcome: Box::new(outcome),
     })
 }
@@ -159,7 +171,6 @@ async fn open(job: &Job<'_>) -> anyhow::Result<Result<(Lease, i64, bool), Holder
     let source = &job.definition.module.source;
     let (run_id, resumed) = staging::open_run(&mut tx, name, source, mode, strategy).await?;
     tx.commit().await?;
-    halt_at("opened");
     Ok(Ok((lease, run_id, resumed)))
 }
 
@@ -243,9 +254,9 @@ async fn look(job: &Job<'_>, source: &Source, run_id: i64) -> anyhow::Result<Opt
         Look::Fits(note) => ("OK", note.as_deref()),
         Look::Breaks(cause) => ("BLOCKED", Some(cause.as_str())),
     };
-    let mut tx = job.pool.begin().await?;
-    staging::mark_step(&mut tx, run_id, LOOK, state, detail).await?;
-    tx.commit().await?;
+    job.outages
+        .insist(async || Ok(mark(job.pool, run_id, LOOK, state, detail).await?))
+        .await?;
     if let Some(note) = detail {
         tracing::info!(module = job.definition.name(), run_id, note, "schema");
     }
@@ -259,8 +270,10 @@ async fn look(job: &Job<'_>, source: &Source, run_id: i64) -> anyhow::Result<Opt
 }
 
 /// Says which step the run is in, so that "where did it stop" and "what took so long" have an answer.
-async fn step(job: &Job<'_>, run_id: i64, step: &str, state: &str) -> sqlx::Result<()> {
-    mark(job.pool, run_id, step, state, None).await
+async fn step(job: &Job<'_>, run_id: i64, step: &str, state: &str) -> anyhow::Result<()> {
+    job.outages
+        .insist(async || Ok(mark(job.pool, run_id, step, state, None).await?))
+        .await
 }
 
 async fn mark(
@@ -305,35 +318,15 @@ fn explain(state: RunState, staged: &PageTally, claims: &ClaimTally) -> Option<S
     }
 }
 
-/// What was staged and promoted stays; a statement under way is taken back by the database.
-fn cancelled() -> Outcome {
-    ended(
-        RunState::Cancelled,
-        "A person or the system asked the program to end. The next run goes on from its last page."
-            .to_owned(),
-    )
-}
-
-fn failed(cause: String) -> Outcome {
-    ended(RunState::Failed, cause)
-}
-
-fn ended(state: RunState, cause: String) -> Outcome {
-    Outcome {
-        state,
-        cause: Some(cause),
-        complete: false,
-        total_count: None,
-        pages: 0,
-        staged: PageTally::default(),
-        claims: ClaimTally::default(),
-        promotion: None,
-    }
-}
-
 async fn finish(job: &Job<'_>, lease: &Lease, run_id: i64, outcome: &Outcome) -> sqlx::Result<()> {
     let mut tx = job.pool.begin().await?;
     staging::finish_run(&mut tx, run_id, outcome).await?;
+    if job.outages.outlived() {
+        query("update ops.runs set resumed = true where run_id = $1")
+            .bind(run_id)
+            .execute(&mut *tx)
+            .await?;
+    }
     if let Some(source) = job.source {
         let standing = serde_json::to_value(source.standing()).unwrap_or_default();
         staging::keep_standing(&mut tx, source.name(), &standing).await?;

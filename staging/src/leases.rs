@@ -52,19 +52,22 @@ fn is_dead(holder: &str) -> bool {
         })
 }
 
-/// Takes the module's lease: a free one, an expired one, or one whose holder died on this host.
+/// Takes the module's lease: a free one, an expired one, one whose holder died on this host, or one of this very
+/// process, which has lost the answer to its commit or could not give the lease back. Waits until no transaction
+/// of the previous holder is under way any more; a holder that lives is named at once.
 pub async fn take_lease(
     conn: &mut PgConnection,
     module: &str,
 ) -> sqlx::Result<Result<Lease, Holder>> {
-    let held: Option<Holder> = query_as(
-        "select holder, to_char(taken_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as since
-         from ops.leases where module = $1 and expires_at > clock_timestamp() for update",
-    )
-    .bind(module)
-    .fetch_optional(&mut *conn)
-    .await?;
-    if let Some(held) = held.filter(|held| !is_dead(&held.holder)) {
+    // Looked at before it is locked: the holder's own transactions hold the row, for minutes when it promotes.
+    if let Some(held) = living_holder(conn, module).await? {
+        return Ok(Err(held));
+    }
+    query("select from ops.leases where module = $1 for update")
+        .bind(module)
+        .execute(&mut *conn)
+        .await?;
+    if let Some(held) = living_holder(conn, module).await? {
         return Ok(Err(held));
     }
     let token = query_scalar(
@@ -83,6 +86,18 @@ pub async fn take_lease(
         module: module.to_owned(),
         token,
     }))
+}
+
+/// Who holds the module's lease and lives, as far as can be seen from here.
+async fn living_holder(conn: &mut PgConnection, module: &str) -> sqlx::Result<Option<Holder>> {
+    let held: Option<Holder> = query_as(
+        "select holder, to_char(taken_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as since
+         from ops.leases where module = $1 and expires_at > clock_timestamp()",
+    )
+    .bind(module)
+    .fetch_optional(conn)
+    .await?;
+    Ok(held.filter(|held| held.holder != this_holder() && !is_dead(&held.holder)))
 }
 
 /// Renews a lease that is still ours; `false` when it was lost.
@@ -110,6 +125,18 @@ pub async fn check_lease(conn: &mut PgConnection, lease: &Lease) -> sqlx::Result
     Ok(ours.is_some())
 }
 
+/// [`check_lease`], once no other transaction of the lease is under way: one whose connection broke at its commit
+/// may still be. What is read afterwards in this transaction is what came of it.
+pub async fn lone_lease(conn: &mut PgConnection, lease: &Lease) -> sqlx::Result<bool> {
+    let ours: Option<i64> =
+        query_scalar("select token from ops.leases where module = $1 and token = $2 for update")
+            .bind(&lease.module)
+            .bind(lease.token)
+            .fetch_optional(conn)
+            .await?;
+    Ok(ours.is_some())
+}
+
 /// Gives the lease back.
 pub async fn release_lease(conn: &mut PgConnection, lease: &Lease) -> sqlx::Result<()> {
     query("update ops.leases set expires_at = clock_timestamp() where module = $1 and token = $2")
@@ -118,4 +145,70 @@ pub async fn release_lease(conn: &mut PgConnection, lease: &Lease) -> sqlx::Resu
         .execute(conn)
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::PgPool;
+
+    use super::*;
+
+    async fn taken(pool: &PgPool) -> Result<Lease, Holder> {
+        let mut tx = pool.begin().await.unwrap();
+        let taken = take_lease(&mut tx, "clients").await.unwrap();
+        tx.commit().await.unwrap();
+        taken
+    }
+
+    async fn held_by(pool: &PgPool, holder: &str) {
+        let mut tx = pool.begin().await.unwrap();
+        query("update ops.leases set holder = $1")
+            .bind(holder)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn a_holder_that_promotes_is_named_at_once(pool: PgPool) {
+        let lease = taken(&pool).await.unwrap();
+        held_by(&pool, "elsewhere:1").await;
+        let mut promoting = pool.begin().await.unwrap();
+        assert!(check_lease(&mut promoting, &lease).await.unwrap());
+        // Waiting for the promotion would never end here.
+        assert_eq!(taken(&pool).await.unwrap_err().holder, "elsewhere:1");
+        promoting.rollback().await.unwrap();
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn this_process_takes_up_its_own_lease_and_the_older_token_is_refused(pool: PgPool) {
+        let first = taken(&pool).await.unwrap();
+        let second = taken(&pool).await.unwrap();
+        let mut tx = pool.begin().await.unwrap();
+        assert!(!check_lease(&mut tx, &first).await.unwrap());
+        assert!(lone_lease(&mut tx, &second).await.unwrap());
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn what_is_under_way_ends_before_the_lease_changes_hands_or_is_had_alone(pool: PgPool) {
+        let lease = taken(&pool).await.unwrap();
+        let mut under_way = pool.begin().await.unwrap();
+        assert!(check_lease(&mut under_way, &lease).await.unwrap());
+        let waits = async |alone: bool| {
+            let mut tx = pool.begin().await.unwrap();
+            sqlx::raw_sql("set local lock_timeout = '50ms'")
+                .execute(&mut *tx)
+                .await
+                .unwrap();
+            let failure = match alone {
+                true => lone_lease(&mut tx, &lease).await.unwrap_err(),
+                false => take_lease(&mut tx, "clients").await.unwrap_err(),
+            };
+            crate::database::trouble(&failure) == Some(crate::database::Trouble::Locked)
+        };
+        assert!(waits(true).await && waits(false).await);
+        under_way.commit().await.unwrap();
+        assert!(taken(&pool).await.is_ok());
+    }
 }

@@ -15,17 +15,19 @@ mod problems;
 mod records;
 mod runs;
 mod sources;
+mod spool;
 
 pub use canonical::{Examined, examine};
 pub use copy::CopyRows;
 pub use database::MIGRATOR;
 pub use leases::{
-    Holder, LEASE_SECONDS, Lease, check_lease, release_lease, renew_lease, take_lease, this_holder,
+    Holder, LEASE_SECONDS, Lease, check_lease, lone_lease, release_lease, renew_lease, take_lease,
+    this_holder,
 };
 pub use passes::{
     LastComplete, Pass, PassEnd, abandon_pass, close_pass, count_absences, doubt_pass,
-    forget_old_sightings, last_complete, mark_gone, note_total, open_pass, open_repair,
-    settle_passes,
+    forget_old_sightings, last_complete, mark_gone, note_total, open_pass, open_repair, resumable,
+    settle_passes, staged_by, staged_to,
 };
 pub use problems::{
     Problem, ProblemKind, Report, open_problems, report_problems, resolve_problems,
@@ -38,3 +40,4 @@ pub use sources::{
     keep_account, keep_schema, keep_shape, keep_standing, known_account, known_shape, schema_seen,
     standings,
 };
+pub use spool::{Spool, SpoolOf, SpooledPage};

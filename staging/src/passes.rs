@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 
 use crate::database::{query, query_as, query_scalar};
+use crate::records::PageTally;
 
 /// One traversal of a module's stream, possibly over several runs.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -21,6 +22,17 @@ pub struct Pass {
     pub cursor: Option<String>,
     /// Whether an earlier run began it.
     pub resumed: bool,
+    /// When it began, by the database's clock.
+    pub began: String,
+    /// What the source said it holds, as far as this pass was told.
+    pub total_count: Option<i64>,
+}
+
+impl Pass {
+    /// Whether the stream was read to its end, and only the judgement is missing.
+    pub fn is_read(&self) -> bool {
+        self.page > 0 && self.cursor.is_none()
+    }
 }
 
 /// The pass to go on with: the open one where a run was interrupted in it, else a new one.
@@ -36,7 +48,7 @@ pub async fn open_pass(
 ) -> sqlx::Result<Pass> {
     let open: Option<Pass> = query_as(
         "select p.pass_id, p.strategy, p.selection ->> 'since' as since, p.selection ->> 'until' as until,
-                c.page, c.cursor, true as resumed
+                c.page, c.cursor, true as resumed, p.started_at::text as began, p.total_count
          from staging.passes p join staging.checkpoints c on c.pass_id = p.pass_id and c.module = p.module
          where p.module = $1 and p.state = 'open' and p.strategy = $2",
     )
@@ -60,10 +72,10 @@ async fn insert_pass(
     (since, until): (Option<&str>, Option<&str>),
     state: &str,
 ) -> sqlx::Result<Pass> {
-    let pass_id = query_scalar(
+    let (pass_id, began) = query_as(
         "insert into staging.passes (module, strategy, selection, state)
          values ($1, $2, jsonb_strip_nulls(jsonb_build_object('since', $3::text, 'until', $4::text)), $5)
-         returning pass_id",
+         returning pass_id, started_at::text",
     )
     .bind(module)
     .bind(strategy)
@@ -80,6 +92,8 @@ async fn insert_pass(
         page: 0,
         cursor: None,
         resumed: false,
+        began,
+        total_count: None,
     })
 }
 
@@ -92,6 +106,53 @@ pub async fn open_repair(
     until: Option<&str>,
 ) -> sqlx::Result<Pass> {
     insert_pass(conn, module, "repair", (Some(since), until), "incomplete").await
+}
+
+/// The number of the last page of a pass that is staged; 0 before the first.
+pub async fn staged_to(conn: &mut PgConnection, pass_id: i64) -> sqlx::Result<i32> {
+    query_scalar("select coalesce(max(page), 0) from staging.pages where pass_id = $1")
+        .bind(pass_id)
+        .fetch_one(conn)
+        .await
+}
+
+/// The page and the cursor at which a module's open pass goes on, if it is the one of this number that began then.
+pub async fn resumable(
+    conn: &mut PgConnection,
+    module: &str,
+    pass_id: i64,
+    began: &str,
+) -> sqlx::Result<Option<(i32, Option<String>)>> {
+    query_as(
+        "select c.page, c.cursor from staging.passes p
+         join staging.checkpoints c on c.pass_id = p.pass_id and c.module = p.module
+         where p.module = $1 and p.pass_id = $2 and p.state = 'open' and p.started_at = $3::timestamptz",
+    )
+    .bind(module)
+    .bind(pass_id)
+    .bind(began)
+    .fetch_optional(conn)
+    .await
+}
+
+/// How many pages a run has staged, and what they meant.
+pub async fn staged_by(conn: &mut PgConnection, run_id: i64) -> sqlx::Result<(i64, PageTally)> {
+    let (pages, fetched, new, changed, unchanged, superseded) = query_as(
+        "select count(*), coalesce(sum(fetched), 0)::int, coalesce(sum(new), 0)::int, coalesce(sum(changed), 0)::int,
+                coalesce(sum(unchanged), 0)::int, coalesce(sum(superseded), 0)::int
+         from staging.pages where run_id = $1",
+    )
+    .bind(run_id)
+    .fetch_one(conn)
+    .await?;
+    let tally = PageTally {
+        fetched,
+        new,
+        changed,
+        unchanged,
+        superseded,
+    };
+    Ok((pages, tally))
 }
 
 /// Notes what the source says it holds, so that progress has a measure before the pass is closed.

@@ -1,8 +1,12 @@
 //! The fault matrix as data: every fault of the network, of HTTP, of GraphQL and of limits in turn, injected into
 //! whole runs, each with the state it promises; then a clean run, and production must be what the source says.
 
+mod changed;
+mod database;
+mod line;
 mod nth;
 mod oracle;
+mod refusals;
 mod rows;
 mod swarm;
 mod table;

@@ -22,12 +22,21 @@ pub struct Trial {
 impl Trial {
     /// Loaded once, with one edit by hand, read through a proxy that does nothing yet.
     pub async fn begin() -> Trial {
+        Trial::paged(15).await
+    }
+
+    /// The same, with pages of at most so many records.
+    pub async fn paged(page_cap: usize) -> Trial {
         let world = World::new(Options {
             timeline: Some(20),
-            page_cap: 15,
+            page_cap,
             ..Options::small()
-        })
-        .await;
+        });
+        Trial::in_world(world.await).await
+    }
+
+    /// In a world that has run nothing yet.
+    pub async fn in_world(world: World) -> Trial {
         let endpoint = world.source.running.urls.graphql.clone();
         let server = endpoint
             .trim_start_matches("http://")

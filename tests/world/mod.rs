@@ -9,4 +9,5 @@ mod source;
 
 pub use answer::Answer;
 pub use database::TestDatabase;
+pub use folder::open_folder;
 pub use programs::World;

@@ -57,7 +57,7 @@ pub struct Record {
 }
 
 /// Something the source did not give: a null record, a failed field, a missing id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hole {
     /// Where in the answer, dotted.
     pub path: String,

@@ -35,6 +35,17 @@ pub(super) async fn take_up_again(
     .bind(definition.name())
     .execute(&mut *conn)
     .await?;
+    // What a table refused may be welcome now. Some at a time, those met longest ago first: each costs a few statements.
+    query(
+        "insert into staging.pending (module, source_id, origin)
+         select p.module, p.source_id, coalesce(p.detail ->> 'origin', p.module) from ops.problems p
+         join staging.records r on r.module = coalesce(p.detail ->> 'origin', p.module) and r.source_id = p.source_id
+         where p.module = $1 and p.state = 'open' and p.kind = 'quarantine' and p.code = 'refused_by_database'
+         order by p.last_seen limit 200 on conflict do nothing",
+    )
+    .bind(definition.name())
+    .execute(&mut *conn)
+    .await?;
     let other = query_as::<(bool,)>(
         "insert into ops.modules as m (module, source, entity, fingerprint) values ($1, $2, $3, $4)
          on conflict (module) do update set source = excluded.source, entity = excluded.entity,

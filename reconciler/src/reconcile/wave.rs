@@ -13,9 +13,11 @@ use super::claim::{Claim, Shaped, settle, shape};
 use super::known::{Known, look_up};
 use super::outcome::{self, Outcome};
 use super::who::{self, Found, Who};
-use super::{folding, meeting, write};
+use super::work::Caution;
+use super::{folding, meeting, refusal, write};
 use crate::Rejection;
 use crate::cores::on_every_core;
+use crate::definition::Definition;
 use crate::identities::{self, Identity, Standing};
 use crate::matching::Key;
 
@@ -88,22 +90,15 @@ async fn refuse(
     claim: &Claim,
     failure: &sqlx::Error,
 ) -> sqlx::Result<()> {
-    let error = failure.as_database_error();
-    let constraint = error
-        .and_then(|e| e.constraint())
-        .unwrap_or("a column type");
-    let code = error.and_then(|e| e.code()).unwrap_or_default();
-    let why = format!(
-        "The database refuses the row ({constraint}, SQLSTATE {code}). Correct the record in the source, or the contract; it is tried again when either changes."
-    );
+    let told = refusal::told(conn, work.definition.entity(), failure).await?;
     let mut report = work.report(
         ProblemKind::Quarantine,
         &claim.source_id,
         &claim.origin,
         "refused_by_database",
-        &why,
+        &told.why,
     );
-    report.place = error.and_then(|e| e.constraint()).map(str::to_owned);
+    report.place = told.place;
     work.tally.quarantined += 1;
     settle(conn, work.definition.name(), &[claim]).await?;
     staging::report_problems(conn, work.run_id, &[report]).await
@@ -143,7 +138,10 @@ fn shape_all<'c>(
 ) -> Vec<(&'c Claim, Shaped)> {
     let mut shaped = Vec::with_capacity(claims.len());
     let definition = work.definition;
-    let results = on_every_core(claims, |claim| shape(definition, claim));
+    let results = match &work.caution {
+        None => on_every_core(claims, |claim| shape(definition, claim)),
+        Some(caution) => shape_one_by_one(definition, claims, caution),
+    };
     for (&claim, result) in claims.iter().zip(results) {
         match result {
             Ok(Some(row)) => {
@@ -162,6 +160,27 @@ fn shape_all<'c>(
             Err(rejection) => outcome.quarantined(quarantine(work, claim, rejection)),
         }
     }
+    shaped
+}
+
+/// What earlier runs died of is known by the record that was being handled.
+fn shape_one_by_one(
+    definition: &Definition,
+    claims: &[&Claim],
+    caution: &Caution<'_>,
+) -> Vec<Result<Option<Shaped>, Rejection>> {
+    let one = |claim: &&Claim| {
+        if caution.aside == Some(&claim.source_id) {
+            return Err(Rejection::new(
+                "kills_the_process",
+                "The process has died three times while it handled this record, so it is set aside. Look at it with `concord show --raw`, report it with the record, and correct it in the source; it is tried again when it or the module changes.",
+            ));
+        }
+        (caution.handling)(Some(&claim.source_id));
+        shape(definition, claim)
+    };
+    let shaped = claims.iter().map(one).collect();
+    (caution.handling)(None);
     shaped
 }
 

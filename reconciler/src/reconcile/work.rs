@@ -26,6 +26,16 @@ pub enum ReconcileError {
     Sql(#[from] sqlx::Error),
 }
 
+/// How a module is reconciled after runs of it died: record by record where records are transformed, so that the one
+/// that kills the process is known.
+#[derive(Clone, Copy)]
+pub struct Caution<'a> {
+    /// Told of each record before it is handled, and of none once it is.
+    pub handling: &'a (dyn Fn(Option<&str>) + Send + Sync),
+    /// The record that has killed the process often enough: it is set aside without being looked at.
+    pub aside: Option<&'a str>,
+}
+
 /// For whom and in which run.
 #[derive(Clone, Copy)]
 pub struct Reconciling<'a> {
@@ -39,6 +49,8 @@ pub struct Reconciling<'a> {
     pub actor: &'a str,
     /// Told after every batch how many records are decided.
     pub decided: &'a (dyn Fn(i64) + Send + Sync),
+    /// Where earlier runs died.
+    pub caution: Option<Caution<'a>>,
 }
 
 /// What became of the pending records.
@@ -61,6 +73,7 @@ pub(super) struct Work<'a> {
     pub(super) run_id: i64,
     pub(super) now: serde_json::Value,
     decided: &'a (dyn Fn(i64) + Send + Sync),
+    pub(super) caution: Option<Caution<'a>>,
     pub(super) promotion: Option<i64>,
     pub(super) tally: ClaimTally,
     pub(super) extent: Extent,
@@ -96,6 +109,7 @@ pub async fn reconcile(
         run_id: of.run_id,
         now,
         decided: of.decided,
+        caution: of.caution,
         promotion: None,
         tally: ClaimTally::default(),
         extent: Extent {

@@ -12,6 +12,7 @@ mod open;
 mod failure;
 mod migrate;
 mod statement;
+mod trouble;
 
 #[cfg(test)]
 mod tests;
@@ -20,3 +21,4 @@ pub use failure::OpenError;
 pub use migrate::{MIGRATOR, migrate, migrate_with};
 pub use open::{Database, DatabaseConfig, look, open};
 pub use statement::{query, query_as, query_scalar};
+pub use trouble::{Trouble, trouble};

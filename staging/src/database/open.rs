@@ -28,6 +28,19 @@ pub struct DatabaseConfig {
     pub data_dir: PathBuf,
     /// The most connections to hold at once.
     pub max_connections: u32,
+    /// How long a run goes on without the database, in seconds.
+    pub away_seconds: u64,
+    /// How long a promotion waits for a lock that somebody else holds, in seconds.
+    pub lock_wait_seconds: u64,
+    /// How many bytes of pages may wait on disk while the database is away; what is in memory comes on top.
+    pub spool_bytes: u64,
+}
+
+impl DatabaseConfig {
+    /// Where pages wait while the database is away.
+    pub fn spool(&self) -> PathBuf {
+        self.data_dir.join("spool")
+    }
 }
 
 impl Default for DatabaseConfig {
@@ -37,6 +50,9 @@ impl Default for DatabaseConfig {
             root_certificate: None,
             data_dir: PathBuf::from("concord-data"),
             max_connections: 10,
+            away_seconds: 600,
+            lock_wait_seconds: 300,
+            spool_bytes: 256 * 1024 * 1024,
         }
     }
 }
@@ -49,6 +65,9 @@ impl fmt::Debug for DatabaseConfig {
             .field("root_certificate", &self.root_certificate)
             .field("data_dir", &self.data_dir)
             .field("max_connections", &self.max_connections)
+            .field("away_seconds", &self.away_seconds)
+            .field("lock_wait_seconds", &self.lock_wait_seconds)
+            .field("spool_bytes", &self.spool_bytes)
             .finish()
     }
 }

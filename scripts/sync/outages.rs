@@ -1,0 +1,114 @@
+//! What a run does while the database is away: it waits, asks again, and goes on where it was.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use staging::database::{DatabaseConfig, Trouble, trouble};
+
+use super::Stop;
+
+/// How often a transaction that crossed another is tried.
+const TRIES: u32 = 5;
+/// Between two looks at whether the database is back.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The outages of one run: how long it bears them, and whether there was one.
+pub struct Outages<'a> {
+    pub(super) database: &'a DatabaseConfig,
+    stop: &'a Stop,
+    outlived: AtomicBool,
+}
+
+/// The database stayed away for longer than the run was ready to wait.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "The database has been away since {since}. What was read is kept, and the next run goes on from there; start it when the database is back."
+)]
+pub struct Away {
+    since: String,
+}
+
+/// The trouble behind a failure; `None` where trying again changes nothing.
+pub(super) fn trouble_of(failure: &anyhow::Error) -> Option<Trouble> {
+    let sql = failure.chain().find_map(|cause| cause.downcast_ref());
+    sql.and_then(trouble)
+}
+
+impl<'a> Outages<'a> {
+    /// None so far.
+    pub fn new(database: &'a DatabaseConfig, stop: &'a Stop) -> Self {
+        Self {
+            database,
+            stop,
+            outlived: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether the database was away; a run that ends all the same has outlived it.
+    pub(super) fn outlived(&self) -> bool {
+        self.outlived.load(Ordering::Relaxed)
+    }
+
+    /// Does a transaction until the database has taken it. It may be done twice, when the answer to a commit is
+    /// lost, and must be harmless then.
+    pub async fn insist<T>(&self, work: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
+        match self.uncross(&work).await {
+            Err(failure) if trouble_of(&failure) == Some(Trouble::Away) => {
+                self.until_back(failure, work).await
+            }
+            done => done,
+        }
+    }
+
+    /// Does a transaction again, a few times, where it crossed another.
+    pub(super) async fn uncross<T>(
+        &self,
+        work: impl AsyncFn() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        for _ in 1..TRIES {
+            match work().await {
+                Err(failure) if trouble_of(&failure) == Some(Trouble::Crossed) => {}
+                done => return done,
+            }
+        }
+        work().await
+    }
+
+    /// Asks until the database answers, and fails with [`Away`] when it has not done so for `away_seconds`, or the
+    /// program is asked to end.
+    pub(super) async fn until_back<T>(
+        &self,
+        mut failure: anyhow::Error,
+        work: impl AsyncFn() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        tracing::warn!(reason = %failure.root_cause(), "the database is away; the run waits for it");
+        self.outlived.store(true, Ordering::Relaxed);
+        let (since, began) = (Timestamp::now(), Instant::now());
+        let patience = Duration::from_secs(self.database.away_seconds);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let stopped = tokio::select! {
+                () = tokio::time::sleep(pause) => false,
+                () = self.stop.asked() => true,
+            };
+            if stopped || began.elapsed() > patience {
+                let since = format!("{since:.0}");
+                return Err(failure.context(Away { since }));
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            match work().await {
+                Ok(done) => {
+                    tracing::warn!(
+                        seconds = began.elapsed().as_secs(),
+                        "the database is back; the run goes on"
+                    );
+                    return Ok(done);
+                }
+                Err(again) if trouble_of(&again).is_some() => failure = again,
+                Err(other) => return Err(other),
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What a failure of the database makes of a run.
+
+use sqlx::PgPool;
+use staging::database::{Trouble, query_as, query_scalar};
+use staging::{ClaimTally, Outcome, PageTally, RunState};
+
+use super::outages::{Away, trouble_of};
+
+/// What was staged and promoted stays; a statement under way is taken back by the database.
+pub(super) fn cancelled() -> Outcome {
+    ended(
+        RunState::Cancelled,
+        "A person or the system asked the program to end. The next run goes on from its last page."
+            .to_owned(),
+    )
+}
+
+pub(super) fn failed(cause: String) -> Outcome {
+    ended(RunState::Failed, cause)
+}
+
+pub(super) fn ended(state: RunState, cause: String) -> Outcome {
+    Outcome {
+        state,
+        cause: Some(cause),
+        complete: false,
+        total_count: None,
+        pages: 0,
+        staged: PageTally::default(),
+        claims: ClaimTally::default(),
+        promotion: None,
+    }
+}
+
+/// The state and the cause of a run that the database stopped; `None` for a failure that is a bug.
+pub(super) async fn verdict(pool: &PgPool, failure: &anyhow::Error) -> Option<(RunState, String)> {
+    if let Some(away) = failure.downcast_ref::<Away>() {
+        return Some((RunState::Waiting, away.to_string()));
+    }
+    match trouble_of(failure) {
+        Some(Trouble::Locked) => return Some((RunState::Waiting, blocked_by(pool).await)),
+        Some(Trouble::Crossed) => {
+            let cause = "Other transactions crossed this one again and again, and it was taken back each time. The next run tries again.";
+            return Some((RunState::Waiting, cause.to_owned()));
+        }
+        Some(Trouble::Away) => {
+            let cause = "The connection to the database broke again and again. The next run tries again; the server's own log says why.";
+            return Some((RunState::Waiting, cause.to_owned()));
+        }
+        None => {}
+    }
+    let sql = failure
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<sqlx::Error>())?;
+    let error = sql.as_database_error()?;
+    let said = error.message();
+    match &*error.code()? {
+        "42501" => {
+            let role = role(pool).await.unwrap_or_else(|| "of Concord".to_owned());
+            Some((
+                RunState::Failed,
+                format!(
+                    "The database refuses the role {role}: {said}. Nothing of this step was written. Grant it again and run again; what was staged is kept."
+                ),
+            ))
+        }
+        // A column, a table, a type or an operator that is not what the contract says.
+        "42703" | "42P01" | "42804" | "42883" | "42P10" => Some((
+            RunState::Blocked,
+            format!(
+                "A table changed while the run was under way: {said}. Nothing of this step was written, and what was staged is kept. Give the table back what its contract says (`concord doctor` shows the difference), and run again."
+            ),
+        )),
+        _ => None,
+    }
+}
+
+async fn role(pool: &PgPool) -> Option<String> {
+    let mut tx = pool.begin().await.ok()?;
+    let role: String = query_scalar("select current_user::text")
+        .fetch_one(&mut *tx)
+        .await
+        .ok()?;
+    Some(format!("\"{role}\""))
+}
+
+/// Who has held locks on our tables for longest, in a sentence. The one that was waited for is not known any more
+/// when the wait is over; the oldest is the one to look at.
+async fn blocked_by(pool: &PgPool) -> String {
+    let oldest = async {
+        let mut tx = pool.begin().await?;
+        query_as::<(i32, String, String, i64)>(
+            "select a.pid, coalesce(a.usename::text, ''), coalesce(nullif(a.application_name, ''), 'an unnamed program'),
+                    extract(epoch from clock_timestamp() - a.xact_start)::bigint
+             from pg_stat_activity a
+             where a.pid <> pg_backend_pid() and a.datname = current_database() and a.xact_start is not null
+               and exists (select from pg_locks l join pg_class c on c.oid = l.relation
+                   where l.pid = a.pid and l.granted and l.mode <> 'AccessShareLock'
+                     and c.relnamespace in (select oid from pg_namespace where nspname in ('prod', 'staging', 'history', 'ops')))
+             order by a.xact_start limit 1",
+        )
+        .fetch_optional(&mut *tx)
+        .await
+    }
+    .await;
+    let who = match oldest {
+        Ok(Some((pid, user, program, age))) => format!(
+            "The oldest transaction that holds some is of process {pid} ({user}, {program}), since {age} s: end it, or have it ended (`select pg_terminate_backend({pid})`)."
+        ),
+        _ => "Whoever held them is gone.".to_owned(),
+    };
+    format!(
+        "The promotion waited too long for locks on the tables and was taken back. {who} The next run tries again."
+    )
+}

@@ -1,0 +1,199 @@
+//! What a database refuses in the middle of a run: rows, locks, rights, and tables that somebody changed.
+
+use serde_json::{Value, json};
+
+use super::oracle::Trial;
+
+/// Statements that make every row written to a table fail so many times with an SQLSTATE. A sequence counts, since it
+/// is not rolled back.
+fn failing(table: &str, code: &str, times: u32) -> String {
+    format!(
+        "create sequence public.faults;
+         create function public.fault() returns trigger language plpgsql as $$ begin
+             if nextval('public.faults') <= {times} then raise exception 'a fault' using errcode = '{code}'; end if;
+             return new; end $$;
+         create trigger fault before insert or update on {table} for each row execute function public.fault()"
+    )
+}
+
+const NO_FAULT: &str = "drop function public.fault cascade; drop sequence public.faults";
+
+/// The state, the exit code, and whether the run is marked as resumed.
+#[tokio::test]
+async fn what_passes_by_itself_is_tried_again_within_the_run() {
+    let mut trial = Trial::begin().await;
+    let rows = [
+        (
+            "D3",
+            "a deadlock while staging",
+            "staging.pages",
+            "40P01",
+            2,
+            false,
+        ),
+        (
+            "D3",
+            "a serialization failure while staging",
+            "staging.pages",
+            "40001",
+            1,
+            false,
+        ),
+        (
+            "D3",
+            "a deadlock while promoting",
+            "prod.clients",
+            "40P01",
+            2,
+            false,
+        ),
+        (
+            "D3",
+            "a serialization failure while promoting",
+            "prod.clients",
+            "40001",
+            3,
+            false,
+        ),
+        (
+            "D1",
+            "a disk that was full for a moment",
+            "staging.pages",
+            "53100",
+            2,
+            true,
+        ),
+        (
+            "D1",
+            "a server that shuts down while promoting",
+            "prod.clients",
+            "57P01",
+            1,
+            true,
+        ),
+    ];
+    for (name, what, table, code, times, resumed) in rows {
+        let label = format!("{name} {what}");
+        trial.change().await;
+        trial.world.sql(&failing(table, code, times)).await;
+        let line = trial.run().await.expect(0).module("clients");
+        trial.world.sql(NO_FAULT).await;
+        assert_eq!(
+            (&line["state"], &line["resumed"]),
+            (&json!("OK"), &json!(resumed)),
+            "{label}"
+        );
+        assert_eq!(line["claims"]["inserted"], 1, "{label}: {line}");
+        trial.agrees(&label).await;
+    }
+}
+
+#[tokio::test]
+async fn transactions_that_cross_for_ever_are_left_to_the_next_run() {
+    let mut trial = Trial::begin().await;
+    trial.change().await;
+    trial
+        .world
+        .sql(&failing("prod.clients", "40P01", 1000))
+        .await;
+    let line = trial.run().await.expect(75).module("clients");
+    assert_eq!(line["state"], "WAITING", "{line}");
+    trial.world.sql(NO_FAULT).await;
+    trial.heals("crossed for ever").await;
+}
+
+/// Constraints that somebody added by hand, the records each refuses, and what is said of it.
+#[tokio::test]
+async fn a_row_that_a_constraint_refuses_is_set_aside_alone_and_taken_up_when_it_fits() {
+    let mut trial = Trial::begin().await;
+    let client = |id: &str, name: &str, status: Value| {
+        json!({ "op": "upsert", "kind": "client", "id": id, "value": {
+            "id": id, "companyName": name, "status": status, "tags": [],
+            "createdAt": "2026-05-01T00:00:00Z", "updatedAt": "2026-05-01T00:00:00Z" } })
+    };
+    trial.world.sql("create table public.statuses (name text primary key); insert into public.statuses values ('ACTIVE')").await;
+    let rows = [
+        (
+            "check",
+            "alter table prod.clients add constraint by_hand check (length(company_name) < 100) not valid",
+            client("cli_odd1", &"Longue maison ".repeat(20), "ACTIVE".into()),
+            "length(company_name) < 100",
+            "by_hand",
+            "alter table prod.clients drop constraint by_hand",
+        ),
+        (
+            "unique",
+            "create unique index by_hand on prod.clients (left(company_name, 5)) where company_name like 'Paire%'",
+            json!([
+                client("cli_odd2", "Paire une", "ACTIVE".into()),
+                client("cli_odd3", "Paire deux", "ACTIVE".into())
+            ]),
+            "UNIQUE INDEX by_hand",
+            "by_hand",
+            "drop index prod.by_hand",
+        ),
+        (
+            "foreign key",
+            "alter table prod.clients add constraint by_hand foreign key (status) references public.statuses not valid",
+            client("cli_odd4", "Maison étrange", "NEW".into()),
+            "REFERENCES statuses(name)",
+            "by_hand",
+            "alter table prod.clients drop constraint by_hand",
+        ),
+        (
+            "not null",
+            "alter table prod.clients alter column status set not null",
+            client("cli_odd5", "Maison sans statut", Value::Null),
+            "null value in column",
+            "status",
+            "alter table prod.clients alter column status drop not null",
+        ),
+        (
+            "length",
+            "alter table prod.clients alter column company_name type varchar(120)",
+            client("cli_odd6", &"Longue maison ".repeat(20), "ACTIVE".into()),
+            "company_name character varying(120)",
+            "",
+            "alter table prod.clients alter column company_name type text",
+        ),
+    ];
+    for (label, constrain, edit, says, place, relax) in rows {
+        trial.change().await;
+        trial.world.edit(edit).await;
+        trial.world.sql(constrain).await;
+        let line = trial.run().await.expect(0).module("clients");
+        assert_eq!(
+            (&line["state"], &line["claims"]["quarantined"]),
+            (&json!("OK_Q"), &json!(1)),
+            "{label}: {line}"
+        );
+        let told = trial.world.rows("select source_id, why, place from ops.problems where state = 'open' and code = 'refused_by_database'").await;
+        assert_eq!(told.len(), 1, "{label}: {told:?}");
+        assert!(
+            told[0]["why"].to_string().contains(says),
+            "{label}: {told:?}"
+        );
+        assert_eq!(
+            told[0]["place"].as_str().unwrap_or_default(),
+            place,
+            "{label}"
+        );
+        trial.holds(label).await;
+        // Still refused: set aside again, and the rest is as it was.
+        let line = trial.run().await.expect(0).module("clients");
+        assert_eq!(
+            (&line["state"], &line["promotion"]),
+            (&json!("OK_Q"), &Value::Null),
+            "{label}: {line}"
+        );
+        trial.world.sql(relax).await;
+        trial.run().await.expect(0);
+        trial.agrees(label).await;
+        let open = "select count(*) from ops.problems where state = 'open' and code = 'refused_by_database'";
+        assert_eq!(
+            trial.world.count(open).await,
+            0,
+            "{label}: it landed, and nothing is asked any more"
+        );
+    }
+}
