@@ -3,7 +3,8 @@
 use fetcher::{FetchError, Source, is_there};
 use sqlx::PgConnection;
 
-use super::Job;
+use super::stage::{Place, hold};
+use super::{Job, ReadEnd, stopped};
 
 /// Records asked for by their ids in one run at most; the others wait for the next complete reading.
 const ASKED: usize = 1_000;
@@ -68,4 +69,41 @@ pub(super) async fn recheck(
         }
     }
     Ok(rechecked)
+}
+
+/// Marks the absent records as gone that the source has no more.
+pub(super) async fn take_for_gone(
+    place: &Place<'_>,
+    source: &Source,
+    end: &mut ReadEnd,
+    missed: &[String],
+) -> anyhow::Result<()> {
+    if missed.is_empty() {
+        return Ok(());
+    }
+    let rechecked = match recheck(place.job, source, missed).await {
+        Ok(rechecked) => rechecked,
+        Err(failure) => {
+            let (state, cause) = stopped(&failure);
+            end.stop = Some(state);
+            end.cause = Some(cause);
+            return Ok(());
+        }
+    };
+    let marked = async || {
+        let mut tx = place.job.pool.begin().await?;
+        hold(&mut tx, place.lease).await?;
+        let (module, pass_id) = (&place.lease.module, place.pass_id);
+        staging::mark_gone(&mut tx, module, pass_id, &rechecked.gone).await?;
+        if !rechecked.hidden.is_empty() {
+            staging::doubt_pass(&mut tx, pass_id).await?;
+        }
+        Ok(tx.commit().await?)
+    };
+    place.job.outages.insist(marked).await?;
+    if let Some(cause) = rechecked.cause() {
+        end.complete = false;
+        end.cause = Some(cause);
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use staging::database::{Trouble, query};
 use staging::{ExaminedPage, Lease, PagePlace, PageTally, Pass, PassEnd};
 use tokio::sync::mpsc;
 
-use super::absent::{absent, recheck};
+use super::absent::{absent, take_for_gone};
 use super::outages::trouble_of;
 use super::selection::select;
 use super::waiting::{self, Unsure};
@@ -364,43 +364,6 @@ async fn close(
     halt_at("closing");
     tx.commit().await?;
     Ok((closed, missed))
-}
-
-/// Marks the absent records as gone that the source has no more.
-async fn take_for_gone(
-    place: &Place<'_>,
-    source: &Source,
-    end: &mut ReadEnd,
-    missed: &[String],
-) -> anyhow::Result<()> {
-    if missed.is_empty() {
-        return Ok(());
-    }
-    let rechecked = match recheck(place.job, source, missed).await {
-        Ok(rechecked) => rechecked,
-        Err(failure) => {
-            let (state, cause) = stopped(&failure);
-            end.stop = Some(state);
-            end.cause = Some(cause);
-            return Ok(());
-        }
-    };
-    let marked = async || {
-        let mut tx = place.job.pool.begin().await?;
-        hold(&mut tx, place.lease).await?;
-        let (module, pass_id) = (&place.lease.module, place.pass_id);
-        staging::mark_gone(&mut tx, module, pass_id, &rechecked.gone).await?;
-        if !rechecked.hidden.is_empty() {
-            staging::doubt_pass(&mut tx, pass_id).await?;
-        }
-        Ok(tx.commit().await?)
-    };
-    place.job.outages.insist(marked).await?;
-    if let Some(cause) = rechecked.cause() {
-        end.complete = false;
-        end.cause = Some(cause);
-    }
-    Ok(())
 }
 
 pub(super) fn add(sum: &mut PageTally, tally: PageTally) {

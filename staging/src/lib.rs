@@ -7,6 +7,7 @@
 pub mod database;
 pub mod embedded;
 
+mod absences;
 mod canonical;
 mod copy;
 mod leases;
@@ -17,6 +18,7 @@ mod runs;
 mod sources;
 mod spool;
 
+pub use absences::{count_absences, mark_gone};
 pub use canonical::{Examined, examine};
 pub use copy::CopyRows;
 pub use database::MIGRATOR;
@@ -25,9 +27,9 @@ pub use leases::{
     this_holder,
 };
 pub use passes::{
-    LastComplete, Pass, PassEnd, abandon_pass, close_pass, count_absences, doubt_pass,
-    forget_old_sightings, last_complete, mark_gone, note_total, open_pass, open_repair, resumable,
-    settle_passes, staged_by, staged_to,
+    LastComplete, Pass, PassEnd, abandon_pass, close_pass, doubt_pass, forget_old_sightings,
+    last_complete, note_total, open_pass, open_repair, resumable, settle_passes, staged_by,
+    staged_to,
 };
 pub use problems::{
     Problem, ProblemKind, Report, open_problems, report_problems, resolve_problems,

@@ -1,0 +1,73 @@
+//! Records that complete readings of everything did not see.
+
+use sqlx::PgConnection;
+
+use crate::database::{query, query_scalar};
+
+/// Counts the absence of every staged record of the module that a complete pass over everything did not see, and
+/// forgets those of records it saw. Returns the ids absent in so many such passes in a row, in their order.
+/// What an earlier pass of the same run saw is not absent either.
+pub async fn count_absences(
+    conn: &mut PgConnection,
+    module: &str,
+    pass_id: i64,
+    earlier: Option<i64>,
+    in_a_row: i32,
+) -> sqlx::Result<Vec<String>> {
+    query(
+        "delete from staging.absences where module = $1
+         and source_id in (select unnest(source_ids) from staging.pages where pass_id in ($2, $3))",
+    )
+    .bind(module)
+    .bind(pass_id)
+    .bind(earlier)
+    .execute(&mut *conn)
+    .await?;
+    query(
+        "insert into staging.absences as a (module, source_id, pass_id)
+         select r.module, r.source_id, $2 from staging.records r
+         where r.module = $1 and r.gone_in is null and r.pass_id <> $2 and r.pass_id is distinct from $3
+           -- Hashed once: a join may be planned as one loop per record while the tables are young.
+           and r.source_id not in (select unnest(source_ids) from staging.pages where pass_id in ($2, $3))
+         on conflict (source_id, module) do update set passes = a.passes + 1, pass_id = excluded.pass_id
+             where a.pass_id <> excluded.pass_id",
+    )
+    .bind(module)
+    .bind(pass_id)
+    .bind(earlier)
+    .execute(&mut *conn)
+    .await?;
+    query_scalar("select source_id from staging.absences where module = $1 and passes >= $2 order by source_id")
+        .bind(module)
+        .bind(in_a_row)
+        .fetch_all(conn)
+        .await
+}
+
+/// Marks staged records as gone, and makes them pending, so that the reconciler can tombstone them with this pass as
+/// evidence. Returns how many.
+pub async fn mark_gone(
+    conn: &mut PgConnection,
+    module: &str,
+    pass_id: i64,
+    ids: &[String],
+) -> sqlx::Result<i64> {
+    let gone = query(
+        "with given as (select unnest($3::text[]) as source_id),
+         gone as (
+             update staging.records r set gone_in = $2 from given
+             where r.module = $1 and r.source_id = given.source_id and r.gone_in is null
+             returning r.source_id
+         ),
+         settled as (
+             delete from staging.absences a using given where a.module = $1 and a.source_id = given.source_id)
+         insert into staging.pending (module, source_id, origin) select $1, source_id, $1 from gone
+         on conflict do nothing",
+    )
+    .bind(module)
+    .bind(pass_id)
+    .bind(ids)
+    .execute(conn)
+    .await?;
+    Ok(gone.rows_affected() as i64)
+}
