@@ -12,7 +12,9 @@ use concord::process::{exit_code, explain, prepare};
 use concord::progress::Progress;
 use concord::repair::Repair;
 use concord::report::{Line, print_dry_run, print_lines, worst_exit};
-use concord::sync::{Away, Ended, Job, Outages, Range, Stop, again, dry_run, sync_module, woken};
+use concord::sync::{
+    Away, Ended, Job, Outages, Range, Stop, again, bring_tables, dry_run, sync_module, woken,
+};
 use fetcher::Source;
 use reconciler::{Definition, Definitions};
 use staging::database::Database;
@@ -48,7 +50,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         chosen: &chosen,
         sources: &sources,
         database: &database,
-        config: &config,
+        outages: &Outages::new(&config.database, &stop),
         range: Repair::range(repair.as_ref(), arguments.mode),
         stop: &stop,
     };
@@ -67,33 +69,22 @@ struct Work<'a> {
     chosen: &'a [&'a Definition],
     sources: &'a BTreeMap<String, Source>,
     database: &'a Database,
-    config: &'a Config,
+    outages: &'a Outages<'a>,
     range: Range<'a>,
     stop: &'a Stop,
 }
 
 async fn run_all(work: &Work<'_>) -> anyhow::Result<u8> {
-    let outages = Outages::new(&work.config.database, work.stop);
-    outages
-        .insist(async || {
-            let mut tx = work.database.pool.begin().await?;
-            reconciler::prepare_tables(&mut tx, work.definitions).await?;
-            Ok(tx.commit().await?)
-        })
-        .await?;
+    bring_tables(&work.database.pool, work.outages, work.definitions).await?;
     let mut lines = Vec::new();
-    let ended = run_each(work, &outages, &mut lines).await;
+    let ended = run_each(work, &mut lines).await;
     print_lines(&lines, work.arguments.json)?;
     ended.map(|()| worst_exit(&lines))
 }
 
 /// The chosen modules, then those whose records they have woken. A database that stays away ends the round: what
 /// came before is told.
-async fn run_each(
-    work: &Work<'_>,
-    outages: &Outages<'_>,
-    lines: &mut Vec<Line>,
-) -> anyhow::Result<()> {
+async fn run_each(work: &Work<'_>, lines: &mut Vec<Line>) -> anyhow::Result<()> {
     for definition in work.chosen {
         if !work.stop.is_asked() {
             let source = work.sources.get(&definition.module.source);
@@ -110,9 +101,7 @@ async fn run_each(
     // Parents that came have woken children of other modules, or of modules that ran before them.
     let mut before = Vec::new();
     loop {
-        let mut names = outages
-            .insist(async || Ok(woken(&work.database.pool).await?))
-            .await?;
+        let mut names = woken(&work.database.pool, work.outages).await?;
         names.retain(|name| !lines.iter().any(|line: &Line| line.stopped(name)));
         if work.arguments.dry_run || work.stop.is_asked() || names == before {
             return Ok(());
@@ -131,9 +120,8 @@ async fn run_one(
 ) -> anyhow::Result<Option<Line>> {
     let arguments = work.arguments;
     let progress = Progress::begin(definition.name(), arguments.json);
-    let outages = Outages::new(&work.config.database, work.stop);
     let job = Job {
-        outages: &outages,
+        outages: work.outages,
         pool: &work.database.pool,
         definitions: work.definitions,
         definition,

@@ -6,7 +6,7 @@ use anyhow::Context;
 use fetcher::{Class, FetchError, Read, Source};
 use reconciler::{Definition, Definitions};
 use sqlx::PgPool;
-use staging::database::{query, query_as, query_scalar};
+use staging::database::{query, query_scalar};
 use staging::{ClaimTally, Holder, Lease, Outcome, PageTally, RunState};
 
 use super::drift::{self, Look};
@@ -110,6 +110,7 @@ pub(super) struct ReadEnd {
 /// source or a record can do wrong is an outcome.
 pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
     let name = job.definition.name();
+    job.outages.forget();
     let opened = job.outages.insist(async || open(job).await).await;
     let (lease, run_id, resumed) = match opened.context("The run could not be opened.")? {
         Ok(opened) => opened,
@@ -367,16 +368,6 @@ pub(super) async fn since(
     .bind(since.overlap.as_secs_f64())
     .fetch_one(tx)
     .await
-}
-
-/// Modules that have pending records, as when a parent of theirs has arrived.
-pub async fn woken(pool: &PgPool) -> sqlx::Result<Vec<String>> {
-    let mut tx = pool.begin().await?;
-    let rows: Vec<(String,)> =
-        query_as("select distinct module from staging.pending order by module")
-            .fetch_all(&mut *tx)
-            .await?;
-    Ok(rows.into_iter().map(|(module,)| module).collect())
 }
 
 /// The run state and cause of a failed fetch.
