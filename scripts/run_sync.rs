@@ -82,8 +82,7 @@ async fn run_all(work: &Work<'_>) -> anyhow::Result<u8> {
     ended.map(|()| worst_exit(&lines))
 }
 
-/// The chosen modules, then those whose records they have woken. A database that stays away ends the round: what
-/// came before is told.
+/// The chosen modules, then those whose records they have woken. A database that stays away ends the round.
 async fn run_each(work: &Work<'_>, lines: &mut Vec<Line>) -> anyhow::Result<()> {
     for definition in work.chosen {
         if !work.stop.is_asked() {
