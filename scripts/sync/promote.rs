@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::outages::trouble_of;
 use super::poison::Poison;
-use super::run::PROMOTE;
+use super::run::{PROMOTE, lock_wait};
 use super::stage::hold;
 use super::waiting::hold_alone;
 use super::{Job, Progressed, halt_at};
@@ -120,10 +120,7 @@ async fn attempt(
     sent: &mut Option<Promoted>,
 ) -> anyhow::Result<Promoted> {
     let mut tx = job.pool.begin().await?;
-    query("select set_config('lock_timeout', $1, true)")
-        .bind(format!("{}s", job.outages.database.lock_wait_seconds))
-        .execute(&mut *tx)
-        .await?;
+    lock_wait(&mut tx, job).await?;
     hold(&mut tx, lease).await?;
     if let Some(cause) = other_table(&mut tx, job).await? {
         return Ok(Promoted {

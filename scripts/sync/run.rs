@@ -157,6 +157,7 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
 async fn open(job: &Job<'_>) -> anyhow::Result<Result<(Lease, i64, bool), Holder>> {
     let name = job.definition.name();
     let mut tx = job.pool.begin().await?;
+    lock_wait(&mut tx, job).await?;
     let lease = match staging::take_lease(&mut tx, name).await? {
         Ok(lease) => lease,
         Err(holder) => return Ok(Err(holder)),
@@ -173,6 +174,15 @@ async fn open(job: &Job<'_>) -> anyhow::Result<Result<(Lease, i64, bool), Holder
     let (run_id, resumed) = staging::open_run(&mut tx, name, source, mode, strategy).await?;
     tx.commit().await?;
     Ok(Ok((lease, run_id, resumed)))
+}
+
+/// How long the transaction waits for a lock at most.
+pub(super) async fn lock_wait(tx: &mut sqlx::PgConnection, job: &Job<'_>) -> sqlx::Result<()> {
+    query("select set_config('lock_timeout', $1, true)")
+        .bind(format!("{}s", job.outages.database.lock_wait_seconds))
+        .execute(tx)
+        .await
+        .map(drop)
 }
 
 async fn keep_lease(pool: PgPool, lease: Lease) {
