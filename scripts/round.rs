@@ -12,7 +12,8 @@ use crate::config::Config;
 use crate::progress::Screen;
 use crate::report::{Line, print_dry_run, print_lines, worst_exit};
 use crate::sync::{
-    Away, Ended, Job, Outages, Places, Range, Stop, abreast, dry_run, sync_module, woken,
+    Away, Ended, Job, Outages, Places, Range, Stop, abreast, bring_tables, dry_run, sync_module,
+    woken,
 };
 
 /// What every round needs.
@@ -40,13 +41,7 @@ pub struct Work<'a> {
 /// Runs the chosen modules and those they have woken, prints a line for each, and answers the exit code.
 pub async fn round(work: &Work<'_>) -> anyhow::Result<u8> {
     let outages = Outages::new(&work.config.database, work.stop);
-    outages
-        .insist(async || {
-            let mut tx = work.database.pool.begin().await?;
-            reconciler::prepare_tables(&mut tx, work.definitions).await?;
-            Ok(tx.commit().await?)
-        })
-        .await?;
+    bring_tables(&work.database.pool, &outages, work.definitions).await?;
     let mut lines = Vec::new();
     let ended = run_each(work, &outages, &mut lines).await;
     print_lines(&lines, work.arguments.json)?;
@@ -83,9 +78,7 @@ async fn run_each(
     // Parents that came have woken children of other modules, or of modules that ran before them.
     let mut before = Vec::new();
     loop {
-        let mut names = outages
-            .insist(async || Ok(woken(&work.database.pool).await?))
-            .await?;
+        let mut names = woken(&work.database.pool, outages).await?;
         names.retain(|name| !lines.iter().any(|line: &Line| line.stopped(name)));
         if work.arguments.dry_run || work.stop.is_asked() || names == before {
             return Ok(());

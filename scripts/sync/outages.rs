@@ -14,7 +14,7 @@ const TRIES: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// The outages of one run: how long it bears them, and whether there was one.
+/// The outages of a run: how long it bears them, and whether there was one.
 pub struct Outages<'a> {
     pub(super) database: &'a DatabaseConfig,
     stop: &'a Stop,
@@ -44,6 +44,11 @@ impl<'a> Outages<'a> {
             stop,
             outlived: AtomicBool::new(false),
         }
+    }
+
+    /// A run begins, and has seen none.
+    pub(super) fn forget(&self) {
+        self.outlived.store(false, Ordering::Relaxed);
     }
 
     /// Whether the database was away; a run that ends all the same has outlived it.

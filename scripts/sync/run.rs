@@ -6,7 +6,7 @@ use anyhow::Context;
 use fetcher::{Class, FetchError, Source};
 use reconciler::{Definition, Definitions};
 use sqlx::PgPool;
-use staging::database::{query, query_as};
+use staging::database::query;
 use staging::{ClaimTally, Holder, Lease, Outcome, PageTally, RunState};
 
 use super::drift::{self, Look};
@@ -110,6 +110,7 @@ pub(super) struct ReadEnd {
 /// source or a record can do wrong is an outcome.
 pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
     let name = job.definition.name();
+    job.outages.forget();
     let opened = job.outages.insist(async || open(job).await).await;
     let (lease, run_id, resumed) = match opened.context("The run could not be opened.")? {
         Ok(opened) => opened,
@@ -156,6 +157,7 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
 async fn open(job: &Job<'_>) -> anyhow::Result<Result<(Lease, i64, bool), Holder>> {
     let name = job.definition.name();
     let mut tx = job.pool.begin().await?;
+    lock_wait(&mut tx, job).await?;
     let lease = match staging::take_lease(&mut tx, name).await? {
         Ok(lease) => lease,
         Err(holder) => return Ok(Err(holder)),
@@ -172,6 +174,15 @@ async fn open(job: &Job<'_>) -> anyhow::Result<Result<(Lease, i64, bool), Holder
     let (run_id, resumed) = staging::open_run(&mut tx, name, source, mode, strategy).await?;
     tx.commit().await?;
     Ok(Ok((lease, run_id, resumed)))
+}
+
+/// How long the transaction waits for a lock at most.
+pub(super) async fn lock_wait(tx: &mut sqlx::PgConnection, job: &Job<'_>) -> sqlx::Result<()> {
+    query("select set_config('lock_timeout', $1, true)")
+        .bind(format!("{}s", job.outages.database.lock_wait_seconds))
+        .execute(tx)
+        .await
+        .map(drop)
 }
 
 async fn keep_lease(pool: PgPool, lease: Lease) {
@@ -336,16 +347,6 @@ async fn finish(job: &Job<'_>, lease: &Lease, run_id: i64, outcome: &Outcome) ->
     }
     staging::release_lease(&mut tx, lease).await?;
     tx.commit().await
-}
-
-/// Modules that have pending records, as when a parent of theirs has arrived.
-pub async fn woken(pool: &PgPool) -> sqlx::Result<Vec<String>> {
-    let mut tx = pool.begin().await?;
-    let rows: Vec<(String,)> =
-        query_as("select distinct module from staging.pending order by module")
-            .fetch_all(&mut *tx)
-            .await?;
-    Ok(rows.into_iter().map(|(module,)| module).collect())
 }
 
 /// The run state and cause of a failed fetch.

@@ -135,7 +135,8 @@ async fn traverse(
         let (mut next, mut total) = (last.next.clone().map(|next| next.0), last.total_count);
         halt_at("fetched");
         let records: usize = ready.iter().map(|p| p.page.records.len()).sum();
-        let durable = unsure.records() + records > BUFFERED;
+        // The end is durable, and all before it: the pass is judged by what is staged.
+        let durable = unsure.records() + records > BUFFERED || next.is_none();
         let pages = ready.len() as i64;
         let staged = place
             .job
@@ -151,7 +152,10 @@ async fn traverse(
                     unsure = Unsure::default();
                 }
             }
-            Err(failure) if trouble_of(&failure) == Some(Trouble::Away) => {
+            Err(failure)
+                if trouble_of(&failure) == Some(Trouble::Away)
+                    || failure.downcast_ref::<Forgotten>().is_some() =>
+            {
                 let unsure = std::mem::take(&mut unsure);
                 let caught = waiting::outlast(place, reading, unsure, &mut went, failure).await?;
                 count_staged(place.job, place.run_id, end).await?;
@@ -163,7 +167,8 @@ async fn traverse(
             Err(failure) => return Err(failure),
         }
         cursor = next;
-        note_total(place, end, total).await?;
+        let said = total.and_then(|total| i64::try_from(total).ok());
+        end.total_count = said.or(end.total_count);
         (place.job.progress)(Progressed::Read(i64::from(end.staged.fetched), total));
         halt_at("staged");
     }
@@ -178,24 +183,6 @@ async fn count_staged(job: &Job<'_>, run_id: i64, end: &mut ReadEnd) -> anyhow::
             Ok(staging::staged_by(&mut tx, run_id).await?)
         })
         .await?;
-    Ok(())
-}
-
-async fn note_total(
-    place: &Place<'_>,
-    end: &mut ReadEnd,
-    total: Option<u64>,
-) -> anyhow::Result<()> {
-    let said = total.and_then(|total| i64::try_from(total).ok());
-    if let Some(said) = said.filter(|said| end.total_count != Some(*said)) {
-        let noted = async || {
-            let mut tx = place.job.pool.begin().await?;
-            staging::note_total(&mut tx, place.pass_id, said).await?;
-            Ok(tx.commit().await?)
-        };
-        place.job.outages.insist(noted).await?;
-    }
-    end.total_count = said.or(end.total_count);
     Ok(())
 }
 
@@ -299,6 +286,11 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// The database lacks pages that it had committed, or has pages that nobody here gave it.
+#[derive(Debug, thiserror::Error)]
+#[error("the last pages it had taken are not in the database any more")]
+struct Forgotten;
+
 /// One transaction for the pages and the checkpoint behind them. Unless it is `durable`, it may be lost with the
 /// server's last milliseconds: pages and checkpoint are lost together then, and are staged or read again.
 pub(super) async fn stage(
@@ -314,6 +306,13 @@ pub(super) async fn stage(
             .await?;
     }
     hold(&mut tx, place.lease).await?;
+    let staged = staging::staged_to(&mut tx, place.pass_id).await?;
+    if let Some(first) = ready.first()
+        && first.page.number as i32 != staged + 1
+    {
+        // The connection may be another one than before without anybody's notice, and the server just recovered.
+        anyhow::bail!(Forgotten);
+    }
     let page_place = PagePlace {
         module: &place.lease.module,
         pass_id: place.pass_id,
@@ -322,6 +321,10 @@ pub(super) async fn stage(
     };
     let derivations = place.job.definitions.derivations();
     let tally = staging::stage_pages(&mut tx, page_place, ready, &derivations).await?;
+    let total = ready.iter().rev().find_map(|ready| ready.page.total_count);
+    if let Some(total) = total.and_then(|total| i64::try_from(total).ok()) {
+        staging::note_total(&mut tx, place.pass_id, total).await?;
+    }
     halt_at("staging");
     tx.commit().await?;
     Ok(tally)

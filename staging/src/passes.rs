@@ -157,7 +157,7 @@ pub async fn staged_by(conn: &mut PgConnection, run_id: i64) -> sqlx::Result<(i6
 
 /// Notes what the source says it holds, so that progress has a measure before the pass is closed.
 pub async fn note_total(conn: &mut PgConnection, pass_id: i64, total: i64) -> sqlx::Result<()> {
-    query("update staging.passes set total_count = $2 where pass_id = $1")
+    query("update staging.passes set total_count = $2 where pass_id = $1 and total_count is distinct from $2")
         .bind(pass_id)
         .bind(total)
         .execute(conn)

@@ -211,8 +211,8 @@ async fn a_record_that_kills_the_process_three_times_is_set_aside() {
         "{line}"
     );
     assert_eq!(line["claims"]["inserted"], 1, "the rest landed: {line}");
-    let aside =
-        "select source_id, code from ops.problems where state = 'open' and kind = 'quarantine'";
+    let aside = "select source_id, code from ops.problems
+        where state = 'open' and kind = 'quarantine' and module = 'clients'";
     assert_eq!(
         trial.world.rows(aside).await,
         [json!({ "source_id": killer, "code": "kills_the_process" })]

@@ -103,7 +103,8 @@ async fn a_server_that_forgets_its_last_commits_is_told_again() {
         .value("current_setting('data_directory')")
         .await;
     let data = std::path::PathBuf::from(data.as_str().expect("a folder"));
-    scene.line.at_commit(3, PAGE, Then::Held);
+    scene.trial.configure(few_ahead(&scene.trial));
+    scene.line.at_commit(3, PAGE, Then::Away);
     let (sender, restarted) = tokio::sync::oneshot::channel();
     let beside = async {
         scene.line.happened().await;
@@ -111,9 +112,15 @@ async fn a_server_that_forgets_its_last_commits_is_told_again() {
         let pid = pid.lines().next().and_then(|pid| pid.parse().ok());
         let pid = pid.and_then(Pid::from_raw).expect("a number");
         kill_process(pid, Signal::QUIT).expect("a signal");
-        scene.line.go_on();
         scene.source_is_read(before).await;
         let again = staging::embedded::start(folder.path()).await;
+        let left = "select count(*) from staging.pages where pass_id = (select max(pass_id) from staging.passes)";
+        assert_eq!(
+            scene.trial.world.count(left).await,
+            0,
+            "it has forgotten what it took"
+        );
+        scene.line.go_on();
         assert!(sender.send(again.expect("it recovers")).is_ok());
     };
     let (answer, asked) = scene.run_beside(beside).await;
@@ -271,15 +278,19 @@ async fn a_run_that_gives_up_leaves_its_pages_to_the_next() {
     assert!(told.to_string().contains("WAITING: "), "{told}");
 }
 
+/// A configuration in which the module reads few pages ahead: it believes that a page holds thousands of records.
+fn few_ahead(trial: &Trial) -> fn(&str) -> String {
+    let file = trial.world.copy_module("clients").join("module.yaml");
+    let edited =
+        |text: String| text.replace("  id: .id\n", "  id: .id\n  paging: { size: 4000 }\n");
+    trial.world.edit_file(&file, edited);
+    |text| format!("modules = [\"modules\"]\n{text}")
+}
+
 #[tokio::test]
 async fn a_full_spool_makes_the_source_wait() {
     let mut scene = Scene::set(1, "spool_bytes = 1\n").await;
-    // Few pages ahead in memory.
-    let folder = scene.trial.world.copy_module("clients");
-    let edited = std::fs::read_to_string(folder.join("module.yaml")).expect("a module");
-    let edited = edited.replace("  id: .id\n", "  id: .id\n  paging: { size: 4000 }\n");
-    std::fs::write(folder.join("module.yaml"), edited).expect("a module");
-    let with_module = |text: &str| format!("modules = [\"modules\"]\n{text}");
+    let with_module = few_ahead(&scene.trial);
     scene.trial.configure(with_module);
     scene.trial.change().await;
     scene.line.at_commit(1, PAGE, Then::Away);

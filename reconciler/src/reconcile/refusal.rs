@@ -25,7 +25,6 @@ pub(super) async fn told(
     let constraint = error.and_then(PgDatabaseError::constraint);
     let demands = match constraint {
         Some(constraint) => definition_of(conn, entity, constraint).await?,
-        None if error.is_some_and(|error| error.code() == "22001") => limited(conn, entity).await?,
         None => None,
     };
     let demands = demands.map_or(String::new(), |demands| format!(" It demands: {demands}."));
@@ -55,16 +54,4 @@ async fn definition_of(
     .fetch_optional(conn)
     .await
     .map(Option::flatten)
-}
-
-/// The columns of a table whose values may not be long: the database does not say which one was too short.
-async fn limited(conn: &mut PgConnection, entity: &str) -> sqlx::Result<Option<String>> {
-    query_scalar(
-        "select string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' order by attnum)
-         from pg_attribute where attrelid = to_regclass(format('prod.%I', $1::text)) and attnum > 0
-           and not attisdropped and format_type(atttypid, atttypmod) like 'character%(%'",
-    )
-    .bind(entity)
-    .fetch_one(conn)
-    .await
 }
