@@ -2,9 +2,10 @@
 
 use super::condition::{Condition, ConditionError, parse};
 use super::facts::Facts;
+use super::flat::{Flat, Named};
 use super::pair::Pair;
 use crate::base::Base;
-use crate::blocking::{Key, KeyReport};
+use crate::blocking::{Key, KeyReport, Partner};
 use crate::profile::Layout;
 use crate::spec::{ComparisonSpec, Spec};
 
@@ -63,6 +64,23 @@ pub struct Comparisons {
     pub list: Vec<Comparison>,
     /// The populations: name and condition.
     pub populations: Vec<(String, Option<Condition>)>,
+    /// The same conditions as they are asked.
+    asked: Asked,
+}
+
+/// The conditions in flat form.
+#[derive(Debug, Clone, Default)]
+struct Asked {
+    named: Named,
+    populations: Vec<Option<Flat>>,
+    comparisons: Vec<AskedComparison>,
+}
+
+#[derive(Debug, Clone)]
+struct AskedComparison {
+    missing: Flat,
+    beside: Option<Flat>,
+    levels: Vec<Option<Flat>>,
 }
 
 /// What a pair reached.
@@ -117,8 +135,20 @@ impl Comparisons {
                 levels: levels(declared, layout)?,
             })
         });
-        let list = compiled.collect::<Result<_, _>>()?;
-        Ok(Self { list, populations })
+        let list: Vec<Comparison> = compiled.collect::<Result<_, _>>()?;
+        let mut asked = Asked::of(&list, &populations);
+        if asked.named.attributes.len() > 64 {
+            return Err(fault(
+                "comparisons",
+                "name more than 64 attributes; leave some out",
+            ));
+        }
+        asked.named.settle(layout);
+        Ok(Self {
+            list,
+            populations,
+            asked,
+        })
     }
 
     /// All conditions, for the facts they need.
@@ -182,34 +212,45 @@ impl Comparisons {
         conditions.any(|when| needs_equal(when, attribute))
     }
 
+    /// Reads a little of what comparing with these records will read, for all at once: memory is slow to answer, but answers
+    /// many at a time.
+    pub fn fetch(&self, base: &Base, facts: &Facts, partners: &[Partner]) {
+        let named = &self.asked.named;
+        let mut touched = 0;
+        for (record, _) in partners {
+            touched ^= base.touch(*record);
+        }
+        for (record, _) in partners {
+            for attribute in &named.texts {
+                let id = base.one(*attribute, *record);
+                touched ^= base.columns[*attribute].brief(id).symbols;
+            }
+            for attribute in &named.facts {
+                touched ^= facts.touch(*attribute, base.one(*attribute, *record));
+            }
+        }
+        std::hint::black_box(touched);
+    }
+
     /// The number of a pair's population.
     pub fn population(&self, base: &Base, facts: &Facts, one: u32, other: u32) -> usize {
-        let pair = Pair {
-            base,
-            facts,
-            one,
-            other,
-        };
-        let holds = |(_, when): &(String, Option<Condition>)| {
-            when.as_ref().is_none_or(|when| pair.holds(when))
-        };
-        self.populations.iter().position(holds).unwrap_or_default()
+        self.asked
+            .population(&mut self.pair(base, facts, one, other))
+    }
+
+    fn pair<'a>(&'a self, base: &'a Base, facts: &'a Facts, one: u32, other: u32) -> Pair<'a> {
+        Pair::new(base, facts, &self.asked.named, one, other)
     }
 
     /// What a pair reaches.
     pub fn reach(&self, base: &Base, facts: &Facts, one: u32, other: u32) -> Reached {
-        let pair = Pair {
-            base,
-            facts,
-            one,
-            other,
-        };
-        let population = self.population(base, facts, one, other);
+        let mut pair = self.pair(base, facts, one, other);
+        let population = self.asked.population(&mut pair);
         let mut pattern = (population as u64) << 60;
         let mut values = [0; 15];
         for (at, comparison) in self.list.iter().enumerate() {
             let level = if comparison.among[population] {
-                comparison.level(&pair)
+                self.asked.comparisons[at].level(&mut pair)
             } else {
                 MISSING
             };
@@ -302,27 +343,56 @@ fn levels(declared: &ComparisonSpec, layout: &Layout) -> Result<Vec<Level>, Cond
     Ok(levels)
 }
 
-impl Comparison {
-    fn level(&self, pair: &Pair) -> u8 {
-        if pair.holds(&self.missing) {
+impl Asked {
+    fn of(list: &[Comparison], populations: &[(String, Option<Condition>)]) -> Self {
+        let mut asked = Self::default();
+        let named = &mut asked.named;
+        for (_, when) in populations {
+            let flat = when.as_ref().map(|when| Flat::of(when, named));
+            asked.populations.push(flat);
+        }
+        for comparison in list {
+            // Levels beside another attribute repeat the conditions of the first half.
+            let half = comparison.half(0);
+            let levels = comparison.levels[half].iter();
+            asked.comparisons.push(AskedComparison {
+                missing: Flat::of(&comparison.missing, named),
+                beside: comparison
+                    .beside
+                    .as_ref()
+                    .map(|beside| Flat::of(beside, named)),
+                levels: levels
+                    .map(|level| level.when.as_ref().map(|when| Flat::of(when, named)))
+                    .collect(),
+            });
+        }
+        asked
+    }
+
+    fn population(&self, pair: &mut Pair) -> usize {
+        let holds = |when: &Option<Flat>| when.as_ref().is_none_or(|when| when.holds(pair));
+        self.populations.iter().position(holds).unwrap_or_default()
+    }
+}
+
+impl AskedComparison {
+    fn level(&self, pair: &mut Pair) -> u8 {
+        if self.missing.holds(pair) {
             return MISSING;
         }
-        let level = self
-            .levels
-            .iter()
-            .position(|level| level.when.as_ref().is_none_or(|when| pair.holds(when)));
-        let Some(level) = level else { return MISSING };
+        let holds = |when: &Option<Flat>| when.as_ref().is_none_or(|when| when.holds(pair));
+        let Some(level) = self.levels.iter().position(holds) else {
+            return MISSING;
+        };
         let second = self
             .beside
             .as_ref()
-            .is_some_and(|beside| pair.holds(beside));
-        (if second {
-            level + self.levels.len() / 2
-        } else {
-            level
-        }) as u8
+            .is_some_and(|beside| beside.holds(pair));
+        (level + if second { self.levels.len() } else { 0 }) as u8
     }
+}
 
+impl Comparison {
     /// The levels whose shares add up to one with those of this level.
     pub fn half(&self, level: usize) -> std::ops::Range<usize> {
         let half = self.levels.len() / 2;
