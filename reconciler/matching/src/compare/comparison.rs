@@ -1,8 +1,8 @@
 //! The comparisons of a specification, ready to be held against pairs.
 
+use super::asked::Asked;
 use super::condition::{Condition, ConditionError, parse};
 use super::facts::Facts;
-use super::flat::{Flat, Named};
 use super::pair::Pair;
 use crate::base::Base;
 use crate::blocking::{Key, KeyReport, Partner};
@@ -66,21 +66,6 @@ pub struct Comparisons {
     pub populations: Vec<(String, Option<Condition>)>,
     /// The same conditions as they are asked.
     asked: Asked,
-}
-
-/// The conditions in flat form.
-#[derive(Debug, Clone, Default)]
-struct Asked {
-    named: Named,
-    populations: Vec<Option<Flat>>,
-    comparisons: Vec<AskedComparison>,
-}
-
-#[derive(Debug, Clone)]
-struct AskedComparison {
-    missing: Flat,
-    beside: Option<Flat>,
-    levels: Vec<Option<Flat>>,
 }
 
 /// What a pair reached.
@@ -341,55 +326,6 @@ fn levels(declared: &ComparisonSpec, layout: &Layout) -> Result<Vec<Level>, Cond
         levels.extend(again);
     }
     Ok(levels)
-}
-
-impl Asked {
-    fn of(list: &[Comparison], populations: &[(String, Option<Condition>)]) -> Self {
-        let mut asked = Self::default();
-        let named = &mut asked.named;
-        for (_, when) in populations {
-            let flat = when.as_ref().map(|when| Flat::of(when, named));
-            asked.populations.push(flat);
-        }
-        for comparison in list {
-            // Levels beside another attribute repeat the conditions of the first half.
-            let half = comparison.half(0);
-            let levels = comparison.levels[half].iter();
-            asked.comparisons.push(AskedComparison {
-                missing: Flat::of(&comparison.missing, named),
-                beside: comparison
-                    .beside
-                    .as_ref()
-                    .map(|beside| Flat::of(beside, named)),
-                levels: levels
-                    .map(|level| level.when.as_ref().map(|when| Flat::of(when, named)))
-                    .collect(),
-            });
-        }
-        asked
-    }
-
-    fn population(&self, pair: &mut Pair) -> usize {
-        let holds = |when: &Option<Flat>| when.as_ref().is_none_or(|when| when.holds(pair));
-        self.populations.iter().position(holds).unwrap_or_default()
-    }
-}
-
-impl AskedComparison {
-    fn level(&self, pair: &mut Pair) -> u8 {
-        if self.missing.holds(pair) {
-            return MISSING;
-        }
-        let holds = |when: &Option<Flat>| when.as_ref().is_none_or(|when| when.holds(pair));
-        let Some(level) = self.levels.iter().position(holds) else {
-            return MISSING;
-        };
-        let second = self
-            .beside
-            .as_ref()
-            .is_some_and(|beside| beside.holds(pair));
-        (level + if second { self.levels.len() } else { 0 }) as u8
-    }
 }
 
 impl Comparison {

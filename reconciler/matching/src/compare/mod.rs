@@ -1,5 +1,6 @@
 //! Comparing a pair of records: conditions, the facts they need, and the level each comparison reaches.
 
+mod asked;
 mod comparison;
 mod condition;
 mod facts;
