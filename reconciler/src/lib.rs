@@ -14,6 +14,7 @@ mod planning;
 mod reconcile;
 mod references;
 mod row;
+mod survivorship;
 mod tables;
 pub mod transforms;
 

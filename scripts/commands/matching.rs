@@ -104,7 +104,7 @@ const LEAST: f32 = -10.0;
 fn train(args: &Train) -> anyhow::Result<Answer> {
     let text = fs::read_to_string(&args.spec).with_context(|| args.spec.display().to_string())?;
     let spec = Spec::parse(&text).with_context(|| args.spec.display().to_string())?;
-    let batch = Batch::read(&spec, &paths(&args.files), None)?;
+    let batch = Batch::read(&spec, &paths(&args.files), None, &mut |_| {})?;
     let mut model = batch.train(&spec);
     if let Some(labels) = &args.labels {
         let labels = read_labels(labels, &batch)?;
@@ -264,7 +264,12 @@ fn read_model(path: &Path) -> anyhow::Result<Model> {
 
 fn prepared(model: &Model, files: &Files) -> anyhow::Result<Batch> {
     let lexicon = Lexicon::of(model.lexicon.iter().cloned());
-    Ok(Batch::read(&model.spec, &paths(files), Some(lexicon))?)
+    Ok(Batch::read(
+        &model.spec,
+        &paths(files),
+        Some(lexicon),
+        &mut |_| {},
+    )?)
 }
 
 fn pairs_of(matches: &[Scored]) -> Vec<(u32, u32)> {

@@ -34,6 +34,8 @@ struct Identity {
     since: String,
     until: Option<String>,
     evidence: Value,
+    /// What it says otherwise than the row stands.
+    otherwise: Value,
 }
 
 #[derive(Serialize, sqlx::FromRow)]
@@ -78,7 +80,7 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     let (entity, id) = named(&args.row, &definitions)?;
     let shown = reading(config, async |tx| {
         let row = current(tx, &entity, &id).await?;
-        let identities = identities(tx, &entity, &id).await?;
+        let identities = identities(tx, &entity, &id, row.as_ref()).await?;
         let staged = staged(tx, &entity, &id).await?;
         let problems = problems(tx, &entity, &id).await?;
         let history = history::entity_history(tx, &entity, &id).await?;
@@ -146,9 +148,13 @@ async fn identities(
     conn: &mut PgConnection,
     entity: &str,
     id: &str,
+    row: Option<&Value>,
 ) -> sqlx::Result<Vec<Identity>> {
     query_as(
         "select source, module, source_id, method, score, author, gone, evidence,
+                (select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(base) e
+                 where valid_to is null and e.value is distinct from $3 -> e.key
+                   and e.value not in ('null', '\"\"', '[]', '{}')) as otherwise,
                 to_char(valid_from at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as since,
                 to_char(valid_to at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as until
          from prod.identities where entity = $1 and entity_id = $2
@@ -156,6 +162,7 @@ async fn identities(
     )
     .bind(entity)
     .bind(id)
+    .bind(row)
     .fetch_all(conn)
     .await
 }
@@ -204,6 +211,7 @@ fn said(shown: &Shown, raw: bool) -> String {
     }
     text.push_str("\nWho it is at its sources\n");
     text.push_str(&said_of_identities(shown));
+    text.push_str(&said_otherwise(shown));
     text.push_str("\nRecords as staged (staging.records)\n");
     text.push_str(&said_of_records(shown, raw));
     if !shown.problems.is_empty() {
@@ -251,6 +259,24 @@ fn said_of_identities(shown: &Shown) -> String {
         ]);
     }
     indented(&table.to_string())
+}
+
+/// The words that do not stand, by whom.
+fn said_otherwise(shown: &Shown) -> String {
+    let mut text = String::new();
+    for identity in &shown.identities {
+        for (column, value) in identity.otherwise.as_object().into_iter().flatten() {
+            let record = format!("{}/{}", identity.module, identity.source_id);
+            text.push_str(&format!(
+                "  {column}: {value} says {record} ({})\n",
+                identity.source
+            ));
+        }
+    }
+    match text.is_empty() {
+        true => text,
+        false => format!("\nSaid otherwise\n{text}"),
+    }
 }
 
 fn said_of_records(shown: &Shown, raw: bool) -> String {

@@ -48,15 +48,16 @@ async fn ten_runs_equal_one_and_the_order_of_the_source_does_not_matter() {
     assert_eq!(other.rows(WHO).await, who);
 }
 
-/// A second source of clients: what the stand-in calls pianos, read as people.
-fn second_source(world: &World) {
+/// A second source of clients: what the stand-in calls pianos, read as people. `survivorship` is a line of its module, or none.
+pub fn second_source(world: &World, survivorship: &str) {
     let from = world.copy_module("clients");
     let folder = world.folder().join("more/subscribers");
     std::fs::create_dir_all(&folder).expect("a folder");
     for file in ["matching.yaml", "matching.model.json", "contract.yaml"] {
         std::fs::copy(from.join(file), folder.join(file)).expect("a copied file");
     }
-    let module = "module: subscribers
+    let module = format!(
+        "module: subscribers
 source: newsletter
 fetch:
   connection: allPianos
@@ -64,9 +65,11 @@ fetch:
   read: full
 reconcile:
   transform: map
-  map: { name: .make, municipality: .location, phone: .model }
-  match: { scored: { by: matching.yaml, model: matching.model.json } }
-";
+  map: {{ name: .make, municipality: .location, phone: .model }}
+  {survivorship}
+  match: {{ scored: {{ by: matching.yaml, model: matching.model.json }} }}
+"
+    );
     let query = "query All($first: Int, $after: String) {
   allPianos(first: $first, after: $after) { nodes { id make model location } pageInfo { hasNextPage endCursor } totalCount }
 }
@@ -75,6 +78,9 @@ reconcile:
     std::fs::write(folder.join("query.graphql"), query).expect("a file");
     let endpoint = &world.source.running.urls.graphql;
     world.edit_file(&world.folder().join("concord.toml"), |text| {
+        if text.contains("[sources.newsletter]") {
+            return text.to_owned();
+        }
         format!(
             "{text}\n[sources.newsletter]\nendpoint = \"{endpoint}\"\n\
              auth = {{ kind = \"header\", name = \"x-gazelle-api-key\", secret_env = \"TEST_GAZELLE_KEY\" }}\n"
@@ -85,7 +91,7 @@ reconcile:
 #[tokio::test]
 async fn two_sources_of_clients_meet_in_one_entity() {
     let world = world_with(records()).await;
-    second_source(&world);
+    second_source(&world, "");
     let piano = |id: &str, name: &str, phone: &str, city: &str| {
         json!({ "op": "upsert", "kind": "piano", "id": id, "value": { "id": id, "make": name, "model": phone,
                 "location": city, "status": "ACTIVE", "type": "GRAND", "tags": [],

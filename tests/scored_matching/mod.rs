@@ -4,6 +4,10 @@ mod people;
 
 mod landing;
 
+mod surviving;
+
+mod users_and_pianos;
+
 mod words;
 
 mod asking;

@@ -1,102 +1,139 @@
 //! Many profiles side by side: every distinct value once, and a record as a row of numbers.
 
-use std::hash::BuildHasher;
-
 use hashbrown::HashTable;
 use rayon::prelude::*;
-use rustc_hash::FxBuildHasher;
 
 use crate::profile::{Layout, Profile};
 
 /// The number of a value that a record does not have.
 pub const NONE: u32 = 0;
 
+/// Where a value's text stands, and what of it can be asked without reading it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Brief {
+    /// Which letters, digits and signs it has, one bit each; `FOREIGN` where it has others than ASCII.
+    pub symbols: u64,
+    start: u32,
+    /// How many bytes it has.
+    pub length: u32,
+}
+
+/// The bit of a text that is not ASCII.
+pub const FOREIGN: u64 = 1 << 63;
+/// The bit of a text of more than one word.
+pub const BLANK: u64 = 1 << 36;
+/// The bits of the digits.
+pub const DIGITS: u64 = 0x3ff << 26;
+
+/// The symbols of a text as bits.
+pub fn symbols(text: &str) -> u64 {
+    text.bytes().fold(0, |bits, byte| {
+        bits | match byte {
+            b'a'..=b'z' => 1 << (byte - b'a'),
+            b'0'..=b'9' => 1 << (26 + byte - b'0'),
+            b' ' => BLANK,
+            b'@' => 1 << 37,
+            b'.' => 1 << 38,
+            b'-' => 1 << 39,
+            0x80.. => FOREIGN,
+            // Capitals and other signs, eight bits for all.
+            _ => 1 << (40 + byte % 8),
+        }
+    })
+}
+
 /// The values of one attribute.
 #[derive(Debug, Default)]
 pub struct Column {
     /// How many values a record may have.
     pub width: usize,
-    /// The values of the records, `width` each.
-    pub ids: Vec<u32>,
+    /// Where they stand in the row of a record.
+    pub offset: usize,
     /// In how many records each value stands.
     pub counts: Vec<u32>,
     text: String,
-    ends: Vec<u32>,
-    table: HashTable<u32>,
+    briefs: Vec<Brief>,
+    /// The numbers and hashes of the values.
+    table: HashTable<(u32, u32)>,
 }
 
 impl Column {
-    fn new(width: usize) -> Self {
+    fn new(width: usize, offset: usize) -> Self {
         Self {
             width,
+            offset,
             counts: vec![0],
-            ends: vec![0],
+            briefs: vec![Brief::default()],
             ..Self::default()
         }
     }
 
     /// The text of a value.
     pub fn text(&self, id: u32) -> &str {
-        match id {
-            NONE => "",
-            id => &self.text[self.ends[id as usize - 1] as usize..self.ends[id as usize] as usize],
-        }
+        let brief = self.briefs[id as usize];
+        &self.text[brief.start as usize..(brief.start + brief.length) as usize]
+    }
+
+    /// What of a value can be asked without reading it.
+    pub fn brief(&self, id: u32) -> Brief {
+        self.briefs[id as usize]
     }
 
     /// How many distinct values there are, the absent one included.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.briefs.len()
     }
 
     /// Whether no record has a value.
     pub fn is_empty(&self) -> bool {
-        self.ends.len() == 1
+        self.briefs.len() == 1
     }
 
-    /// The values of a record.
-    pub fn of(&self, record: u32) -> &[u32] {
-        &self.ids[record as usize * self.width..(record as usize + 1) * self.width]
-    }
-
-    /// The first value of a record.
-    pub fn one(&self, record: u32) -> u32 {
-        self.ids[record as usize * self.width]
-    }
-
-    /// The number of a value, if it is known.
-    pub fn find(&self, value: &str) -> Option<u32> {
-        let hash = FxBuildHasher.hash_one(value);
-        self.table.find(hash, |id| self.text(*id) == value).copied()
-    }
-
-    fn intern(&mut self, value: &str) -> u32 {
-        if let Some(id) = self.find(value) {
-            return id;
-        }
-        let id = self.ends.len() as u32;
-        self.text.push_str(value);
-        self.ends.push(self.text.len() as u32);
-        self.counts.push(0);
-        let (text, ends) = (&self.text, &self.ends);
-        let of = |id: &u32| {
-            FxBuildHasher
-                .hash_one(&text[ends[*id as usize - 1] as usize..ends[*id as usize] as usize])
+    /// The number of a value, which is given one if it is new.
+    fn intern(&mut self, value: &str, hash: u32) -> u32 {
+        let (text, briefs) = (&self.text, &self.briefs);
+        let is_it = |(id, of): &(u32, u32)| {
+            let brief = briefs[*id as usize];
+            *of == hash
+                && &text[brief.start as usize..(brief.start + brief.length) as usize] == value
         };
+        if let Some((id, _)) = self.table.find(spread(hash), is_it) {
+            return *id;
+        }
+        let id = briefs.len() as u32;
         self.table
-            .insert_unique(FxBuildHasher.hash_one(value), id, of);
+            .insert_unique(spread(hash), (id, hash), |(_, hash)| spread(*hash));
+        self.briefs.push(Brief {
+            symbols: symbols(value),
+            start: self.text.len() as u32,
+            length: value.len() as u32,
+        });
+        self.text.push_str(value);
+        self.counts.push(0);
         id
     }
 
-    fn push(&mut self, values: impl Iterator<Item = u32>) {
-        let start = self.ids.len();
-        for id in values.take(self.width) {
-            if !self.ids[start..].contains(&id) {
-                self.ids.push(id);
-                self.counts[id as usize] += 1;
+    /// The values of profiles by number, `width` each.
+    fn take(&mut self, attribute: usize, profiles: &[Profile]) -> Vec<u32> {
+        let mut ids = Vec::with_capacity(profiles.len() * self.width);
+        for profile in profiles {
+            let start = ids.len();
+            for (value, hash) in profile.of(attribute).take(self.width) {
+                let id = self.intern(value, hash);
+                if !ids[start..].contains(&id) {
+                    ids.push(id);
+                    self.counts[id as usize] += 1;
+                }
             }
+            ids.resize(start + self.width, NONE);
         }
-        self.ids.resize(start + self.width, NONE);
+        ids
     }
+}
+
+/// A hash over all bits of a word, as the table wants it.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// The records that are compared.
@@ -108,50 +145,86 @@ pub struct Base {
     pub records: u32,
     /// Where the second of two tables begins; all records may be compared where there is one table.
     pub second_table: Option<u32>,
+    /// The values of a record side by side, so that a comparison reads them at once.
+    rows: Vec<u32>,
+    stride: usize,
 }
 
 impl Base {
     /// An empty base.
     pub fn new(layout: &Layout) -> Self {
-        let columns = layout
-            .attributes
-            .iter()
-            .map(|attribute| Column::new(attribute.width))
-            .collect();
+        let mut stride = 0;
+        let columns = layout.attributes.iter().map(|attribute| {
+            let column = Column::new(attribute.width, stride);
+            stride += attribute.width;
+            column
+        });
         Self {
-            columns,
+            columns: columns.collect(),
             records: 0,
             second_table: None,
+            rows: Vec::new(),
+            stride,
         }
     }
 
     /// Adds records.
     pub fn extend(&mut self, profiles: &[Profile]) {
-        self.columns
+        let taken: Vec<Vec<u32>> = self
+            .columns
             .par_iter_mut()
             .enumerate()
-            .for_each(|(attribute, column)| {
-                let mut ids: Vec<u32> = Vec::with_capacity(4);
-                for profile in profiles {
-                    ids.clear();
-                    for (of, value) in profile.values() {
-                        if of == attribute {
-                            ids.push(column.intern(value));
-                        }
-                    }
-                    column.push(ids.iter().copied());
-                }
-            });
+            .map(|(attribute, column)| column.take(attribute, profiles))
+            .collect();
+        let before = self.rows.len();
+        self.rows
+            .resize(before + profiles.len() * self.stride, NONE);
+        let columns = &self.columns;
+        let fill = |(record, row): (usize, &mut [u32])| {
+            for (column, ids) in columns.iter().zip(&taken) {
+                let from = record * column.width;
+                row[column.offset..column.offset + column.width]
+                    .copy_from_slice(&ids[from..from + column.width]);
+            }
+        };
+        self.rows[before..]
+            .par_chunks_mut(self.stride.max(1))
+            .enumerate()
+            .for_each(fill);
         self.records += profiles.len() as u32;
+    }
+
+    /// All values of a record.
+    pub fn row(&self, record: u32) -> &[u32] {
+        &self.rows[record as usize * self.stride..(record as usize + 1) * self.stride]
+    }
+
+    /// Reads every part of a record's row; what it returns means nothing.
+    pub fn touch(&self, record: u32) -> u64 {
+        let row = self.row(record);
+        let line = row.iter().step_by(16).chain(row.last());
+        line.fold(0, |touched, value| touched ^ u64::from(*value))
+    }
+
+    /// The values of a record for one attribute.
+    pub fn of(&self, attribute: usize, record: u32) -> &[u32] {
+        let column = &self.columns[attribute];
+        &self.row(record)[column.offset..column.offset + column.width]
+    }
+
+    /// The first value of a record for one attribute.
+    pub fn one(&self, attribute: usize, record: u32) -> u32 {
+        self.row(record)[self.columns[attribute].offset]
     }
 
     /// Lets go of what only the adding of records needs.
     pub fn seal(&mut self) {
         for column in &mut self.columns {
             column.table = HashTable::new();
-            column.ids.shrink_to_fit();
+            column.briefs.shrink_to_fit();
             column.text.shrink_to_fit();
         }
+        self.rows.shrink_to_fit();
     }
 
     /// Whether two records may be compared at all.

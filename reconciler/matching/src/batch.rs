@@ -65,8 +65,14 @@ pub struct Scored {
 
 impl Batch {
     /// Reads one file whose records are compared with each other, or two that are linked. Records are put in the order of their
-    /// ids, so that the order in which they come never matters.
-    pub fn read(spec: &Spec, files: &[&Path], known: Option<Lexicon>) -> Result<Self, BatchError> {
+    /// ids, so that the order in which they come never matters. `told` hears the name of each step when it is done: `load`,
+    /// `normalise`, `block`.
+    pub fn read(
+        spec: &Spec,
+        files: &[&Path],
+        known: Option<Lexicon>,
+        told: &mut dyn FnMut(&'static str),
+    ) -> Result<Self, BatchError> {
         let layout = Layout::of(spec);
         let comparisons = Comparisons::compile(spec, &layout)?;
         let keys = Key::compile(spec, &layout)?;
@@ -77,6 +83,7 @@ impl Batch {
         for file in files {
             tables.push(Table::read(file, &columns)?);
         }
+        told("load");
         let lexicon = known.unwrap_or_else(|| learnt(&layout, &tables));
         let mut base = Base::new(&layout);
         let (mut ids, mut sources) = (Vec::new(), Vec::new());
@@ -84,34 +91,27 @@ impl Batch {
             if number == 1 {
                 base.second_table = Some(base.records);
             }
-            let order = in_order(table, layout.columns.len());
-            for part in order.chunks(1 << 16) {
-                let profiles: Vec<_> = part
-                    .par_iter()
-                    .map(|record| {
-                        layout.profile(
-                            &table.values(*record as usize)[..layout.columns.len()],
-                            &lexicon,
-                        )
-                    })
-                    .collect();
+            let of = |record: &u32, column: usize| Box::from(table.value(*record as usize, column));
+            let width = layout.columns.len();
+            // As many as stay in the processor's cache until their values are numbered.
+            for part in in_order(table, width).chunks(1 << 12) {
+                let profile = |record: &u32| {
+                    layout.profile(&table.values(*record as usize)[..width], &lexicon)
+                };
+                let profiles: Vec<_> = part.par_iter().map(profile).collect();
                 base.extend(&profiles);
-                ids.extend(
-                    part.iter().map(|record| {
-                        Box::from(table.value(*record as usize, layout.columns.len()))
-                    }),
-                );
+                ids.extend(part.iter().map(|record| of(record, width)));
                 if spec.source.is_some() {
-                    sources.extend(part.iter().map(|record| {
-                        Box::from(table.value(*record as usize, layout.columns.len() + 1))
-                    }));
+                    sources.extend(part.iter().map(|record| of(record, width + 1)));
                 }
             }
         }
         drop(tables);
         base.seal();
         let facts = Facts::of(&base, comparisons.conditions());
+        told("normalise");
         let blocks = Blocks::of(&base, &keys);
+        told("block");
         Ok(Self {
             keys,
             layout,
@@ -150,6 +150,7 @@ impl Batch {
                 let mut partners = Vec::new();
                 for one in number * chunk..((number + 1) * chunk).min(self.base.records) {
                     self.blocks.partners(&self.base, one, &mut partners);
+                    self.comparisons.fetch(&self.base, &self.facts, &partners);
                     for (other, keys) in &partners {
                         let reached = self.comparisons.reach(&self.base, &self.facts, one, *other);
                         let score = scorer.sum(&reached).score();

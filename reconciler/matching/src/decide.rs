@@ -3,6 +3,7 @@
 //! Everything is taken in the order of the scores, ties in the order of the records, so that the outcome depends on neither
 //! the order of the pairs nor the number of threads.
 
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
@@ -80,7 +81,7 @@ pub fn decide(
         })
         .copied()
         .collect();
-    order.sort_unstable_by(|one, other| {
+    order.par_sort_unstable_by(|one, other| {
         other
             .score
             .total_cmp(&one.score)
@@ -294,7 +295,7 @@ impl<'a> Clustering<'a> {
 pub fn thresholds(spec: &DecideSpec, scored: &[Scored]) -> Thresholds {
     let odds = |probability: f64| (probability / (1.0 - probability)).log2() as f32;
     let mut scores: Vec<f32> = scored.iter().map(|pair| pair.score).collect();
-    scores.sort_unstable_by(|one, other| other.total_cmp(one));
+    scores.par_sort_unstable_by(|one, other| other.total_cmp(one));
     let review = odds(spec.review.clamp(0.001, 0.999));
     // Taken together the matches are as right as wanted, and the least likely of them is wrong five times as often at most.
     let mut is_match = odds((1.0 - 5.0 * (1.0 - spec.precision)).clamp(0.5, 0.9999));
@@ -302,9 +303,11 @@ pub fn thresholds(spec: &DecideSpec, scored: &[Scored]) -> Thresholds {
     let mut enough = f32::INFINITY;
     for (number, score) in scores.iter().enumerate() {
         right += 1.0 / (1.0 + f64::from(-score).exp2());
-        if right / (number + 1) as f64 >= spec.precision {
-            enough = *score;
+        // The mean of ever lower probabilities only falls.
+        if right / ((number + 1) as f64) < spec.precision {
+            break;
         }
+        enough = *score;
     }
     if enough.is_finite() {
         is_match = is_match.max(enough);

@@ -1,5 +1,9 @@
 //! A record's profile: its values in normal form, attribute by attribute.
 
+use std::hash::BuildHasher;
+
+use rustc_hash::FxBuildHasher;
+
 use crate::normalise::{
     Door, Email, Lexicon, Organisation, Party, Written, city, digits, email, folded, is_unknown,
     local_part, make, model, phone, postal_code, root, serial,
@@ -38,26 +42,52 @@ struct Field {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Profile {
     text: String,
-    marks: Vec<(u16, u32)>,
+    /// In the order of the attributes once it is whole.
+    marks: Vec<Mark>,
+}
+
+/// A value within a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    attribute: u16,
+    start: u32,
+    end: u32,
+    hash: u32,
 }
 
 impl Profile {
     fn put(&mut self, attribute: usize, value: &str) {
         if !value.is_empty() {
+            let start = self.text.len() as u32;
             self.text.push_str(value);
-            self.marks.push((attribute as u16, self.text.len() as u32));
+            self.marks.push(Mark {
+                attribute: attribute as u16,
+                start,
+                end: self.text.len() as u32,
+                hash: hashed(value),
+            });
         }
     }
 
-    /// The values with the numbers of their attributes.
-    pub fn values(&self) -> impl Iterator<Item = (usize, &str)> {
-        let mut start = 0;
-        self.marks.iter().map(move |(attribute, end)| {
-            let value = &self.text[start..*end as usize];
-            start = *end as usize;
-            (usize::from(*attribute), value)
+    /// The values of one attribute with their hashes.
+    pub fn of(&self, attribute: usize) -> impl Iterator<Item = (&str, u32)> {
+        let of = move |mark: &&Mark| usize::from(mark.attribute) == attribute;
+        let from = self
+            .marks
+            .partition_point(|mark| usize::from(mark.attribute) < attribute);
+        let marks = self.marks[from..].iter().take_while(of);
+        marks.map(|mark| {
+            (
+                &self.text[mark.start as usize..mark.end as usize],
+                mark.hash,
+            )
         })
     }
+}
+
+/// A hash of a value, by which it is found among those of its attribute.
+fn hashed(value: &str) -> u32 {
+    (FxBuildHasher.hash_one(value) >> 16) as u32
 }
 
 /// The parts of a form in the order of their attributes; the part "" is the field itself.
@@ -144,6 +174,15 @@ impl Layout {
             .position(|attribute| attribute.name == name)
     }
 
+    /// Where the values of an attribute begin in a record's row, and how many they are.
+    pub fn place_of(&self, attribute: usize) -> (usize, usize) {
+        let before = self.attributes[..attribute].iter();
+        (
+            before.map(|attribute| attribute.width).sum(),
+            self.attributes[attribute].width,
+        )
+    }
+
     /// Counts the names of a record whose columns are not in doubt.
     pub fn learn(&self, values: &[&str], lexicon: &mut Lexicon) {
         for field in self
@@ -181,6 +220,7 @@ impl Layout {
                 (form, _) => field.put_plain(form, values, &mut profile),
             }
         }
+        profile.marks.sort_by_key(|mark| mark.attribute);
         profile
     }
 }

@@ -24,16 +24,9 @@ impl Key {
 impl Part {
     /// This part's values for a record as texts, equal wherever and whenever they are computed.
     fn texts(self, base: &Base, record: u32) -> Vec<String> {
-        let (Self::Value(at)
-        | Self::Sound(at)
-        | Self::FirstWord(at)
-        | Self::Words(at)
-        | Self::Sorted(at)
-        | Self::Prefix(at, _)
-        | Self::Suffix(at, _)
-        | Self::Grams(at, _)) = self;
+        let at = self.attribute();
         let column = &base.columns[at];
-        let ids = column.of(record).iter().filter(|id| **id != NONE);
+        let ids = base.of(at, record).iter().filter(|id| **id != NONE);
         ids.flat_map(|id| self.of_text(column.text(*id))).collect()
     }
 

@@ -8,12 +8,13 @@ use sha2::{Digest, Sha256};
 use staging::Derivation;
 
 use super::spec::{ModuleFile, ReconcileSpec, Severity, TransformKind};
-use super::{order, scoring};
+use super::{order, scoring, surviving};
 use crate::contract::{Contract, ContractError, Place, position_of};
 use crate::local_day::zone_named;
 use crate::mapping::{Expression, Mapping, MappingError, Predicate, Seen};
 use crate::matching::Scoring;
 use crate::merge::Ownership;
+use crate::survivorship::Survivorship;
 use crate::transforms::Typed;
 use crate::{Rejection, Row};
 
@@ -64,6 +65,8 @@ pub struct Definition {
     pub contract: Contract,
     /// Matching by score, where the module has it.
     pub scoring: Option<Scoring>,
+    /// Whose word stands in its table, where one of the table's modules declares it.
+    pub(crate) survivorship: Option<Survivorship>,
     /// The rules, compiled, in the order written.
     rules: Vec<Predicate>,
     /// With `severity: fix`, the corrections of the rule of the same index.
@@ -203,6 +206,7 @@ impl Definition {
             spec,
             contract,
             scoring,
+            survivorship: None,
             rules,
             fixes,
             fingerprint: hex::encode(digest.finalize()),
@@ -325,6 +329,7 @@ impl Definitions {
         for module in modules {
             by_name.insert(module.name.clone(), Definition::compile(module, &zone)?);
         }
+        surviving::settle(&mut by_name)?;
         let order = order::parents_first(&by_name);
         let definitions = Self { by_name, order };
         definitions.check_neighbours()?;

@@ -4,6 +4,7 @@ mod compile;
 mod order;
 mod scoring;
 mod spec;
+mod surviving;
 
 pub use compile::{Definition, DefinitionError, Definitions};
 pub use spec::{

@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use crate::guard::Guard;
 use crate::matching::Normal;
 use crate::merge::{Owner, Ownership};
+use crate::survivorship::Survivorship;
 
 /// The whole file, of which the fetcher reads the rest.
 #[derive(Debug, Deserialize)]
@@ -34,6 +35,9 @@ pub struct ReconcileSpec {
     /// Who may write a column; `merge` where nothing is said.
     #[serde(default)]
     pub ownership: BTreeMap<String, OwnershipSpec>,
+    /// Whose word stands where several records are one entity; without it the first record's, and others fill what is empty.
+    #[serde(default)]
+    pub survivorship: Option<Survivorship>,
     /// How records that no identity knows find their entity.
     #[serde(default, rename = "match")]
     pub matching: MatchSpec,

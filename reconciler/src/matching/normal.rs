@@ -1,8 +1,7 @@
 //! Normal forms: values are compared in them and kept as they came.
 
+use matching::normalise::folded;
 use serde::Deserialize;
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
 
 /// How a value is written before it is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -34,38 +33,6 @@ impl Normal {
         };
         (!form.is_empty()).then_some(form)
     }
-}
-
-fn folded(text: &str) -> String {
-    let mut form = String::with_capacity(text.len());
-    let mut gap = false;
-    for letter in text
-        .nfkd()
-        .filter(|c| !is_combining_mark(*c))
-        .flat_map(char::to_lowercase)
-    {
-        match letter {
-            'œ' => form.push_str("oe"),
-            'æ' => form.push_str("ae"),
-            'ß' => form.push_str("ss"),
-            // Dotted capital I lower-cases to i and a combining dot, and the dotless one means the same name.
-            'ı' => form.push('i'),
-            c if c.is_alphanumeric() => {
-                if gap && !form.is_empty() {
-                    form.push(' ');
-                }
-                gap = false;
-                form.push(c);
-                continue;
-            }
-            c => {
-                gap |= !is_combining_mark(c);
-                continue;
-            }
-        }
-        gap = false;
-    }
-    form
 }
 
 fn email(text: &str) -> Option<String> {

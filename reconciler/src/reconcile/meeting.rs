@@ -1,5 +1,6 @@
 //! Records meeting rows: the merge, and what it leaves to be written.
 
+use std::collections::HashMap;
 use std::mem::take;
 
 use serde_json::{Map, Value, json};
@@ -11,13 +12,14 @@ use super::claim::{Claim, Shaped};
 use super::folding::{self, Fold};
 use super::outcome::Outcome;
 use super::wave::{Arrival, joined, quarantine, rows_now};
+use super::words::Words;
 use super::write::image_text;
-use crate::Row;
 use crate::definition::Definition;
 use crate::history::{self, Evidence, Operation, RowWrite};
 use crate::identities::IdentityWrite;
 use crate::matching::{Key, keys_of};
-use crate::merge::{Conflict, Merged, Owner, is_empty, merge};
+use crate::merge::{Conflict, Merged, is_empty, merge};
+use crate::survivorship;
 
 /// Merges every arrival with the row it meets.
 pub(super) async fn merge_all(
@@ -36,6 +38,10 @@ pub(super) async fn merge_all(
     let mut standing = rows_now(conn, entity, &ids).await?;
     let others = joined(conn, entity, &arrivals).await?;
     let returned = history::returned(conn, entity, &ids).await?;
+    let mut voices = match work.definition.survivorship {
+        Some(_) => survivorship::voices(conn, entity, &ids).await?,
+        None => HashMap::new(),
+    };
     for mut arrival in arrivals {
         let derived = arrival.claim.origin != work.definition.name();
         let other = others.get(&arrival.entity_id);
@@ -43,14 +49,16 @@ pub(super) async fn merge_all(
             Some(identity) => identity.leads || identity.gone && !derived,
             None => !derived && !other.is_some_and(|other| other.led),
         };
-        let mut base = match &arrival.identity {
+        let base = match &arrival.identity {
             Some(identity) => identity.base.clone(),
             None => other.map(|other| other.said.clone()).unwrap_or_default(),
         };
         match standing.remove(&arrival.entity_id) {
             Some(ours) => {
+                let voices = voices.remove(&arrival.entity_id);
+                let mut words = Words::of(work.definition, &mut arrival, base, voices, leads);
                 if let Some(returned) = returned.get(&arrival.entity_id) {
-                    heed_returned(work, &mut base, &mut arrival.shaped.row, &ours, returned);
+                    words.heed_returned(work.definition, &ours, returned);
                 }
                 if let Some(made_up) = &arrival.folded {
                     outcome.folds.push(Fold::of(work, &arrival, made_up));
@@ -58,7 +66,7 @@ pub(super) async fn merge_all(
                     let row = standing.remove(&made_up.entity_id);
                     arrival.by_hand = folding::written_by_hand(row, made_up);
                 }
-                meet(work, arrival, &base, ours, leads, outcome);
+                meet(work, arrival, words, ours, leads, outcome);
             }
             None if is_repeated(&arrival) => outcome.same(&arrival.claim.source_id),
             None => insert(work, arrival, leads, outcome),
@@ -81,31 +89,6 @@ fn is_repeated(arrival: &Arrival<'_>) -> bool {
         .filter(|(column, value)| *column != "id" && !is_empty(value));
     said.into_iter()
         .all(|(column, value)| identity.base.get(column) == Some(value))
-}
-
-/// A cell that stands as a rollback left it stays so while the source repeats itself, and gives way once
-/// the source says something new: nobody wrote it by hand, so there is no conflict.
-fn heed_returned(
-    work: &Work<'_>,
-    base: &mut Map<String, Value>,
-    theirs: &mut Row,
-    ours: &Map<String, Value>,
-    returned: &Map<String, Value>,
-) {
-    theirs.0.retain(|column, value| {
-        let Some(stands) = ours
-            .get(column)
-            .filter(|stands| returned.get(column) == Some(stands))
-        else {
-            return true;
-        };
-        let repeated = base.get(column) == Some(value);
-        let own = work.definition.ownership(column).own;
-        if own == Owner::Merge && !repeated && !is_empty(value) {
-            base.insert(column.clone(), stands.clone());
-        }
-        own != Owner::Source || !repeated
-    });
 }
 
 fn insert(work: &Work<'_>, mut arrival: Arrival<'_>, leads: bool, outcome: &mut Outcome) {
@@ -143,21 +126,21 @@ fn insert(work: &Work<'_>, mut arrival: Arrival<'_>, leads: bool, outcome: &mut 
 /// A record meets a row: merge, and write only what changes.
 fn meet(
     work: &Work<'_>,
-    mut arrival: Arrival<'_>,
-    base: &Map<String, Value>,
+    arrival: Arrival<'_>,
+    words: Words,
     mut ours: Map<String, Value>,
     leads: bool,
     outcome: &mut Outcome,
 ) {
     let definition = work.definition;
-    let theirs = source_columns(take(&mut arrival.shaped.row.0));
     let mut merged = merge(
-        base,
-        &theirs,
+        &words.before,
+        &words.now,
         &ours,
         |column| definition.ownership(column),
-        leads,
+        words.leads,
     );
+    words.settle(definition, &ours, &mut merged);
     let contradicted = folding::carry(work, &arrival, &mut merged, &ours);
     let Merged {
         changes,
@@ -171,7 +154,7 @@ fn meet(
         .iter()
         .map(|conflict| conflict_report(work, claim, conflict));
     outcome.reports.extend(reports);
-    let next_base = said(definition, base, theirs);
+    let next_base = words.next_base;
     let unmasked = leads && ours.get("is_placeholder") == Some(&Value::Bool(true));
     let returns = arrival
         .identity
@@ -207,7 +190,7 @@ fn meet(
         .iter()
         .any(|key| key.on.iter().any(|column| changes.contains_key(column)));
     advance(work, &mut ours, changes, unmasked, returns);
-    if rekey && leads || unmasked {
+    if rekey && words.leads || unmasked {
         let keys = keys_as_written(definition, &arrival.shaped, &ours);
         outcome.index(&arrival.entity_id, keys, true);
     }
@@ -250,20 +233,6 @@ fn advance(
     stamp(ours, &work.now);
 }
 
-/// What the source has said so far: an absent or ignored empty value leaves the word before it standing.
-fn said(
-    definition: &Definition,
-    base: &Map<String, Value>,
-    theirs: Map<String, Value>,
-) -> Map<String, Value> {
-    let mut said = base.clone();
-    let heard = theirs.into_iter();
-    said.extend(
-        heard.filter(|(column, value)| !is_empty(value) || definition.ownership(column).erase),
-    );
-    said
-}
-
 /// The next version of a row, written now.
 pub(super) fn stamp(image: &mut Map<String, Value>, now: &Value) {
     let version = image.get("version").and_then(Value::as_i64).unwrap_or(0) + 1;
@@ -273,7 +242,7 @@ pub(super) fn stamp(image: &mut Map<String, Value>, now: &Value) {
 }
 
 /// The base holds what the source says, and the row's own id is not the source's to say.
-fn source_columns(mut row: Map<String, Value>) -> Map<String, Value> {
+pub(super) fn source_columns(mut row: Map<String, Value>) -> Map<String, Value> {
     row.shift_remove("id");
     row
 }

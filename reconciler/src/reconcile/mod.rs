@@ -14,6 +14,7 @@ mod single;
 mod unmerge;
 mod wave;
 mod who;
+mod words;
 mod work;
 mod write;
 

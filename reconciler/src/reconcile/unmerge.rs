@@ -15,6 +15,7 @@ use crate::Row;
 use crate::definition::{Definition, Definitions};
 use crate::history::{self, Operation, Promotion, PromotionKind, RowWrite, Sealed};
 use crate::matching::{self, Word};
+use crate::survivorship::{self, Voice};
 
 /// Why a record cannot be taken out of its entity.
 #[derive(Debug, thiserror::Error)]
@@ -222,28 +223,18 @@ async fn left_behind(
     .bind(&joined.entity_id)
     .fetch_optional(&mut *conn)
     .await?;
-    let others: Vec<(Json<Map<String, Value>>,)> = query_as(
-        "select base from prod.identities where entity_id = $2 and entity = $1 and valid_to is null and not gone
-           and (source, module, source_id) <> ($3, $4, $5) order by leads, valid_from",
-    )
-    .bind(definition.entity())
-    .bind(&joined.entity_id)
-    .bind(&definition.module.source)
-    .bind(definition.name())
-    .bind(source_id)
-    .fetch_all(conn)
-    .await?;
+    let (won, others) = what_is_said(conn, definition, joined, source_id).await?;
     let Some((before,)) = before else {
         return Ok(None);
     };
     let before = before.map(|image| image.0).unwrap_or_default();
     let mut changed = false;
-    for (column, value) in &joined.base {
+    for (column, value) in &won {
         if value.is_null() || ours.get(column) != Some(value) {
             continue;
         }
-        let others = others.iter().rev().find_map(|(base,)| base.0.get(column));
         let stood = others
+            .get(column)
             .or_else(|| before.get(column))
             .unwrap_or(&Value::Null);
         if stood != value {
@@ -261,6 +252,41 @@ async fn left_behind(
         operation: Operation::Update,
         evidence: None,
     }))
+}
+
+/// The words that this record brought into its entity, and those of the others, one per column: where the table has a
+/// survivorship, the words that won while it was there, and those that win without it.
+async fn what_is_said(
+    conn: &mut PgConnection,
+    definition: &Definition,
+    joined: &Joined,
+    source_id: &str,
+) -> sqlx::Result<(Map<String, Value>, Map<String, Value>)> {
+    let entity_id = joined.entity_id.as_str();
+    if let Some(rule) = &definition.survivorship {
+        let voices = survivorship::voices(conn, definition.entity(), &[entity_id]).await?;
+        let all: Vec<&Voice> = voices.values().flatten().collect();
+        let is_own =
+            |voice: &&&Voice| voice.is_of(&definition.module.source, definition.name(), source_id);
+        let owner = |column: &str| definition.ownership(column).own;
+        let won = rule.combined(all.iter().copied(), owner);
+        let others = all.iter().filter(|voice| !is_own(voice)).copied();
+        return Ok((won, rule.combined(others, owner)));
+    }
+    let others: Vec<(Json<Map<String, Value>>,)> = query_as(
+        "select base from prod.identities where entity_id = $2 and entity = $1 and valid_to is null and not gone
+           and (source, module, source_id) <> ($3, $4, $5) order by leads, valid_from",
+    )
+    .bind(definition.entity())
+    .bind(entity_id)
+    .bind(&definition.module.source)
+    .bind(definition.name())
+    .bind(source_id)
+    .fetch_all(conn)
+    .await?;
+    // The word of the one that leads is heard last, and stays.
+    let others = others.into_iter().flat_map(|(base,)| base.0).collect();
+    Ok((joined.base.clone(), others))
 }
 
 #[allow(clippy::too_many_arguments, reason = "the columns of one row")]

@@ -1,5 +1,7 @@
 //! From decided records to rows, identities, keys and problems.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
@@ -12,9 +14,12 @@ use super::folding::Fold;
 use super::meeting::{evidence_of, stamp};
 use super::outcome::Outcome;
 use super::wave::rows_now;
+use super::words::Words;
+use crate::definition::Definition;
 use crate::history::{Operation, RowWrite, apply_images};
 use crate::identities::{self};
 use crate::matching::{self};
+use crate::survivorship;
 
 /// An image as the ledger takes it.
 pub(crate) fn image_text(image: &Map<String, Value>) -> Box<RawValue> {
@@ -34,16 +39,28 @@ pub(super) async fn tombstones(
     }
     let definition = work.definition;
     let ids: Vec<&str> = gone.iter().map(|c| c.source_id.as_str()).collect();
+    let leaving = leaving(conn, definition, &ids).await?;
     let ended = identities::mark_gone(conn, definition, &ids).await?;
-    let entity_ids: Vec<&str> = ended
+    let mut entity_ids: Vec<&str> = ended
         .iter()
         .map(|(entity_id, _)| entity_id.as_str())
         .collect();
+    let is_last: HashSet<&str> = entity_ids.iter().copied().collect();
+    entity_ids.extend(leaving.values().map(String::as_str));
     let mut standing = rows_now(conn, definition.entity(), &entity_ids).await?;
-    let by_record: std::collections::HashMap<&str, &str> = ended
+    let voices = match definition.survivorship {
+        Some(_) => survivorship::voices(conn, definition.entity(), &entity_ids).await?,
+        None => HashMap::new(),
+    };
+    let mut by_record: HashMap<&str, &str> = leaving
         .iter()
-        .map(|(entity_id, source_id)| (source_id.as_str(), entity_id.as_str()))
+        .map(|(source_id, entity_id)| (source_id.as_str(), entity_id.as_str()))
         .collect();
+    by_record.extend(
+        ended
+            .iter()
+            .map(|(entity, record)| (record.as_str(), entity.as_str())),
+    );
     for claim in gone {
         let row = by_record
             .get(claim.source_id.as_str())
@@ -54,20 +71,55 @@ pub(super) async fn tombstones(
             outcome.same(&claim.source_id);
             continue;
         };
-        image.insert("deleted_at".into(), work.now.clone());
+        let words = voices
+            .get(&entity_id)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let changed = Words::without(definition, words, &leaving, &mut image);
+        let is_last = is_last.contains(entity_id.as_str());
+        if !changed && !is_last {
+            outcome.same(&claim.source_id);
+            continue;
+        }
+        if is_last {
+            image.insert("deleted_at".into(), work.now.clone());
+        }
         stamp(&mut image, &work.now);
         outcome.rows.push(RowWrite {
             entity_id,
             image: Some(image_text(&image)),
-            operation: Operation::Tombstone,
+            operation: if is_last {
+                Operation::Tombstone
+            } else {
+                Operation::Update
+            },
             evidence: Some(evidence_of(work, claim)),
         });
         outcome.settled.push(claim.source_id.clone());
         outcome.tally.promoted += 1;
-        outcome.tally.tombstoned += 1;
-        outcome.extent.deleted += 1;
+        outcome.tally.tombstoned += i64::from(is_last);
+        outcome.tally.updated += i64::from(!is_last);
+        outcome.extent.deleted += i64::from(is_last);
+        outcome.extent.changed += i64::from(!is_last);
     }
     Ok(())
+}
+
+/// The entities whose words may change because these records are no more, by record: only where several may speak for one, and
+/// only records that were still alive.
+async fn leaving(
+    conn: &mut PgConnection,
+    definition: &Definition,
+    ids: &[&str],
+) -> sqlx::Result<HashMap<String, String>> {
+    if definition.survivorship.is_none() {
+        return Ok(HashMap::new());
+    }
+    let known = identities::known(conn, definition, ids).await?;
+    let alive = known.into_iter().filter(|(_, identity)| !identity.gone);
+    Ok(alive
+        .map(|(id, identity)| (id, identity.entity_id))
+        .collect())
 }
 
 /// Writes a wave: rows with their history, identities, keys, problems, and the children that waited.

@@ -41,4 +41,8 @@ if sys.argv[1] == "--head":
     print(line([name for name, _ in COLUMNS]))
 else:
     with open(sys.argv[3], encoding="utf-8") as file:
-        print(line({"concord": concord, "splink": splink}[sys.argv[1]](sys.argv[2], json.load(file))), flush=True)
+        told = json.load(file)
+    print(line({"concord": concord, "splink": splink}[sys.argv[1]](sys.argv[2], told)), flush=True)
+    if "laps" in told:
+        steps = ", ".join(f"{name} {clock:.1f} ({cpu:.1f})" for name, clock, cpu in told["laps"])
+        print(f"{'':20}seconds by the clock (of the processors): {steps}", flush=True)

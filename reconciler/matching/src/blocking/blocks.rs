@@ -53,15 +53,7 @@ impl Blocks {
             left_out: Vec::new(),
         };
         for (number, key) in keys.iter().enumerate() {
-            let mut entries: Vec<(u64, u32)> = (0..base.records)
-                .into_par_iter()
-                .flat_map_iter(|record| {
-                    key.values(base, record)
-                        .into_iter()
-                        .map(move |value| (value, record))
-                })
-                .collect();
-            entries.par_sort_unstable();
+            let entries = key.entries(base);
             let report = blocks.add(base, key, number as u8, &entries);
             blocks.keys.push(report);
         }

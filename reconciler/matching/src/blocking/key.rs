@@ -2,6 +2,7 @@
 
 use std::hash::BuildHasher;
 
+use rayon::prelude::*;
 use rustc_hash::FxBuildHasher;
 
 use crate::base::{Base, Column, NONE};
@@ -79,29 +80,24 @@ impl Part {
         })
     }
 
-    /// Hashes of this part's values for a record.
-    fn hashes(self, base: &Base, record: u32, out: &mut Vec<u64>) {
-        let at = match self {
-            Self::Value(at)
-            | Self::Sound(at)
-            | Self::FirstWord(at)
-            | Self::Words(at)
-            | Self::Sorted(at) => at,
-            Self::Prefix(at, _) | Self::Suffix(at, _) | Self::Grams(at, _) => at,
-        };
-        let column = &base.columns[at];
-        for id in column.of(record).iter().filter(|id| **id != NONE) {
-            self.of_value(column, *id, out);
-        }
+    /// The attribute it is of.
+    pub(crate) fn attribute(self) -> usize {
+        let (Self::Value(at)
+        | Self::Sound(at)
+        | Self::FirstWord(at)
+        | Self::Words(at)
+        | Self::Sorted(at)
+        | Self::Prefix(at, _)
+        | Self::Suffix(at, _)
+        | Self::Grams(at, _)) = self;
+        at
     }
 
+    /// Hashes of what this part makes of a value.
     fn of_value(self, column: &Column, id: u32, out: &mut Vec<u64>) {
-        if let Self::Value(_) = self {
-            out.push(hash(&id));
-            return;
-        }
         let text = column.text(id);
         match self {
+            Self::Value(_) => out.push(hash(&id)),
             Self::Prefix(_, letters) => out.push(hash(&prefix(text, letters))),
             Self::Suffix(_, letters) => {
                 let skipped = text.chars().count().saturating_sub(letters);
@@ -123,8 +119,56 @@ impl Part {
                 let all: Vec<char> = text.chars().filter(|c| *c != ' ').collect();
                 out.extend(all.windows(letters.max(1)).map(|gram| hash(&gram)));
             }
-            Self::Value(_) => {}
         }
+    }
+}
+
+/// What a part makes of each value of its attribute.
+struct Hashed {
+    attribute: usize,
+    ends: Vec<u32>,
+    hashes: Vec<u64>,
+}
+
+impl Hashed {
+    fn of(part: Part, base: &Base) -> Self {
+        const CHUNK: usize = 1 << 13;
+        let column = &base.columns[part.attribute()];
+        let parts: Vec<(Vec<u32>, Vec<u64>)> = (0..column.len().div_ceil(CHUNK))
+            .into_par_iter()
+            .map(|chunk| {
+                let (mut counts, mut hashes) = (Vec::with_capacity(CHUNK), Vec::new());
+                for id in chunk * CHUNK..((chunk + 1) * CHUNK).min(column.len()) {
+                    let before = hashes.len();
+                    if id != NONE as usize {
+                        part.of_value(column, id as u32, &mut hashes);
+                    }
+                    counts.push((hashes.len() - before) as u32);
+                }
+                (counts, hashes)
+            })
+            .collect();
+        let mut hashed = Self {
+            attribute: part.attribute(),
+            ends: vec![0],
+            hashes: Vec::new(),
+        };
+        for (counts, hashes) in parts {
+            for count in counts {
+                let last = hashed.ends.last().copied().unwrap_or_default();
+                hashed.ends.push(last + count);
+            }
+            hashed.hashes.extend(hashes);
+        }
+        hashed
+    }
+
+    fn of_record(&self, base: &Base, record: u32) -> impl Iterator<Item = u64> {
+        let ids = base.of(self.attribute, record).iter();
+        ids.filter(|id| **id != NONE).flat_map(|id| {
+            let range = self.ends[*id as usize] as usize..self.ends[*id as usize + 1] as usize;
+            self.hashes[range].iter().copied()
+        })
     }
 }
 
@@ -173,24 +217,40 @@ impl Key {
         }
     }
 
-    /// The key's values for a record; none where a part is missing.
-    pub fn values(&self, base: &Base, record: u32) -> Vec<u64> {
-        let mut values = vec![0x51_u64];
-        let mut part_values = Vec::with_capacity(4);
-        for part in &self.parts {
-            part_values.clear();
-            part.hashes(base, record, &mut part_values);
-            values = values
-                .iter()
-                .flat_map(|value| {
-                    part_values.iter().map(move |part| {
-                        value.rotate_left(23).wrapping_mul(0xff51_afd7_ed55_8ccd) ^ part
-                    })
-                })
-                .collect();
-        }
-        values.sort_unstable();
-        values.dedup();
-        values
+    /// The key's values with their records, in order; none for a record that lacks a part.
+    pub(crate) fn entries(&self, base: &Base) -> Vec<(u64, u32)> {
+        const CHUNK: u32 = 1 << 13;
+        let parts: Vec<Hashed> = self
+            .parts
+            .iter()
+            .map(|part| Hashed::of(*part, base))
+            .collect();
+        let of_chunk = |chunk: u32| {
+            let mut entries = Vec::with_capacity(CHUNK as usize);
+            let (mut values, mut next) = (Vec::new(), Vec::new());
+            for record in chunk * CHUNK..((chunk + 1) * CHUNK).min(base.records) {
+                values.clear();
+                values.push(0x51_u64);
+                for part in &parts {
+                    next.clear();
+                    for value in &values {
+                        let value = value.rotate_left(23).wrapping_mul(0xff51_afd7_ed55_8ccd);
+                        next.extend(part.of_record(base, record).map(|part| value ^ part));
+                    }
+                    std::mem::swap(&mut values, &mut next);
+                }
+                values.sort_unstable();
+                values.dedup();
+                entries.extend(values.iter().map(|value| (*value, record)));
+            }
+            entries
+        };
+        let chunks: Vec<Vec<(u64, u32)>> = (0..base.records.div_ceil(CHUNK))
+            .into_par_iter()
+            .map(of_chunk)
+            .collect();
+        let mut entries = chunks.concat();
+        entries.par_sort_unstable();
+        entries
     }
 }

@@ -1,10 +1,11 @@
 //! The comparisons of a specification, ready to be held against pairs.
 
+use super::asked::Asked;
 use super::condition::{Condition, ConditionError, parse};
 use super::facts::Facts;
 use super::pair::Pair;
 use crate::base::Base;
-use crate::blocking::{Key, KeyReport};
+use crate::blocking::{Key, KeyReport, Partner};
 use crate::profile::Layout;
 use crate::spec::{ComparisonSpec, Spec};
 
@@ -63,6 +64,8 @@ pub struct Comparisons {
     pub list: Vec<Comparison>,
     /// The populations: name and condition.
     pub populations: Vec<(String, Option<Condition>)>,
+    /// The same conditions as they are asked.
+    asked: Asked,
 }
 
 /// What a pair reached.
@@ -117,8 +120,20 @@ impl Comparisons {
                 levels: levels(declared, layout)?,
             })
         });
-        let list = compiled.collect::<Result<_, _>>()?;
-        Ok(Self { list, populations })
+        let list: Vec<Comparison> = compiled.collect::<Result<_, _>>()?;
+        let mut asked = Asked::of(&list, &populations);
+        if asked.named.attributes.len() > 64 {
+            return Err(fault(
+                "comparisons",
+                "name more than 64 attributes; leave some out",
+            ));
+        }
+        asked.named.settle(layout);
+        Ok(Self {
+            list,
+            populations,
+            asked,
+        })
     }
 
     /// All conditions, for the facts they need.
@@ -182,34 +197,45 @@ impl Comparisons {
         conditions.any(|when| needs_equal(when, attribute))
     }
 
+    /// Reads a little of what comparing with these records will read, for all at once: memory is slow to answer, but answers
+    /// many at a time.
+    pub fn fetch(&self, base: &Base, facts: &Facts, partners: &[Partner]) {
+        let named = &self.asked.named;
+        let mut touched = 0;
+        for (record, _) in partners {
+            touched ^= base.touch(*record);
+        }
+        for (record, _) in partners {
+            for attribute in &named.texts {
+                let id = base.one(*attribute, *record);
+                touched ^= base.columns[*attribute].brief(id).symbols;
+            }
+            for attribute in &named.facts {
+                touched ^= facts.touch(*attribute, base.one(*attribute, *record));
+            }
+        }
+        std::hint::black_box(touched);
+    }
+
     /// The number of a pair's population.
     pub fn population(&self, base: &Base, facts: &Facts, one: u32, other: u32) -> usize {
-        let pair = Pair {
-            base,
-            facts,
-            one,
-            other,
-        };
-        let holds = |(_, when): &(String, Option<Condition>)| {
-            when.as_ref().is_none_or(|when| pair.holds(when))
-        };
-        self.populations.iter().position(holds).unwrap_or_default()
+        self.asked
+            .population(&mut self.pair(base, facts, one, other))
+    }
+
+    fn pair<'a>(&'a self, base: &'a Base, facts: &'a Facts, one: u32, other: u32) -> Pair<'a> {
+        Pair::new(base, facts, &self.asked.named, one, other)
     }
 
     /// What a pair reaches.
     pub fn reach(&self, base: &Base, facts: &Facts, one: u32, other: u32) -> Reached {
-        let pair = Pair {
-            base,
-            facts,
-            one,
-            other,
-        };
-        let population = self.population(base, facts, one, other);
+        let mut pair = self.pair(base, facts, one, other);
+        let population = self.asked.population(&mut pair);
         let mut pattern = (population as u64) << 60;
         let mut values = [0; 15];
         for (at, comparison) in self.list.iter().enumerate() {
             let level = if comparison.among[population] {
-                comparison.level(&pair)
+                self.asked.comparisons[at].level(&mut pair)
             } else {
                 MISSING
             };
@@ -303,26 +329,6 @@ fn levels(declared: &ComparisonSpec, layout: &Layout) -> Result<Vec<Level>, Cond
 }
 
 impl Comparison {
-    fn level(&self, pair: &Pair) -> u8 {
-        if pair.holds(&self.missing) {
-            return MISSING;
-        }
-        let level = self
-            .levels
-            .iter()
-            .position(|level| level.when.as_ref().is_none_or(|when| pair.holds(when)));
-        let Some(level) = level else { return MISSING };
-        let second = self
-            .beside
-            .as_ref()
-            .is_some_and(|beside| pair.holds(beside));
-        (if second {
-            level + self.levels.len() / 2
-        } else {
-            level
-        }) as u8
-    }
-
     /// The levels whose shares add up to one with those of this level.
     pub fn half(&self, level: usize) -> std::ops::Range<usize> {
         let half = self.levels.len() / 2;

@@ -83,11 +83,12 @@ pub fn parse(
     let mut reading = Reading {
         words: words(text),
         at: 0,
+        depth: 0,
         attribute,
     };
-    let failed = |fault| ConditionError {
-        text: text.to_owned(),
-        fault,
+    let failed = |fault: String| ConditionError {
+        text: shown(text).to_owned(),
+        fault: shown(&fault).to_owned(),
     };
     let condition = reading.any().map_err(failed)?;
     if reading.at < reading.words.len() {
@@ -99,9 +100,20 @@ pub fn parse(
     Ok(condition)
 }
 
+/// Brackets and `not` deeper than this are refused: nobody writes them, and each costs room on the stack.
+const DEEPEST: usize = 64;
+
+/// As much of a text as an error repeats.
+fn shown(text: &str) -> &str {
+    text.char_indices()
+        .nth(200)
+        .map_or(text, |(end, _)| &text[..end])
+}
+
 struct Reading<'a> {
     words: Vec<&'a str>,
     at: usize,
+    depth: usize,
     attribute: &'a dyn Fn(&str) -> Option<usize>,
 }
 
@@ -173,14 +185,25 @@ impl<'a> Reading<'a> {
     }
 
     fn one(&mut self) -> Result<Condition, String> {
-        if self.taken("not") {
-            return Ok(Condition::Not(Box::new(self.one()?)));
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(format!("is nested more than {DEEPEST} deep"));
         }
-        if self.taken("(") {
+        let condition = if self.taken("not") {
+            Condition::Not(Box::new(self.one()?))
+        } else if self.taken("(") {
             let inner = self.any()?;
             self.expected(")")?;
-            return Ok(inner);
-        }
+            inner
+        } else {
+            self.plain()?
+        };
+        self.depth -= 1;
+        Ok(condition)
+    }
+
+    /// A test, or a measure held against a number.
+    fn plain(&mut self) -> Result<Condition, String> {
         let name = self.next().ok_or("a condition is missing at the end")?;
         self.expected("(")?;
         let first = self.attribute()?;

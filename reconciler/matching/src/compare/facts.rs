@@ -4,17 +4,17 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::condition::{Condition, Measure, Test};
-use crate::base::{Base, Column, NONE};
+use crate::base::{Base, Column, NONE, symbols};
 use crate::normalise::{digits, groups_of, sound};
 
 /// Facts about the values of a base's attributes, as far as conditions ask for them.
 #[derive(Debug, Default)]
 pub struct Facts {
-    words: FxHashMap<usize, Words>,
-    numbers: FxHashMap<usize, Vec<f64>>,
-    groups: FxHashMap<usize, Vec<&'static [u16]>>,
-    sounds: FxHashMap<usize, Vec<u64>>,
-    crowds: FxHashMap<(usize, usize), Crowd>,
+    words: Vec<Option<Words>>,
+    numbers: Vec<Option<Vec<f64>>>,
+    groups: Vec<Option<Vec<&'static [u16]>>>,
+    sounds: Vec<Option<Vec<u64>>>,
+    crowds: Vec<((usize, usize), Crowd)>,
 }
 
 /// The words of values, by number, the numbers in order.
@@ -26,6 +26,8 @@ pub struct Words {
     pub weights: Vec<f32>,
     /// The words themselves.
     pub text: Vec<Box<str>>,
+    /// Their letters as bits.
+    pub symbols: Vec<u64>,
 }
 
 impl Words {
@@ -57,6 +59,7 @@ impl Words {
             .iter()
             .map(|count| (total / *count as f32).ln() + 0.3)
             .collect();
+        words.symbols = words.text.iter().map(|word| symbols(word)).collect();
         words
     }
 
@@ -80,18 +83,16 @@ pub struct Crowd {
 const CROWD: usize = 12;
 
 impl Crowd {
-    fn new(shared: &Column, who: &Column, records: u32) -> Self {
-        let mut pairs: Vec<(u32, u32)> = (0..records)
+    fn new(base: &Base, shared: usize, who: usize) -> Self {
+        let mut pairs: Vec<(u32, u32)> = (0..base.records)
             .flat_map(|record| {
-                let who = who.one(record);
-                shared
-                    .of(record)
-                    .iter()
-                    .filter(move |_| who != NONE)
-                    .map(move |id| (*id, who))
+                let who = base.one(who, record);
+                let ids = base.of(shared, record).iter();
+                ids.filter(move |_| who != NONE).map(move |id| (*id, who))
             })
             .filter(|(id, _)| *id != NONE)
             .collect();
+        let shared = &base.columns[shared];
         pairs.par_sort_unstable();
         pairs.dedup();
         let mut crowd = Self {
@@ -126,7 +127,14 @@ impl Crowd {
 impl Facts {
     /// Works out what the conditions ask for.
     pub fn of<'a>(base: &Base, conditions: impl Iterator<Item = &'a Condition>) -> Self {
-        let mut facts = Self::default();
+        let width = base.columns.len();
+        let mut facts = Self {
+            words: none(width),
+            numbers: none(width),
+            groups: none(width),
+            sounds: none(width),
+            crowds: Vec::new(),
+        };
         for condition in conditions {
             facts.add(base, condition);
         }
@@ -141,16 +149,11 @@ impl Facts {
             Condition::Not(inner) => self.add(base, inner),
             Condition::Holds(Test::Part(at)) => self.add_words(base, *at),
             Condition::Holds(Test::Nickname(at)) => {
-                let column = &base.columns[*at];
-                self.groups
-                    .entry(*at)
-                    .or_insert_with(|| per_value(column, groups_of));
+                self.groups[*at].get_or_insert_with(|| per_value(&base.columns[*at], groups_of));
             }
             Condition::Holds(Test::Sound(at)) => {
-                let column = &base.columns[*at];
-                self.sounds
-                    .entry(*at)
-                    .or_insert_with(|| per_value(column, |text| packed(&sound(text))));
+                let packed = |text: &str| packed(&sound(text));
+                self.sounds[*at].get_or_insert_with(|| per_value(&base.columns[*at], packed));
             }
             Condition::Holds(_) => {}
             Condition::AtLeast(measure, _) | Condition::AtMost(measure, _) => {
@@ -163,50 +166,65 @@ impl Facts {
         match measure {
             Measure::Overlap(at) | Measure::Contained(at) => self.add_words(base, at),
             Measure::Gap(at) | Measure::Share(at) => {
-                let column = &base.columns[at];
-                self.numbers
-                    .entry(at)
-                    .or_insert_with(|| per_value(column, number));
+                self.numbers[at].get_or_insert_with(|| per_value(&base.columns[at], number));
             }
             Measure::Others(shared, who) => {
-                self.crowds.entry((shared, who)).or_insert_with(|| {
-                    Crowd::new(&base.columns[shared], &base.columns[who], base.records)
-                });
+                if self.crowds.iter().all(|(of, _)| *of != (shared, who)) {
+                    let crowd = Crowd::new(base, shared, who);
+                    self.crowds.push(((shared, who), crowd));
+                }
             }
             Measure::JaroWinkler(_) | Measure::Edits(_) | Measure::Length(_) => {}
         }
     }
 
     fn add_words(&mut self, base: &Base, at: usize) {
-        self.words
-            .entry(at)
-            .or_insert_with(|| Words::new(&base.columns[at], base.records));
+        self.words[at].get_or_insert_with(|| Words::new(&base.columns[at], base.records));
     }
 
-    /// The words of an attribute's values.
-    pub fn words(&self, at: usize) -> &Words {
-        &self.words[&at]
+    /// Reads what is known of a value; what it returns means nothing.
+    pub fn touch(&self, at: usize, id: u32) -> u64 {
+        let number = self.numbers[at].as_ref();
+        let words = self.words[at].as_ref().map(|words| words.of(id));
+        number.map_or(0, |numbers| numbers[id as usize].to_bits())
+            ^ words
+                .and_then(<[u32]>::first)
+                .map_or(0, |word| u64::from(*word))
+    }
+
+    /// The words of an attribute's values, where a condition asks for them.
+    pub fn words(&self, at: usize) -> Option<&Words> {
+        self.words[at].as_ref()
     }
 
     /// The number a value stands for.
     pub fn number(&self, at: usize, id: u32) -> f64 {
-        self.numbers[&at][id as usize]
+        self.numbers[at]
+            .as_ref()
+            .map_or(f64::NAN, |numbers| numbers[id as usize])
     }
 
     /// The names a value may stand for.
     pub fn groups(&self, at: usize, id: u32) -> &'static [u16] {
-        self.groups[&at][id as usize]
+        self.groups[at]
+            .as_ref()
+            .map_or(&[], |groups| groups[id as usize])
     }
 
     /// How a value sounds, as a number.
-    pub fn sound(&self, at: usize, id: u32) -> u64 {
-        self.sounds[&at][id as usize]
+    pub fn sound(&self, at: usize, id: u32) -> Option<u64> {
+        self.sounds[at].as_ref().map(|sounds| sounds[id as usize])
     }
 
-    /// Who stands beside the values of an attribute.
-    pub fn crowd(&self, shared: usize, who: usize) -> &Crowd {
-        &self.crowds[&(shared, who)]
+    /// Who stands beside the values of an attribute, where a condition asks for them.
+    pub fn crowd(&self, shared: usize, who: usize) -> Option<&Crowd> {
+        let found = self.crowds.iter().find(|(of, _)| *of == (shared, who));
+        found.map(|(_, crowd)| crowd)
     }
+}
+
+fn none<T>(width: usize) -> Vec<Option<T>> {
+    std::iter::repeat_with(|| None).take(width).collect()
 }
 
 fn per_value<T: Send>(column: &Column, fact: impl Fn(&str) -> T + Sync) -> Vec<T> {

@@ -1,5 +1,7 @@
 //! Likeness of two texts.
 
+use crate::base::FOREIGN;
+
 /// Similarity by Jaro and Winkler, the same whichever text comes first.
 pub fn jaro_winkler(one: &str, other: &str) -> f32 {
     let (one, other) = if one <= other {
@@ -11,6 +13,21 @@ pub fn jaro_winkler(one: &str, other: &str) -> f32 {
         return bytes(one.as_bytes(), other.as_bytes());
     }
     strsim::jaro_winkler(one, other) as f32
+}
+
+/// What the likeness by Jaro and Winkler can be at most for two texts of which only the symbols and the length are known: a
+/// letter that the other lacks has no counterpart.
+pub fn at_most([one, other]: [(u64, u32); 2]) -> f32 {
+    if (one.0 | other.0) & FOREIGN != 0 {
+        return 1.0;
+    }
+    let left = |(symbols, length): (u64, u32), there: u64| {
+        length.saturating_sub((symbols & !there).count_ones())
+    };
+    let found = left(one, other.0).min(left(other, one.0)) as f32;
+    let jaro = (found / one.1.max(1) as f32 + found / other.1.max(1) as f32 + 1.0) / 3.0;
+    // A little above, so that rounding never decides.
+    jaro + 0.4 * (1.0 - jaro) + 1e-4
 }
 
 /// The same for short ASCII texts, whose letters found are kept as bits.

@@ -1,54 +1,76 @@
-//! Whether a condition holds for a pair.
+//! What conditions ask of a pair of records.
 
-use super::condition::{Condition, Measure, Test};
+use super::condition::{Measure, Test};
 use super::facts::{Facts, Words};
-use super::kernel::{edits, jaro_winkler};
-use crate::base::{Base, NONE};
+use super::flat::{Bits, Named};
+use super::kernel::{at_most, edits, jaro_winkler};
+use crate::base::{BLANK, Base, Brief, DIGITS, FOREIGN, NONE};
 
-/// Two records of a base.
-#[derive(Debug, Clone, Copy)]
+/// So many measures of a pair are kept.
+const KEPT: usize = 32;
+
+/// Two records of a base, with what is already known of them.
+#[derive(Debug)]
 pub struct Pair<'a> {
-    /// Where their values are.
-    pub base: &'a Base,
-    /// What is known about the values.
-    pub facts: &'a Facts,
-    /// One.
-    pub one: u32,
-    /// The other.
-    pub other: u32,
+    base: &'a Base,
+    facts: &'a Facts,
+    named: &'a Named,
+    one: &'a [u32],
+    other: &'a [u32],
+    /// What is known without reading any text.
+    pub bits: Bits,
+    measured: [f32; KEPT],
+    is_measured: u32,
 }
 
 impl<'a> Pair<'a> {
-    /// Whether a condition holds.
-    pub fn holds(&self, condition: &Condition) -> bool {
-        match condition {
-            Condition::All(list) => list.iter().all(|inner| self.holds(inner)),
-            Condition::Any(list) => list.iter().any(|inner| self.holds(inner)),
-            Condition::Not(inner) => !self.holds(inner),
-            Condition::Holds(test) => self.test(*test),
-            Condition::AtLeast(measure, bound) => self
-                .measure(*measure, *bound)
-                .is_some_and(|value| value >= *bound),
-            Condition::AtMost(measure, bound) => self
-                .measure(*measure, *bound)
-                .is_some_and(|value| value <= *bound),
+    /// Puts two records beside each other.
+    pub fn new(base: &'a Base, facts: &'a Facts, named: &'a Named, one: u32, other: u32) -> Self {
+        let (one, other) = (base.row(one), base.row(other));
+        let mut bits = Bits::default();
+        for (place, (offset, width)) in named.places.iter().enumerate() {
+            let (a, b) = (one[*offset], other[*offset]);
+            let mut is_equal = a == b && a != NONE;
+            if *width > 1 && !is_equal {
+                is_equal = shared(values(*width, *offset, one, other)).is_some();
+            }
+            bits.both |= u64::from(a != NONE && b != NONE) << place;
+            bits.neither |= u64::from(a | b == NONE) << place;
+            bits.equal |= u64::from(is_equal) << place;
+        }
+        Self {
+            base,
+            facts,
+            named,
+            one,
+            other,
+            bits,
+            measured: [0.0; KEPT],
+            is_measured: 0,
         }
     }
 
     fn values(&self, at: usize) -> (&'a [u32], &'a [u32]) {
         let column = &self.base.columns[at];
-        (column.of(self.one), column.of(self.other))
+        values(column.width, column.offset, self.one, self.other)
     }
 
     fn ones(&self, at: usize) -> Option<(u32, u32)> {
-        let column = &self.base.columns[at];
-        let (one, other) = (column.one(self.one), column.one(self.other));
+        let offset = self.base.columns[at].offset;
+        let (one, other) = (self.one[offset], self.other[offset]);
         (one != NONE && other != NONE).then_some((one, other))
     }
 
-    fn is_equal(&self, at: usize) -> bool {
-        let (one, other) = self.values(at);
-        one.iter().any(|id| *id != NONE && other.contains(id))
+    fn briefs(&self, at: usize) -> Option<(Brief, Brief)> {
+        let column = &self.base.columns[at];
+        self.ones(at)
+            .map(|(one, other)| (column.brief(one), column.brief(other)))
+    }
+
+    fn texts(&self, at: usize) -> Option<(&'a str, &'a str)> {
+        let column = &self.base.columns[at];
+        self.ones(at)
+            .map(|(one, other)| (column.text(one), column.text(other)))
     }
 
     /// The rarest value they share of an attribute.
@@ -75,29 +97,23 @@ impl<'a> Pair<'a> {
         })
     }
 
-    fn test(&self, test: Test) -> bool {
+    /// Whether a test holds that bits do not settle.
+    pub fn test(&self, test: Test) -> bool {
         match test {
             Test::Present(at) => self.ones(at).is_some(),
             Test::Absent(at) => {
-                let column = &self.base.columns[at];
-                column.one(self.one) == NONE && column.one(self.other) == NONE
+                let offset = self.base.columns[at].offset;
+                self.one[offset] == NONE && self.other[offset] == NONE
             }
-            Test::Equal(at) => self.is_equal(at),
-            Test::Differ(at) => self.ones(at).is_some() && !self.is_equal(at),
+            Test::Equal(at) => shared(self.values(at)).is_some(),
+            Test::Differ(at) => self.ones(at).is_some() && shared(self.values(at)).is_none(),
             Test::Nickname(at) => self.ones(at).is_some_and(|(one, other)| {
                 let (one, other) = (self.facts.groups(at, one), self.facts.groups(at, other));
                 one.iter().any(|group| other.contains(group))
             }),
-            Test::Initial(at) => self
-                .texts(at)
-                .is_some_and(|(one, other)| initial(one, other) || initial(other, one)),
-            Test::Part(at) => self.ones(at).is_some_and(|(one, other)| {
-                let words = self.facts.words(at);
-                let (one, other) = (words.of(one), words.of(other));
-                let shared = one.iter().filter(|word| other.contains(word)).count();
-                shared > 0 && shared == one.len().min(other.len())
-            }),
-            Test::Slip(at) => self.best(at, slip).is_some_and(|best| best > 0.0),
+            Test::Initial(at) => self.is_initial(at),
+            Test::Part(at) => self.is_part(at),
+            Test::Slip(at) => self.is_slip(at),
             Test::Sound(at) => self.ones(at).is_some_and(|(one, other)| {
                 self.facts.sound(at, one) == self.facts.sound(at, other)
             }),
@@ -112,34 +128,108 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// Whether one record's first attribute reads as the other's second.
-    fn is_crossed(&self, first: usize, second: usize, one: u32, other: u32) -> bool {
-        let (first, second) = (&self.base.columns[first], &self.base.columns[second]);
-        let (one, other) = (first.one(one), second.one(other));
-        one != NONE && other != NONE && first.text(one) == second.text(other)
+    fn is_initial(&self, at: usize) -> bool {
+        let Some((one, other)) = self.briefs(at) else {
+            return false;
+        };
+        // Initials are three letters at most.
+        let short =
+            (one.symbols | other.symbols) & FOREIGN != 0 || one.length.min(other.length) < 4;
+        short
+            && self
+                .texts(at)
+                .is_some_and(|(one, other)| initial(one, other) || initial(other, one))
     }
 
-    fn texts(&self, at: usize) -> Option<(&'a str, &'a str)> {
+    fn is_part(&self, at: usize) -> bool {
+        let (Some((one, other)), Some(words)) = (self.ones(at), self.facts.words(at)) else {
+            return false;
+        };
         let column = &self.base.columns[at];
-        self.ones(at)
-            .map(|(one, other)| (column.text(one), column.text(other)))
+        if (column.brief(one).symbols | column.brief(other).symbols) & BLANK == 0 {
+            return one == other;
+        }
+        let (one, other) = (words.of(one), words.of(other));
+        let shared = one.iter().filter(|word| other.contains(word)).count();
+        shared > 0 && shared == one.len().min(other.len())
     }
 
-    /// The measure; `bound` is what it will be held against.
-    fn measure(&self, measure: Measure, bound: f32) -> Option<f32> {
+    fn is_slip(&self, at: usize) -> bool {
+        let column = &self.base.columns[at];
+        self.each(at, |one, other| {
+            let (first, second) = (column.brief(one), column.brief(other));
+            if first.length.min(second.length) < 4 {
+                return false;
+            }
+            let changed = first.symbols ^ second.symbols;
+            one == other
+                || changed & DIGITS == 0
+                    && may_be_within(1, first, second)
+                    && slip(column.text(one), column.text(other))
+        })
+    }
+
+    /// Whether something holds for any two of their values.
+    fn each(&self, at: usize, mut holds: impl FnMut(u32, u32) -> bool) -> bool {
+        let (one, other) = self.values(at);
+        let known = |ids: &'a [u32]| ids.iter().copied().filter(|id| *id != NONE);
+        known(one).any(|one| known(other).any(|other| holds(one, other)))
+    }
+
+    /// Whether one record's first attribute reads as the other's second.
+    fn is_crossed(&self, first: usize, second: usize, one: &[u32], other: &[u32]) -> bool {
+        let (first, second) = (&self.base.columns[first], &self.base.columns[second]);
+        let (one, other) = (one[first.offset], other[second.offset]);
+        if one == NONE || other == NONE {
+            return false;
+        }
+        let (a, b) = (first.brief(one), second.brief(other));
+        a.symbols == b.symbols && a.length == b.length && first.text(one) == second.text(other)
+    }
+
+    /// Whether the measure of that number is at least so much.
+    pub fn at_least(&mut self, place: usize, bound: f32) -> bool {
+        if let (Measure::JaroWinkler(at), _) = self.named.measures[place]
+            && self.is_measured >> place.min(KEPT - 1) & 1 == 0
+            && !self.may_be_like(at, bound)
+        {
+            return false;
+        }
+        self.measure(place) >= bound
+    }
+
+    /// Whether the measure of that number is at most so much.
+    pub fn at_most(&mut self, place: usize, bound: f32) -> bool {
+        self.measure(place) <= bound
+    }
+
+    /// The measure of that number; no number where there is none.
+    fn measure(&mut self, place: usize) -> f32 {
+        if place < KEPT && self.is_measured >> place & 1 == 1 {
+            return self.measured[place];
+        }
+        let (measure, bound) = self.named.measures[place];
+        let value = self.measured(measure, bound).unwrap_or(f32::NAN);
+        if place < KEPT {
+            self.measured[place] = value;
+            self.is_measured |= 1 << place;
+        }
+        value
+    }
+
+    /// The measure; `bound` is the most it will be held against.
+    fn measured(&self, measure: Measure, bound: f32) -> Option<f32> {
         match measure {
-            Measure::JaroWinkler(at) => self.best(at, jaro_winkler),
-            Measure::Edits(at) => self
-                .best(at, |one, other| -(edits(one, other, bound as usize) as f32))
-                .map(|best| -best),
+            Measure::JaroWinkler(at) => self.likest(at),
+            Measure::Edits(at) => self.fewest_edits(at, bound as usize),
             Measure::Overlap(at) => {
                 let (one, other) = self.ones(at)?;
-                let (shared, left_one, left_other) = common(self.facts.words(at), one, other);
+                let (shared, left_one, left_other) = common(self.facts.words(at)?, one, other);
                 Some(shared / (shared + left_one + left_other))
             }
             Measure::Contained(at) => {
                 let (one, other) = self.ones(at)?;
-                let (shared, left_one, left_other) = common(self.facts.words(at), one, other);
+                let (shared, left_one, left_other) = common(self.facts.words(at)?, one, other);
                 Some(shared / (shared + left_one.min(left_other)))
             }
             Measure::Gap(at) => {
@@ -149,47 +239,94 @@ impl<'a> Pair<'a> {
             Measure::Share(at) => {
                 let (one, other) = self.ones(at)?;
                 let (one, other) = (self.facts.number(at, one), self.facts.number(at, other));
-                Some(
-                    ((one - other).abs() / one.abs().max(other.abs()).max(f64::MIN_POSITIVE))
-                        as f32,
-                )
+                let most = one.abs().max(other.abs()).max(f64::MIN_POSITIVE);
+                Some(((one - other).abs() / most) as f32)
             }
-            Measure::Length(at) => self
-                .texts(at)
-                .map(|(one, other)| one.chars().count().min(other.chars().count()) as f32),
-            Measure::Others(shared, who) => self.others(shared, who),
+            Measure::Length(at) => {
+                let (one, other) = self.briefs(at)?;
+                if (one.symbols | other.symbols) & FOREIGN == 0 {
+                    return Some(one.length.min(other.length) as f32);
+                }
+                let (one, other) = self.texts(at)?;
+                Some(one.chars().count().min(other.chars().count()) as f32)
+            }
+            Measure::Others(shared, who) => {
+                let value = self.shared(shared)?;
+                let offset = self.base.columns[who].offset;
+                let own = [self.one[offset], self.other[offset]];
+                let crowd = self.facts.crowd(shared, who)?.of(value);
+                Some(crowd.iter().filter(|id| !own.contains(id)).count() as f32)
+            }
         }
     }
 
-    fn best(&self, at: usize, likeness: impl Fn(&str, &str) -> f32) -> Option<f32> {
+    fn likest(&self, at: usize) -> Option<f32> {
         let column = &self.base.columns[at];
-        let (one, other) = self.values(at);
         let mut best: Option<f32> = None;
-        for one in one.iter().filter(|id| **id != NONE) {
-            for other in other.iter().filter(|id| **id != NONE) {
-                let found = likeness(column.text(*one), column.text(*other));
-                best = Some(best.map_or(found, |best| best.max(found)));
-            }
-        }
+        self.each(at, |one, other| {
+            let found = if one == other {
+                1.0
+            } else {
+                jaro_winkler(column.text(one), column.text(other))
+            };
+            best = Some(best.map_or(found, |best| best.max(found)));
+            false
+        });
         best
     }
 
-    fn others(&self, shared: usize, who: usize) -> Option<f32> {
-        let value = self.shared(shared)?;
-        let column = &self.base.columns[who];
-        let (one, other) = (column.one(self.one), column.one(self.other));
-        let crowd = self.facts.crowd(shared, who).of(value);
-        Some(
-            crowd
-                .iter()
-                .filter(|id| **id != one && **id != other)
-                .count() as f32,
-        )
+    fn fewest_edits(&self, at: usize, most: usize) -> Option<f32> {
+        let column = &self.base.columns[at];
+        let mut best: Option<usize> = None;
+        self.each(at, |one, other| {
+            let found = if one == other {
+                0
+            } else if may_be_within(most, column.brief(one), column.brief(other)) {
+                edits(column.text(one), column.text(other), most)
+            } else {
+                most + 1
+            };
+            best = Some(best.map_or(found, |best| best.min(found)));
+            false
+        });
+        best.map(|best| best as f32)
+    }
+
+    /// Whether the likeness by Jaro and Winkler may reach a bound, as far as letters alone tell.
+    fn may_be_like(&self, at: usize, bound: f32) -> bool {
+        let column = &self.base.columns[at];
+        self.each(at, |one, other| {
+            let (one, other) = (column.brief(one), column.brief(other));
+            at_most([one, other].map(|brief| (brief.symbols, brief.length))) >= bound
+        })
     }
 }
 
-/// 1 for texts one letter apart whose digits are the same.
-fn slip(one: &str, other: &str) -> f32 {
+fn values<'a>(
+    width: usize,
+    offset: usize,
+    one: &'a [u32],
+    other: &'a [u32],
+) -> (&'a [u32], &'a [u32]) {
+    (&one[offset..offset + width], &other[offset..offset + width])
+}
+
+fn shared((one, other): (&[u32], &[u32])) -> Option<u32> {
+    one.iter()
+        .copied()
+        .find(|id| *id != NONE && other.contains(id))
+}
+
+/// Whether so many edits may turn one into the other, as far as lengths and letters tell: one edit takes one letter away and
+/// adds another at most.
+fn may_be_within(most: usize, one: Brief, other: Brief) -> bool {
+    (one.symbols | other.symbols) & FOREIGN != 0
+        || one.length.abs_diff(other.length) as usize <= most
+            && (one.symbols ^ other.symbols).count_ones() as usize <= 2 * most
+}
+
+/// Whether texts are one letter apart and their digits are the same.
+fn slip(one: &str, other: &str) -> bool {
     let digits = |text: &'_ str| {
         text.bytes()
             .filter(u8::is_ascii_digit)
@@ -200,18 +337,15 @@ fn slip(one: &str, other: &str) -> f32 {
                 )
             })
     };
-    let is_slip =
-        one.len().min(other.len()) > 3 && digits(one) == digits(other) && edits(one, other, 1) <= 1;
-    f32::from(u8::from(is_slip))
+    digits(one) == digits(other) && edits(one, other, 1) <= 1
 }
 
 /// Whether the first is the initial of the second, or the initials of its words.
 fn initial(short: &str, long: &str) -> bool {
-    let letters = short.chars().count();
     let Some(first) = short.chars().next() else {
         return false;
     };
-    match letters {
+    match short.chars().take(4).count() {
         1 => long.starts_with(first),
         2 | 3 => short
             .chars()
@@ -225,15 +359,7 @@ fn common(words: &Words, one: u32, other: u32) -> (f32, f32, f32) {
     let (one, other) = (words.of(one), words.of(other));
     let weight = |word: u32| words.weights[word as usize];
     let (mut shared, mut left_one, mut left_other) = (0.0, 0.0, 0.0);
-    let alike = |word: u32, list: &[u32]| {
-        let text = &words.text[word as usize];
-        list.iter().any(|there| {
-            let there = &words.text[*there as usize];
-            let short = text.len().min(there.len());
-            short > 3 && text.len().abs_diff(there.len()) <= 1 && edits(text, there, 1) <= 1
-                || short > 2 && (text.starts_with(&**there) || there.starts_with(&**text))
-        })
-    };
+    let alike = |word: u32, list: &[u32]| list.iter().any(|there| words.alike(word, *there));
     for word in one {
         if other.contains(word) {
             shared += weight(*word);
@@ -251,4 +377,19 @@ fn common(words: &Words, one: u32, other: u32) -> (f32, f32, f32) {
         }
     }
     (shared, left_one, left_other)
+}
+
+impl Words {
+    /// Whether two words are one slip apart, or one is the beginning of the other.
+    fn alike(&self, one: u32, other: u32) -> bool {
+        let (a, b) = (self.symbols[one as usize], self.symbols[other as usize]);
+        let is_within = a & !b == 0 || b & !a == 0;
+        if (a | b) & FOREIGN == 0 && !is_within && (a ^ b).count_ones() > 2 {
+            return false;
+        }
+        let (one, other) = (&*self.text[one as usize], &*self.text[other as usize]);
+        let short = one.len().min(other.len());
+        short > 3 && one.len().abs_diff(other.len()) <= 1 && edits(one, other, 1) <= 1
+            || short > 2 && (one.starts_with(other) || other.starts_with(one))
+    }
 }

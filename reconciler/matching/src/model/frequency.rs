@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Column, NONE};
+use crate::base::{Base, Column, NONE};
 
 /// Shares of the values of an attribute among the records that have it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -24,10 +24,14 @@ pub struct Frequencies {
 const LISTED: usize = 4000;
 
 impl Frequencies {
-    /// Counts the values of a column among some records.
-    pub fn among(column: &Column, members: &[u32]) -> Self {
+    /// Counts the values of an attribute among some records.
+    pub fn among(base: &Base, attribute: usize, members: &[u32]) -> Self {
+        let column = &base.columns[attribute];
         let mut counts = vec![0; column.len()];
-        for id in members.iter().flat_map(|record| column.of(*record)) {
+        for id in members
+            .iter()
+            .flat_map(|record| base.of(attribute, *record))
+        {
             counts[*id as usize] += 1;
         }
         Self::of(column, &counts)

@@ -1,8 +1,6 @@
 //! The score of a pair.
 
-use std::collections::BTreeMap;
-
-use super::file::Model;
+use super::file::{Model, Population};
 use crate::base::Base;
 use crate::compare::{Comparisons, MISSING, Reached};
 use crate::profile::Layout;
@@ -19,8 +17,8 @@ struct Weights {
     levels: Vec<Vec<Weight>>,
     scales: Vec<f32>,
     individual: Vec<bool>,
-    /// Logarithms of shares, by attribute and value.
-    shares: BTreeMap<usize, Vec<f32>>,
+    /// Logarithms of shares, by attribute and value; empty where no rarity counts.
+    shares: Vec<Vec<f32>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -81,18 +79,7 @@ impl Scorer {
                         .iter()
                         .map(|weights| weights.scale as f32)
                         .collect(),
-                    shares: comparisons
-                        .frequencies(number)
-                        .filter_map(|at| {
-                            Some((
-                                at,
-                                population
-                                    .frequencies
-                                    .get(&layout.attributes[at].name)?
-                                    .logarithms(&base.columns[at]),
-                            ))
-                        })
-                        .collect(),
+                    shares: shares(population, comparisons.frequencies(number), layout, base),
                     individual: comparisons
                         .list
                         .iter()
@@ -116,7 +103,7 @@ impl Scorer {
         let value = reached.values[comparison];
         match weight.frequency {
             Some(at) if value != 0 => {
-                (weight.usual - weights.shares[&at][value as usize]).clamp(-RARITY, RARITY)
+                (weight.usual - weights.shares[at][value as usize]).clamp(-RARITY, RARITY)
             }
             _ => 0.0,
         }
@@ -168,4 +155,20 @@ impl Scorer {
         }
         Sum(sum)
     }
+}
+
+/// The logarithms of the shares of values, for the attributes whose rarity counts.
+fn shares(
+    population: &Population,
+    counted: impl Iterator<Item = usize>,
+    layout: &Layout,
+    base: &Base,
+) -> Vec<Vec<f32>> {
+    let mut shares = vec![Vec::new(); base.columns.len()];
+    for at in counted {
+        if let Some(known) = population.frequencies.get(&layout.attributes[at].name) {
+            shares[at] = known.logarithms(&base.columns[at]);
+        }
+    }
+    shares
 }

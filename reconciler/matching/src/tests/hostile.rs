@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use crate::compare::{edits, jaro_winkler};
+use crate::compare::{edits, jaro_winkler, parse};
 use crate::normalise::{
     Door, Lexicon, Organisation, Party, Written, city, email, folded, make, model, phone,
     postal_code, repaired, serial, sound,
@@ -77,7 +77,53 @@ fn ten_megabytes_are_read_in_no_time() {
     }
 }
 
+#[test]
+fn ten_megabytes_of_condition_are_refused_in_no_time() {
+    let megabytes = 10 * 1024 * 1024;
+    let hostile = [
+        "(".repeat(megabytes),
+        "not ".repeat(megabytes / 4),
+        "( not ".repeat(megabytes / 6),
+        "equal(".repeat(megabytes / 6),
+        "\u{301}".repeat(megabytes / 2),
+        format!("equal(email) and {}", "(".repeat(megabytes)),
+        format!("edits(email) <= {}", "9".repeat(megabytes)),
+    ];
+    for text in &hostile {
+        let began = Instant::now();
+        let read = parse(text, &|name| (name == "email").then_some(0));
+        let took = began.elapsed();
+        let start: String = text.chars().take(20).collect();
+        assert!(took < Duration::from_secs(2), "{start:?} took {took:?}");
+        let is_number = text.starts_with("edits");
+        assert_eq!(read.is_ok(), is_number, "{start:?}");
+        let said = read.map_or_else(|error| error.to_string(), |_| String::new());
+        assert!(
+            said.len() < 1_000,
+            "{start:?}: an error of {} bytes",
+            said.len()
+        );
+    }
+}
+
 proptest! {
+    #[test]
+    fn any_text_is_a_condition_or_refused(text in any::<String>()) {
+        let _ = parse(&text, &|_| Some(0));
+    }
+
+    #[test]
+    fn words_of_conditions_in_any_order_are_a_condition_or_refused(
+        words in prop::collection::vec(prop::sample::select(vec![
+            "(", ")", ",", "and", "or", "not", "equal", "email", "edits", "<=", ">=", "1", "0.5", "-1e40", "NaN", "others",
+        ]), 0..24),
+    ) {
+        let text = words.join(" ");
+        if let Err(error) = parse(&text, &|name| (name == "email").then_some(0)) {
+            prop_assert!(error.to_string().contains(&error.fault), "{}", error);
+        }
+    }
+
     #[test]
     fn any_text_has_forms(text in any::<String>()) {
         all_forms(&text);

@@ -1,5 +1,7 @@
 //! Promises of the matcher as a whole, on small invented records.
 
+mod flat;
 mod hostile;
+mod plain;
 mod promises;
 mod records;

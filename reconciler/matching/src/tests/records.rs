@@ -122,7 +122,7 @@ pub struct Outcome {
 
 pub fn matched(path: &Path, links: &Links) -> Outcome {
     let spec = Spec::parse(SPEC).expect("a specification");
-    let batch = Batch::read(&spec, &[path], None).expect("a batch");
+    let batch = Batch::read(&spec, &[path], None, &mut |_| {}).expect("a batch");
     let mut model = batch.train(&spec);
     let scored = batch.score(&model, -20.0);
     model.thresholds = thresholds(&spec.decide, &scored);

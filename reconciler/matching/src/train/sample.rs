@@ -189,6 +189,7 @@ pub fn blocked(
                     continue;
                 }
                 blocks.partners(base, record, &mut partners);
+                comparisons.fetch(base, facts, &partners);
                 for (other, _) in &partners {
                     let reached = comparisons.reach(base, facts, record, *other);
                     *counts

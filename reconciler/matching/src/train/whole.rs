@@ -63,7 +63,7 @@ fn frequencies(
         let counted = |at: usize| {
             (
                 layout.attributes[at].name.clone(),
-                Frequencies::among(&base.columns[at], &members),
+                Frequencies::among(base, at, &members),
             )
         };
         comparisons.frequencies(population).map(counted).collect()
