@@ -262,12 +262,17 @@ async fn a_run_that_gives_up_leaves_its_pages_to_the_next() {
     assert_eq!(line["state"], "WAITING");
     let cause = line["cause"].as_str().expect("a cause");
     assert!(cause.contains("has been away since"), "{cause}");
-    assert_eq!((asked, spooled(&scene.trial)), (scene.calm, 1));
+    assert_eq!(spooled(&scene.trial), 1);
     scene.line.go_on();
     let answer = scene.trial.run().await.expect(0);
     assert_eq!(answer.module("clients")["resumed"], true);
     let again = requests(&scene.trial).await - before - asked;
-    assert_eq!(again, 1, "the schema alone is asked for again");
+    // The schema is asked for again, and at most what was under way when the run gave up.
+    assert!(
+        asked + again <= scene.calm + 3,
+        "{asked} and {again} of {}",
+        scene.calm
+    );
     scene.trial.agrees("given up").await;
     assert_eq!(spooled(&scene.trial), 0);
     let told = scene
