@@ -12,6 +12,7 @@ mod canonical;
 mod copy;
 mod leases;
 mod passes;
+mod pending;
 mod problems;
 mod records;
 mod runs;
@@ -31,12 +32,11 @@ pub use passes::{
     last_complete, note_total, open_pass, open_repair, resumable, settle_passes, staged_by,
     staged_to,
 };
+pub use pending::{Derivation, enqueue};
 pub use problems::{
     Problem, ProblemKind, Report, open_problems, report_problems, resolve_problems,
 };
-pub use records::{
-    Derivation, ExaminedPage, PagePlace, PageTally, enqueue, ensure_partition, stage_pages,
-};
+pub use records::{ExaminedPage, PagePlace, PageTally, ensure_partition, stage_pages};
 pub use runs::{ClaimTally, Outcome, RunState, finish_run, mark_step, open_run, run_state};
 pub use sources::{
     keep_account, keep_schema, keep_shape, keep_standing, known_account, known_shape, schema_seen,

@@ -9,6 +9,7 @@ use crate::database::{query, query_as, query_scalar};
 
 use crate::canonical::{Examined, examine};
 use crate::copy::copy_new;
+use crate::pending::{Derivation, derive, enqueue, enqueue_new};
 
 /// What one page, or several staged together, meant for staging. `fetched` is always the sum of the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -23,20 +24,6 @@ pub struct PageTally {
     pub unchanged: i32,
     /// Further versions of an id that the same batch of pages had already brought.
     pub superseded: i32,
-}
-
-/// Another module's records that a module derives rows from: those of `from` whose top-level `field`
-/// is one of `values`.
-#[derive(Debug, Clone)]
-pub struct Derivation {
-    /// The module that derives.
-    pub module: String,
-    /// The module whose staged records it reads.
-    pub from: String,
-    /// A top-level field of the payload.
-    pub field: String,
-    /// The values of the field that matter.
-    pub values: Vec<String>,
 }
 
 /// Where a page belongs.
@@ -134,8 +121,11 @@ pub async fn stage_pages(
         .collect();
     copy_new(conn, place, &new).await?;
     replace_changed(conn, place, &changed).await?;
-    let touched: Vec<&str> = new.iter().chain(&changed).map(|v| v.id).collect();
-    enqueue(conn, place.module, &touched, derivations).await?;
+    let new: Vec<&str> = new.iter().map(|v| v.id).collect();
+    let changed: Vec<&str> = changed.iter().map(|v| v.id).collect();
+    enqueue_new(conn, place.module, &new).await?;
+    derive(conn, place.module, &new, derivations).await?;
+    enqueue(conn, place.module, &changed, derivations).await?;
     record_pages(conn, place, pages, &versions).await
 }
 
@@ -263,43 +253,6 @@ async fn replace_changed(
     Ok(())
 }
 
-/// Marks staged records of `module` as waiting for the reconciler, in their own module and in every
-/// module that derives from them.
-pub async fn enqueue(
-    conn: &mut PgConnection,
-    module: &str,
-    ids: &[&str],
-    derivations: &[Derivation],
-) -> sqlx::Result<()> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    query(
-        "insert into staging.pending (module, source_id, origin)
-         select $1, i, $1 from unnest($2::text[]) i on conflict do nothing",
-    )
-    .bind(module)
-    .bind(ids)
-    .execute(&mut *conn)
-    .await?;
-    for derivation in derivations.iter().filter(|d| d.from == module) {
-        query(
-            "insert into staging.pending (module, source_id, origin)
-             select $1, r.source_id, $2 from staging.records r
-             where r.module = $2 and r.source_id = any($3) and r.payload ->> $4 = any($5)
-             on conflict do nothing",
-        )
-        .bind(&derivation.module)
-        .bind(module)
-        .bind(ids)
-        .bind(&derivation.field)
-        .bind(&derivation.values)
-        .execute(&mut *conn)
-        .await?;
-    }
-    Ok(())
-}
-
 /// One page as `staging.pages` keeps it.
 #[derive(serde::Serialize)]
 struct PageRow<'a> {
@@ -397,4 +350,75 @@ async fn keep_superseded(
         .await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use fetcher::{Page, Record};
+    use sqlx::PgPool;
+
+    use super::*;
+
+    fn page(number: u32, records: &[(&str, &str)]) -> ExaminedPage {
+        let records = records.iter().map(|(id, json)| Record {
+            source_id: (*id).to_owned(),
+            json: (*json).to_owned().into(),
+        });
+        ExaminedPage::from(Page {
+            number,
+            records: records.collect(),
+            next: None,
+            total_count: None,
+            holes: Vec::new(),
+            bytes: 0,
+        })
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn of_one_id_twice_the_last_version_stands_and_the_others_are_kept(
+        pool: PgPool,
+    ) -> sqlx::Result<()> {
+        let mut tx = pool.begin().await?;
+        ensure_partition(&mut tx, "clients").await?;
+        let pass = crate::open_pass(&mut tx, "clients", "full", None, None).await?;
+        let place = PagePlace {
+            module: "clients",
+            pass_id: pass.pass_id,
+            run_id: None,
+            cursor: None,
+        };
+        let pages = [
+            page(
+                1,
+                &[
+                    ("a", r#"{"n":1}"#),
+                    ("b", r#"{"n":1}"#),
+                    ("a", r#"{"n":2}"#),
+                ],
+            ),
+            page(2, &[("a", r#"{"n":3}"#)]),
+        ];
+        let tally = stage_pages(&mut tx, place, &pages, &[]).await?;
+        assert_eq!((tally.fetched, tally.new, tally.superseded), (4, 2, 2));
+        let rows = async |tx: &mut PgConnection, of: &str| -> sqlx::Result<Vec<(String, String)>> {
+            let sql = format!(
+                "select source_id, coalesce(payload, convert_from(raw, 'utf8')::jsonb) ->> 'n' from staging.{of} order by 1, 2"
+            );
+            query_as(sqlx::AssertSqlSafe(sql)).fetch_all(tx).await
+        };
+        let pairs = |of: &[(&str, &str)]| -> Vec<(String, String)> {
+            of.iter()
+                .map(|(id, n)| ((*id).to_owned(), (*n).to_owned()))
+                .collect()
+        };
+        assert_eq!(
+            rows(&mut tx, "records").await?,
+            pairs(&[("a", "3"), ("b", "1")])
+        );
+        assert_eq!(
+            rows(&mut tx, "superseded").await?,
+            pairs(&[("a", "1"), ("a", "2")])
+        );
+        Ok(())
+    }
 }

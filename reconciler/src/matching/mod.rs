@@ -23,4 +23,4 @@ pub(crate) use lookup::{candidates, store_keys};
 pub use normal::Normal;
 pub use resolve::{Resolution, Side, resolve, why};
 pub use scoring::Scoring;
-pub(crate) use strangers::prepare_keys;
+pub(crate) use strangers::{prepare_keys, stands_alone};

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection};
-use staging::database::{query, query_as};
+use staging::database::{query, query_as, query_scalar};
 
 use super::blocks::{renew_blocks, scorings};
 use super::{Key, keys_of, store_keys};
@@ -42,6 +42,40 @@ pub(crate) async fn prepare_keys(
     };
     let stranger = format!("{is_new} and not {known}");
     renew(conn, definitions, definition, &stranger, true).await
+}
+
+/// Fewer pending records than this are asked for by themselves: looking at the whole table would cost more.
+const MANY: i64 = 1_000;
+
+/// Whether a large load of a module that never is one entity twice meets a table in which every row is one of its own
+/// records already, and nobody else's: no score could make any of its records another's then, in this run.
+pub(crate) async fn stands_alone(
+    conn: &mut PgConnection,
+    definition: &Definition,
+) -> sqlx::Result<bool> {
+    let own = definition.scoring.as_ref();
+    if own.is_none_or(|scoring| scoring.within_source) {
+        return Ok(false);
+    }
+    let before = planning::by_hash(conn).await?;
+    let alone = query_scalar(AssertSqlSafe(format!(
+        "select (select count(*) from (select from staging.pending where module = $3 limit {MANY}) p) = {MANY}
+            and not exists (
+                select from prod.identities i where i.entity = $1 and i.valid_to is null
+                and (i.source, i.module) <> ($2, $3))
+            and not exists (
+                select from prod.\"{}\" t where t.deleted_at is null and not exists (
+                    select from prod.identities i
+                    where i.entity_id = t.id and i.entity = $1 and i.valid_to is null and not i.gone))",
+        definition.entity()
+    )))
+    .bind(definition.entity())
+    .bind(&definition.module.source)
+    .bind(definition.name())
+    .fetch_one(&mut *conn)
+    .await?;
+    planning::as_before(conn, before).await?;
+    Ok(alone)
 }
 
 /// The condition that a row `t` has an identity.

@@ -54,7 +54,8 @@ pub(super) async fn ask_scores(
     shaped: &mut [(&Claim, Shaped)],
     known: &mut Known,
 ) -> sqlx::Result<()> {
-    let Some(scoring) = &work.definition.scoring else {
+    let scoring = work.definition.scoring.as_ref();
+    let Some(scoring) = scoring.filter(|_| !work.stands_alone) else {
         return Ok(());
     };
     let nothing = Said::default();

@@ -83,6 +83,8 @@ pub(super) struct Work<'a> {
     pub(super) woken: bool,
     /// Parked records this run has counted and may yet take up again.
     pub(super) parked: BTreeSet<String>,
+    /// Whether no entity is there that a record could be but those of the module itself.
+    pub(super) stands_alone: bool,
 }
 
 /// Decides every pending record of a module and promotes the outcome. Any number of calls over the same
@@ -119,9 +121,11 @@ pub async fn reconcile(
         unlinked: BTreeSet::new(),
         woken: false,
         parked: BTreeSet::new(),
+        stands_alone: false,
     };
     if has_pending(conn, of.module).await? {
         matching::prepare_keys(conn, of.definitions, definition).await?;
+        work.stands_alone = matching::stands_alone(conn, definition).await?;
         work.run(conn).await?;
     }
     let promotion = match work.promotion {
