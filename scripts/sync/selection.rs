@@ -1,5 +1,7 @@
 //! Which part of a stream a run reads.
 
+use std::time::Duration;
+
 use fetcher::Read;
 use sqlx::{AssertSqlSafe, PgConnection};
 use staging::LastComplete;
@@ -50,9 +52,11 @@ pub(super) async fn select(job: &Job<'_>, conn: &mut PgConnection) -> sqlx::Resu
     let (Some(started), false) = (&last.started, is_due) else {
         return Ok(Selected::everything());
     };
-    let (since, until) = match (fetch.read, &fetch.window, fetch.marked_by()) {
-        (Read::Since | Read::NewestFirst, _, Some(column)) => {
-            (newest(job, conn, column, started).await?, None)
+    let mark = fetch.mark();
+    let mark = mark.filter(|(_, column, _)| definition.contract.column(column).is_some());
+    let (since, until) = match (fetch.read, &fetch.window, mark) {
+        (Read::Since | Read::NewestFirst, _, Some((_, column, overlap))) => {
+            (newest(job, conn, column, overlap, started).await?, None)
         }
         (Read::Window, Some(window), _) => around_now(conn, window.reach.days(), &last).await?,
         _ => return Ok(Selected::everything()),
@@ -73,12 +77,9 @@ async fn newest(
     job: &Job<'_>,
     conn: &mut PgConnection,
     column: &str,
+    overlap: Duration,
     started: &str,
 ) -> sqlx::Result<Option<String>> {
-    let fetch = &job.definition.module.fetch;
-    let since = fetch.since.as_ref().map(|since| since.overlap);
-    let newest_first = fetch.newest_first.as_ref().map(|newest| newest.overlap);
-    let overlap = since.or(newest_first).unwrap_or_default();
     let entity = job.definition.entity();
     let (since,) = query_as(AssertSqlSafe(format!(
         "select to_char((least(max(\"{column}\"), $1::timestamptz) - make_interval(secs => $2))

@@ -327,12 +327,18 @@ impl FetchSpec {
         }
     }
 
-    /// The contract column whose highest value says where the next partial read begins or stops.
-    pub fn marked_by(&self) -> Option<&str> {
-        let since = self.since.as_ref().map(|since| since.column.as_str());
-        since.or(self
-            .newest_first
-            .as_ref()
-            .map(|newest| newest.column.as_str()))
+    /// The block that says where the next partial read begins or stops, the contract column whose highest value that
+    /// is, and how far behind it to read. Of two blocks, the one of the declared strategy.
+    pub fn mark(&self) -> Option<(Read, &str, Duration)> {
+        let since = self
+            .since
+            .iter()
+            .map(|of| (Read::Since, &of.column, of.overlap));
+        let newest = self.newest_first.iter();
+        let newest = newest.map(|of| (Read::NewestFirst, &of.column, of.overlap));
+        let mut marks: Vec<_> = since.chain(newest).collect();
+        marks.sort_by_key(|(read, ..)| *read != self.read);
+        let (read, column, overlap) = marks.first()?;
+        Some((*read, column, *overlap))
     }
 }

@@ -214,8 +214,8 @@ impl Examination<'_> {
                 );
             }
         }
-        if let Some(column) = self.module.fetch.marked_by() {
-            let block = self.module.fetch.read.as_str();
+        if let Some((read, column, _)) = self.module.fetch.mark() {
+            let block = read.as_str();
             self.known_column(&["fetch", block], block, column, contract);
         }
         if spec.transform == TransformKind::Map {
