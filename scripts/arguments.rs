@@ -59,7 +59,7 @@ pub enum Mode {
     Incremental,
     /// Everything.
     Full,
-    /// From --since to --until, by the module's `since` filter; the checkpoint stays.
+    /// From --since to --until, by the module's `since` filter or window; the checkpoint stays.
     Repair,
 }
 
