@@ -16,6 +16,7 @@ mod pending;
 mod problems;
 mod records;
 mod runs;
+mod shares;
 mod sources;
 mod spool;
 
@@ -38,6 +39,7 @@ pub use problems::{
 };
 pub use records::{ExaminedPage, PagePlace, PageTally, ensure_partition, stage_pages};
 pub use runs::{ClaimTally, Outcome, RunState, finish_run, mark_step, open_run, run_state};
+pub use shares::{Share, leave_share, take_share};
 pub use sources::{
     keep_account, keep_schema, keep_shape, keep_standing, known_account, known_shape, schema_seen,
     standings,

@@ -11,7 +11,7 @@ use super::account::AccountConfig;
 use super::addresses::Checked;
 use super::body::Bounds;
 use super::config::{ConfigError, SourceConfig, check_address, check_url, invalid, looks_secret};
-use super::limits::{Limits, Priority, Registry, Standing, shared};
+use super::limits::{Limits, Part, Pauses, Presence, Priority, Registry, Standing, shared};
 use super::rules::{RetryConfig, SourceRules};
 use crate::auth::{Credentials, TokenStore};
 use crate::failure::Redactor;
@@ -146,6 +146,22 @@ impl Source {
     /// How the source stands with us: its breaker, retries left, its pace.
     pub fn standing(&self) -> Standing {
         self.0.shared.limits.standing()
+    }
+
+    /// What this host has to say to others that ask the same source.
+    pub fn presence(&self) -> Presence {
+        self.0.shared.limits.presence()
+    }
+
+    /// Keeps to this part of the source's limits from now on. `due` is what this host takes if it was given nothing
+    /// and hears nothing any more; `heard` is what other hosts have learnt.
+    pub fn keep_to(&self, part: Part, due: Part, heard: &Pauses) {
+        self.0.shared.limits.keep_to(part, due, heard);
+    }
+
+    /// Keeps to this part if it is less than the present one: before others are told that they may have the rest.
+    pub fn give_up(&self, part: Part, due: Part) {
+        self.0.shared.limits.give_up(part, due);
     }
 
     /// The source's name.

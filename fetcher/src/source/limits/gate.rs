@@ -40,8 +40,10 @@ pub struct Standing {
     pub failures: u32,
     /// Retries left before none is made any more.
     pub retries_left: f64,
-    /// Requests per second at present.
+    /// Requests per second at present, of this host.
     pub per_second: f64,
+    /// This host's share of what the source permits; 1 while no other host asks.
+    pub share: f64,
     /// Seconds its clock is ahead of ours.
     pub clock_ahead: f64,
 }
@@ -95,7 +97,7 @@ impl Limits {
         }
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut Pace, f64) -> T) -> T {
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut Pace, f64) -> T) -> T {
         self.ledger.with(|pace| {
             let now = self.clock.now();
             pace.look(now);
@@ -229,6 +231,7 @@ impl Limits {
                 cause: breaker.since.map(|_| breaker.cause.clone()),
                 failures: breaker.failures,
                 per_second: pace.rate(&self.rules.rate),
+                share: pace.granted().fraction(),
                 clock_ahead: pace.ahead,
                 retries_left: pace.breaker.budget(&self.rules.retry, now),
             }
