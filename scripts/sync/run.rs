@@ -214,7 +214,10 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<(Outco
             ..ReadEnd::default()
         },
     };
-    step(job, run_id, READ, "OK").await?;
+    let twice = twice(&read.staged);
+    job.outages
+        .insist(async || Ok(mark(job.pool, run_id, READ, "OK", twice.as_deref()).await?))
+        .await?;
     halt_at("read");
     step(job, run_id, PROMOTE, "RUNNING").await?;
     let (decided, changes) = tokio::sync::watch::channel((0, 0));
@@ -313,6 +316,15 @@ pub(super) async fn tell_decided(
         let _ = mark(&pool, run_id, PROMOTE, "RUNNING", Some(&detail)).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
+}
+
+/// What there is to say of records that came more than once, each time with other content.
+fn twice(staged: &PageTally) -> Option<String> {
+    let note = format!(
+        "{} records came again in this read with other content; the last version stands, the others are in staging.superseded.",
+        staged.superseded
+    );
+    (staged.superseded > 0).then_some(note)
 }
 
 /// The cause of a state that no single event explains.

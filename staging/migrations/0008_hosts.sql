@@ -1,5 +1,5 @@
 -- Hosts that ask one source at the same time: who they are, which part of its limits each may use, and until when
--- nobody should ask.
+-- nobody should ask. And what a source has gained that no module uses.
 
 -- A part is an interval of the whole. Those of one source never overlap, because a host takes only what no other host
 -- holds, with the source's row of ops.sources locked; and a host that no longer says it is there holds nothing.
@@ -20,3 +20,6 @@ alter table ops.sources
     add column left_alone_since timestamptz,
     add column left_alone_until timestamptz,
     add column left_alone_cause text;
+
+-- What a source's schema has gained since the module was written as it is now: kept until the module changes.
+alter table ops.shapes add column grown text[] not null default '{}';

@@ -55,7 +55,7 @@ pub enum FetchError {
     },
     /// The certificate or the TLS version was refused.
     #[error(
-        "{attempt}: the source's TLS certificate was not accepted ({detail}). Ask whoever runs the source to renew it, or correct the endpoint's host name."
+        "{attempt}: the source's TLS certificate or version was not accepted ({detail}). Ask whoever runs the source to renew it, or correct the endpoint's host name."
     )]
     Untrusted {
         /// What was attempted.

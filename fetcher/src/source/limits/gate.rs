@@ -46,6 +46,10 @@ pub struct Standing {
     pub share: f64,
     /// Seconds its clock is ahead of ours.
     pub clock_ahead: f64,
+    /// When its credentials end and must be renewed by a person, as far as known.
+    pub credentials_end: Option<jiff::Timestamp>,
+    /// From when that is shown.
+    pub credentials_warning: Option<jiff::Timestamp>,
 }
 
 /// Seconds of the epoch that never go back within a process, and stand still with tokio's clock.
@@ -233,6 +237,8 @@ impl Limits {
                 per_second: pace.rate(&self.rules.rate),
                 share: pace.granted().fraction(),
                 clock_ahead: pace.ahead,
+                credentials_end: None,
+                credentials_warning: None,
                 retries_left: pace.breaker.budget(&self.rules.retry, now),
             }
         })
