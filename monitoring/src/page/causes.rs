@@ -17,7 +17,7 @@ const CAUSES: [(&str, &str); 22] = [
     ),
     (
         "TLS certificate or version was not accepted",
-        "Le certificat TLS de la source n’a pas été accepté. Demander à son exploitant de le renouveler, ou corriger le nom d’hôte.",
+        "Le certificat TLS de la source, ou sa version de TLS, n’a pas été accepté. Demander à son exploitant de le renouveler, ou corriger le nom d’hôte.",
     ),
     (
         "no complete answer within",
