@@ -350,12 +350,13 @@ async fn finish(job: &Job<'_>, lease: &Lease, run_id: i64, outcome: &Outcome) ->
             .execute(&mut *tx)
             .await?;
     }
-    if let Some(source) = job.source {
-        let standing = serde_json::to_value(source.standing()).unwrap_or_default();
-        staging::keep_standing(&mut tx, source.name(), &standing).await?;
-    }
     if outcome.complete {
         staging::forget_old_sightings(&mut tx, &lease.module).await?;
+    }
+    if let Some(source) = job.source {
+        // Hosts that share the source wait for its row: it is held for as short as can be.
+        let standing = serde_json::to_value(source.standing()).unwrap_or_default();
+        staging::keep_standing(&mut tx, source.name(), &standing).await?;
     }
     staging::release_lease(&mut tx, lease).await?;
     tx.commit().await

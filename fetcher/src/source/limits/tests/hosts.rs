@@ -97,17 +97,18 @@ fn hosts_side_by_side_use_the_last_request_too() {
         (Kind::Points, Says::Cost, 2000.0, 2.0, 2),
     ] {
         let mut source = Simulated::new(kind, says, limit, length);
-        let stream = |host| Stream {
-            host,
-            ..Stream::new("a", 20.0, Priority::Scheduled)
+        let cost = if says == Says::Cost { 20.0 } else { 1.0 };
+        let streams = || -> Vec<Stream> {
+            let stream = |host| Stream {
+                host,
+                ..Stream::new("a", cost, Priority::Scheduled)
+            };
+            (0..hosts as usize).map(stream).collect()
         };
-        let mut streams: Vec<Stream> = (0..hosts as usize).map(stream).collect();
         let told: Vec<Told> = (0..hosts)
             .map(|host| (0.0, host as usize, part(host, hosts), part(host, hosts)))
             .collect();
-        let cost = if says == Says::Cost { 20.0 } else { 1.0 };
-        streams.iter_mut().for_each(|stream| stream.cost = cost);
-        simulate_hosts(&mut source, &mut streams, &rules(None), 300.0, 1, &told);
+        simulate_hosts(&mut source, &mut streams(), &rules(None), 300.0, 1, &told);
         let share = source.used / (limit / length * 300.0);
         println!(
             "{kind:?}, {hosts} hosts: {share:.4}, {} refused",
@@ -115,6 +116,11 @@ fn hosts_side_by_side_use_the_last_request_too() {
         );
         assert_eq!(source.refused, 0, "{kind:?}");
         assert!(share >= 0.985, "{kind:?}: {share}");
+        // The same without a word between them.
+        let mut alone = Simulated::new(kind, says, limit, length);
+        simulate_hosts(&mut alone, &mut streams(), &rules(None), 300.0, 1, &[]);
+        println!("{kind:?}, without a word: {} refused", alone.refused);
+        assert!(alone.refused > 0, "{kind:?}");
     }
 }
 
