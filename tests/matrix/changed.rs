@@ -273,7 +273,9 @@ async fn one_id_with_two_contents_in_one_read_is_noted_in_the_run() {
         { "name": "unknown_enum" }
     ]);
     world.fault(faults).await;
-    world.run_sync(&["--module", "timeline"]).await;
+    world
+        .run_sync(&["--module", "timeline", "--mode", "full"])
+        .await;
     let run = &world
         .rows(
             "select superseded, detail from ops.runs join ops.run_steps using (run_id)
