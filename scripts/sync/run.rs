@@ -214,9 +214,8 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<(Outco
             ..ReadEnd::default()
         },
     };
-    let twice = twice(&read.staged);
     job.outages
-        .insist(async || Ok(mark(job.pool, run_id, READ, "OK", twice.as_deref()).await?))
+        .insist(async || Ok(end_reading(job, run_id).await?))
         .await?;
     halt_at("read");
     step(job, run_id, PROMOTE, "RUNNING").await?;
@@ -318,13 +317,16 @@ pub(super) async fn tell_decided(
     }
 }
 
-/// What there is to say of records that came more than once, each time with other content.
-fn twice(staged: &PageTally) -> Option<String> {
+/// Ends the step, with what there is to say of records that came more than once, each time with other content.
+async fn end_reading(job: &Job<'_>, run_id: i64) -> sqlx::Result<()> {
+    let mut tx = job.pool.begin().await?;
+    let records = staging::came_twice(&mut tx, job.definition.name(), run_id).await?;
     let note = format!(
-        "{} records came again in this read with other content; the last version stands, the others are in staging.superseded.",
-        staged.superseded
+        "{records} records came again in this read with other content; the last version stands, the others are in staging.superseded."
     );
-    (staged.superseded > 0).then_some(note)
+    let note = (records > 0).then_some(note.as_str());
+    staging::mark_step(&mut tx, run_id, READ, "OK", note).await?;
+    tx.commit().await
 }
 
 /// The cause of a state that no single event explains.

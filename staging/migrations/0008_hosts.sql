@@ -23,3 +23,6 @@ alter table ops.sources
 
 -- What a source's schema has gained since the module was written as it is now: kept until the module changes.
 alter table ops.shapes add column grown text[] not null default '{}';
+
+-- How many records came with two contents in one read is asked at the end of every run.
+create index superseded_by_pass on staging.superseded (pass_id);

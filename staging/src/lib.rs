@@ -38,7 +38,9 @@ pub use problems::{
     Problem, ProblemKind, Report, open_problems, report_problems, resolve_problems,
 };
 pub use records::{ExaminedPage, PagePlace, PageTally, ensure_partition, stage_pages};
-pub use runs::{ClaimTally, Outcome, RunState, finish_run, mark_step, open_run, run_state};
+pub use runs::{
+    ClaimTally, Outcome, RunState, came_twice, finish_run, mark_step, open_run, run_state,
+};
 pub use shares::{Share, leave_share, take_share};
 pub use sources::{
     keep_account, keep_schema, keep_shape, keep_standing, known_account, known_shape, schema_seen,
