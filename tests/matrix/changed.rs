@@ -276,7 +276,9 @@ async fn one_id_with_two_contents_in_one_read_is_noted_in_the_run() {
     world
         .run_sync(&["--module", "timeline", "--mode", "full"])
         .await;
-    let detail = "select detail from ops.run_steps where step = 'fetch and stage' order by run_id desc limit 1";
+    // Measurements run behind their timeline.
+    let detail = "select detail from ops.run_steps join ops.runs using (run_id)
+                  where module = 'timeline' and step = 'fetch and stage' order by run_id desc limit 1";
     let told = world.value(detail).await.to_string();
     assert!(
         told.contains("records came again in this read") && told.contains("last version"),
