@@ -14,6 +14,18 @@ pub async fn count_absences(
     earlier: Option<i64>,
     in_a_row: i32,
 ) -> sqlx::Result<Vec<String>> {
+    // What the module's first pass did not see was never there.
+    let others: bool = query_scalar(
+        "select exists (select from staging.passes where module = $1 and pass_id <> $2 and pass_id is distinct from $3)",
+    )
+    .bind(module)
+    .bind(pass_id)
+    .bind(earlier)
+    .fetch_one(&mut *conn)
+    .await?;
+    if !others {
+        return Ok(Vec::new());
+    }
     query(
         "delete from staging.absences where module = $1
          and source_id in (select unnest(source_ids) from staging.pages where pass_id in ($2, $3))",
