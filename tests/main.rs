@@ -10,6 +10,7 @@ mod killed;
 mod late;
 mod lossless;
 mod matrix;
+mod merged_at_source;
 mod module_tools;
 mod placeholders;
 mod references;

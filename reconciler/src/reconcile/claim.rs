@@ -30,7 +30,8 @@ pub(super) async fn take_up_again(
         "insert into staging.pending (module, source_id, origin)
          select distinct p.module, p.source_id, coalesce(p.detail ->> 'origin', p.module) from ops.problems p
          join staging.records r on r.module = coalesce(p.detail ->> 'origin', p.module) and r.source_id = p.source_id
-         where p.module = $1 and p.state = 'open' and p.kind in ('parking', 'review') on conflict do nothing",
+         where p.module = $1 and p.state = 'open' and p.kind in ('parking', 'review')
+           and p.code <> 'maybe_merged_at_source' on conflict do nothing",
     )
     .bind(definition.name())
     .execute(&mut *conn)

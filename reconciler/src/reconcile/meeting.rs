@@ -10,7 +10,7 @@ use staging::{ProblemKind, Report};
 use super::Work;
 use super::claim::{Claim, Shaped};
 use super::folding::{self, Fold};
-use super::outcome::Outcome;
+use super::outcome::{Move, Outcome};
 use super::wave::{Arrival, joined, quarantine, rows_now};
 use super::words::Words;
 use super::write::image_text;
@@ -133,6 +133,7 @@ fn meet(
     outcome: &mut Outcome,
 ) {
     let definition = work.definition;
+    note_moves(work, &arrival, &words, outcome);
     let mut merged = merge(
         &words.before,
         &words.now,
@@ -202,6 +203,29 @@ fn meet(
         leads,
         outcome,
     );
+}
+
+/// Notes which parents the record leaves for others: should one of them vanish, its children say where it went.
+fn note_moves(work: &Work<'_>, arrival: &Arrival<'_>, words: &Words, outcome: &mut Outcome) {
+    let Some(identity) = &arrival.identity else {
+        return;
+    };
+    for (column, reference) in &work.definition.spec.references {
+        let named = |said: &Map<String, Value>| said.get(column)?.as_str().map(str::to_owned);
+        let (Some(from), Some(into)) = (named(&identity.base), named(&words.next_base)) else {
+            continue;
+        };
+        if from != into
+            && let Some(parent) = work.definitions.get(&reference.to)
+        {
+            outcome.moves.push(Move {
+                entity: parent.entity().to_owned(),
+                from,
+                into,
+                source_id: arrival.claim.source_id.clone(),
+            });
+        }
+    }
 }
 
 /// The keys of a row as it will stand, with the hints of the record that speaks for it.

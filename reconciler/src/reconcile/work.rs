@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::{query, query_scalar};
 use staging::{ClaimTally, ProblemKind, Report};
 
-use super::{claim, wave};
+use super::{claim, merging, wave};
 use crate::definition::{Definition, Definitions};
 use crate::guard::{Extent, exceeded};
 use crate::history::{self, Promotion, PromotionKind, Sealed};
@@ -123,6 +123,7 @@ pub async fn reconcile(
         parked: BTreeSet::new(),
         stands_alone: false,
     };
+    merging::settle(&mut work, conn).await?;
     if has_pending(conn, of.module).await? {
         matching::prepare_keys(conn, of.definitions, definition).await?;
         work.stands_alone = matching::stands_alone(conn, definition).await?;
