@@ -2,6 +2,7 @@
 
 mod absence;
 mod accounts;
+mod contradictions;
 mod embedded;
 mod first_run;
 mod folder_sources;

@@ -53,6 +53,14 @@ pub(super) async fn merge_all(
             Some(identity) => identity.base.clone(),
             None => other.map(|other| other.said.clone()).unwrap_or_default(),
         };
+        if let Some(before) = arrival.identity.as_ref().filter(|i| !i.placeholder)
+            && !derived
+        {
+            let source_id = &arrival.claim.source_id;
+            outcome
+                .suspicions
+                .look(work.definition, source_id, before, &arrival.shaped);
+        }
         match standing.remove(&arrival.entity_id) {
             Some(ours) => {
                 let voices = voices.remove(&arrival.entity_id);

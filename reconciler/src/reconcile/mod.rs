@@ -14,6 +14,7 @@ mod parting;
 mod refusal;
 mod rekeying;
 mod single;
+mod suspicion;
 mod unmerge;
 mod wave;
 mod who;

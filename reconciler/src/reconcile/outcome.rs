@@ -3,6 +3,7 @@
 use staging::{ClaimTally, Report};
 
 use super::folding::Fold;
+use super::suspicion::Suspicions;
 use crate::guard::Extent;
 use crate::history::RowWrite;
 use crate::identities::IdentityWrite;
@@ -38,6 +39,7 @@ pub(super) struct Outcome {
     pub(super) parked: Vec<String>,
     pub(super) tally: ClaimTally,
     pub(super) extent: Extent,
+    pub(super) suspicions: Suspicions,
 }
 
 impl Outcome {
