@@ -124,5 +124,10 @@ async fn values_that_all_go_at_once_stay_and_wait_for_a_word() {
     approved(&world, &cause).await;
     let kept = "select count(*) from prod.clients where personal_notes = 'Fidèle'";
     assert_eq!(world.count(kept).await, 12);
+    // Another module says other things of the same records: that is nobody's suspicion.
+    let folder = world.copy_module("clients");
+    world.edit_file(&folder.join("module.yaml"), |text| text + "\n# Again.\n");
+    let again = ["--module", "clients", "--modules", "modules"];
+    world.run_sync(&again).await.expect(0);
     world.run_sync(&["--module", "clients"]).await.expect(0);
 }

@@ -193,3 +193,50 @@ async fn where_only_some_children_went_a_person_is_asked() {
         "its children are its own again"
     );
 }
+
+/// A row of nobody's record leads along with the others, and back.
+#[tokio::test]
+async fn an_alias_follows_where_its_survivor_is_merged_and_still_knows_what_it_was() {
+    let (world, old, new) = loaded().await;
+    let third = world
+        .value(&format!(
+            "select max(id) from prod.clients where not is_placeholder and id not in ('{old}', '{new}')"
+        ))
+        .await;
+    let third = third.as_str().expect("an id").to_owned();
+    let by_hand = format!(
+        "insert into prod.pianos (id, client_id, version, is_placeholder) values ('à la main', '{old}', 1, false);
+         update prod.clients set tags = array_append(tags, 'fidèle') where id = '{old}'"
+    );
+    world.sql(&by_hand).await;
+    let owner = "select client_id from prod.pianos where id = 'à la main'";
+    let tagged = |id: &str| {
+        format!("select coalesce('fidèle' = any(tags), false) from prod.clients where id = '{id}'")
+    };
+    for (from, into) in [(&old, &new), (&new, &third)] {
+        merge(&world, from, into).await;
+        all(&world).await;
+        all(&world).await;
+        assert_eq!(who(&world, from).await, json!([into, "merged"]));
+        assert_eq!(world.value(owner).await, json!(into));
+        assert_eq!(world.value(&tagged(into)).await, true, "{into}");
+    }
+    assert_eq!(who(&world, &old).await, json!([third, "merged"]));
+    let back = json!({ "op": "upsert", "kind": "client", "id": old, "value": { "id": old, "companyName": "De retour",
+        "status": "ACTIVE", "tags": [], "createdAt": "2026-05-01T00:00:00Z", "updatedAt": "2026-05-01T00:00:00Z" } });
+    world.edit(back).await;
+    all(&world).await;
+    assert_eq!(who(&world, &old).await, json!([old, "unmerged"]));
+    assert_eq!(who(&world, &new).await, json!([third, "merged"]));
+    assert_eq!(world.value(owner).await, json!(old));
+    assert_eq!(world.value(&tagged(&third)).await, false);
+    assert_eq!(
+        world.value(&tagged(&old)).await,
+        true,
+        "its own row had kept it"
+    );
+    let steady = world.exact().await;
+    all(&world).await;
+    assert_eq!(world.exact().await, steady);
+    world.concord(&["doctor", "--offline"]).await.expect(0);
+}

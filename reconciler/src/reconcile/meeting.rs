@@ -11,6 +11,7 @@ use super::Work;
 use super::claim::{Claim, Shaped};
 use super::folding::{self, Fold};
 use super::outcome::{Move, Outcome};
+use super::suspicion::telling;
 use super::wave::{Arrival, joined, quarantine, rows_now};
 use super::words::Words;
 use super::write::image_text;
@@ -42,6 +43,7 @@ pub(super) async fn merge_all(
         Some(_) => survivorship::voices(conn, entity, &ids).await?,
         None => HashMap::new(),
     };
+    let telling = telling(work.definition);
     for mut arrival in arrivals {
         let derived = arrival.claim.origin != work.definition.name();
         let other = others.get(&arrival.entity_id);
@@ -55,11 +57,16 @@ pub(super) async fn merge_all(
         };
         if let Some(before) = arrival.identity.as_ref().filter(|i| !i.placeholder)
             && !derived
+            && !work.replays
         {
             let source_id = &arrival.claim.source_id;
-            outcome
-                .suspicions
-                .look(work.definition, source_id, before, &arrival.shaped);
+            outcome.suspicions.look(
+                work.definition,
+                &telling,
+                source_id,
+                before,
+                &arrival.shaped,
+            );
         }
         match standing.remove(&arrival.entity_id) {
             Some(ours) => {

@@ -57,10 +57,15 @@ pub(super) async fn settle(work: &mut Work<'_>, conn: &mut PgConnection) -> sqlx
     }
     let ids: Vec<&str> = vanished.iter().map(|v| v.source_id.as_str()).collect();
     let said = matching::said(conn, work.definition, &ids).await?;
+    let ids: Vec<&str> = vanished.iter().map(|v| v.entity_id.as_str()).collect();
+    let mut children = Vec::new();
+    for link in links(work) {
+        children.push((link, still_naming(conn, link, &ids).await?));
+    }
     let (mut merged, mut reports, mut settled) = (Vec::new(), Vec::new(), Vec::new());
     for vanished in vanished {
         let said = said.get(&vanished.source_id);
-        match verdict(work, conn, &vanished, said).await? {
+        match verdict(work, conn, &vanished, &children, said).await? {
             Verdict::Wait => settled.push(vanished.source_id),
             Verdict::Merged(into) => merged.push((vanished, into)),
             Verdict::Ask => reports.push(doubt(work, &vanished)),
@@ -118,6 +123,7 @@ async fn verdict(
     work: &Work<'_>,
     conn: &mut PgConnection,
     vanished: &Vanished,
+    children: &[(Link<'_>, HashMap<String, i64>)],
     said: Option<&Said>,
 ) -> sqlx::Result<Verdict> {
     if let Some((entity_id, _)) = said.and_then(|said| said.is.as_ref()) {
@@ -130,12 +136,14 @@ async fn verdict(
         return Ok(Verdict::Wait);
     }
     let (mut stayed, mut waits) = (0, false);
-    for link in links(work) {
-        let named = still_naming(conn, link, &vanished.entity_id).await?;
+    for (link, named) in children {
+        let Some(&named) = named.get(&vanished.entity_id) else {
+            continue;
+        };
         match is_read_since(conn, link.0, vanished.gone_in).await? {
             true => stayed += named,
             // What is read by a filter is not read again for this, and says nothing against it.
-            false => waits |= named > 0 && link.0.module.fetch.read == fetcher::Read::Full,
+            false => waits |= link.0.module.fetch.read == fetcher::Read::Full,
         }
     }
     Ok(judge(
@@ -178,23 +186,26 @@ fn links<'a>(work: &Work<'a>) -> Vec<Link<'a>> {
     links
 }
 
-/// How many living rows of the module still name the entity.
+/// How many living rows of a module still name each entity: all of them in one look at the table.
 async fn still_naming(
     conn: &mut PgConnection,
     (child, column): Link<'_>,
-    entity_id: &str,
-) -> sqlx::Result<i64> {
+    entity_ids: &[&str],
+) -> sqlx::Result<HashMap<String, i64>> {
     let entity = child.entity();
-    query_scalar(AssertSqlSafe(format!(
-        "select count(*) from prod.\"{entity}\" t where t.\"{column}\" = $1 and t.deleted_at is null
-         and exists (select from prod.identities i where i.entity_id = t.id and i.entity = $2 and i.module = $3
-                     and i.valid_to is null and not i.gone)"
+    let rows: Vec<(String, i64)> = query_as(AssertSqlSafe(format!(
+        "select t.\"{column}\", count(*) from prod.\"{entity}\" t
+         where t.\"{column}\" = any($1) and t.deleted_at is null
+           and exists (select from prod.identities i where i.entity_id = t.id and i.entity = $2 and i.module = $3
+                       and i.valid_to is null and not i.gone)
+         group by 1"
     )))
-    .bind(entity_id)
+    .bind(entity_ids)
     .bind(entity)
     .bind(child.name())
-    .fetch_one(conn)
-    .await
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Whether all records of a module were read, and taken up, after the pass in which a record was found missing.

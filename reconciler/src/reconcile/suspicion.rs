@@ -30,11 +30,12 @@ impl Suspicions {
     pub(super) fn look(
         &mut self,
         definition: &Definition,
+        telling: &BTreeSet<&str>,
         source_id: &str,
         before: &Identity,
         now: &Shaped,
     ) {
-        let others = contradictions(&telling(definition), &before.base, &now.row.0);
+        let others = contradictions(telling, &before.base, &now.row.0);
         if !others.is_empty() {
             self.contradicted.insert(source_id.to_owned(), others);
         }
@@ -91,7 +92,7 @@ impl Suspicions {
 }
 
 /// The columns by which a module's records are told apart.
-fn telling(definition: &Definition) -> BTreeSet<&str> {
+pub(super) fn telling(definition: &Definition) -> BTreeSet<&str> {
     let keys = definition.spec.matching.keys.iter().flat_map(|key| &key.on);
     let compared = definition.scoring.iter().flat_map(|s| s.columns());
     keys.chain(compared)

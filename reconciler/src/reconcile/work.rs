@@ -83,6 +83,8 @@ pub(super) struct Work<'a> {
     pub(super) tally: ClaimTally,
     pub(super) extent: Extent,
     pub(super) suspicions: Suspicions,
+    /// Whether the definition is another, so that records say other things than before of themselves.
+    pub(super) replays: bool,
     /// Records that land without the parent they wait for, to break a circle.
     pub(super) unlinked: BTreeSet<String>,
     /// Whether records of this module became pending while it ran, since a parent among them arrived.
@@ -110,7 +112,7 @@ pub async fn reconcile(
     let now: serde_json::Value = query_scalar("select to_jsonb(now())")
         .fetch_one(&mut *conn)
         .await?;
-    claim::take_up_again(conn, definition).await?;
+    let replays = claim::take_up_again(conn, definition).await?;
     let mut work = Work {
         definitions: of.definitions,
         definition,
@@ -125,6 +127,7 @@ pub async fn reconcile(
             ..Extent::default()
         },
         suspicions: Suspicions::default(),
+        replays,
         unlinked: BTreeSet::new(),
         woken: false,
         parked: BTreeSet::new(),
