@@ -8,6 +8,7 @@ mod approval;
 mod drift;
 mod dry;
 mod halt;
+mod older;
 mod outages;
 mod poison;
 mod promote;

@@ -34,7 +34,8 @@ pub use passes::{
 };
 pub use pending::{Derivation, enqueue};
 pub use problems::{
-    Problem, ProblemKind, Report, open_problems, report_problems, resolve_problems,
+    Problem, ProblemKind, Report, SetAside, open_problems, report_problems, resolve_problems,
+    set_aside,
 };
 pub use records::{ExaminedPage, PagePlace, PageTally, ensure_partition, stage_pages};
 pub use runs::{ClaimTally, Outcome, RunState, finish_run, mark_step, open_run, run_state};

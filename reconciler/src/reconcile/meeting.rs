@@ -10,7 +10,8 @@ use staging::{ProblemKind, Report};
 use super::Work;
 use super::claim::{Claim, Shaped};
 use super::folding::{self, Fold};
-use super::outcome::Outcome;
+use super::outcome::{Move, Outcome};
+use super::suspicion::telling;
 use super::wave::{Arrival, joined, quarantine, rows_now};
 use super::words::Words;
 use super::write::image_text;
@@ -42,6 +43,7 @@ pub(super) async fn merge_all(
         Some(_) => survivorship::voices(conn, entity, &ids).await?,
         None => HashMap::new(),
     };
+    let telling = telling(work.definition);
     for mut arrival in arrivals {
         let derived = arrival.claim.origin != work.definition.name();
         let other = others.get(&arrival.entity_id);
@@ -53,6 +55,19 @@ pub(super) async fn merge_all(
             Some(identity) => identity.base.clone(),
             None => other.map(|other| other.said.clone()).unwrap_or_default(),
         };
+        if let Some(before) = arrival.identity.as_ref().filter(|i| !i.placeholder)
+            && !derived
+            && !work.replays
+        {
+            let source_id = &arrival.claim.source_id;
+            outcome.suspicions.look(
+                work.definition,
+                &telling,
+                source_id,
+                before,
+                &arrival.shaped,
+            );
+        }
         match standing.remove(&arrival.entity_id) {
             Some(ours) => {
                 let voices = voices.remove(&arrival.entity_id);
@@ -133,6 +148,7 @@ fn meet(
     outcome: &mut Outcome,
 ) {
     let definition = work.definition;
+    note_moves(work, &arrival, &words, outcome);
     let mut merged = merge(
         &words.before,
         &words.now,
@@ -202,6 +218,29 @@ fn meet(
         leads,
         outcome,
     );
+}
+
+/// Notes which parents the record leaves for others: should one of them vanish, its children say where it went.
+fn note_moves(work: &Work<'_>, arrival: &Arrival<'_>, words: &Words, outcome: &mut Outcome) {
+    let Some(identity) = &arrival.identity else {
+        return;
+    };
+    for (column, reference) in &work.definition.spec.references {
+        let named = |said: &Map<String, Value>| said.get(column)?.as_str().map(str::to_owned);
+        let (Some(from), Some(into)) = (named(&identity.base), named(&words.next_base)) else {
+            continue;
+        };
+        if from != into
+            && let Some(parent) = work.definitions.get(&reference.to)
+        {
+            outcome.moves.push(Move {
+                entity: parent.entity().to_owned(),
+                from,
+                into,
+                source_id: arrival.claim.source_id.clone(),
+            });
+        }
+    }
 }
 
 /// The keys of a row as it will stand, with the hints of the record that speaks for it.
