@@ -78,6 +78,14 @@ fn whole() -> f64 {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde asks for a reference"
 )]
+fn is_nought(bits: &f64) -> bool {
+    bits.abs() < 1e-12
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
 fn is_whole(scale: &f64) -> bool {
     (*scale - 1.0).abs() < 1e-12
 }
@@ -94,6 +102,9 @@ pub struct LevelWeights {
     pub r: f64,
     /// Among unrelated pairs.
     pub u: f64,
+    /// What labels add for a match, in bits.
+    #[serde(default, skip_serializing_if = "is_nought")]
+    pub learnt: f64,
     /// The chance of agreement to which the rarity of a value is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usual: Option<f64>,

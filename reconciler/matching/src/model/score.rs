@@ -24,6 +24,7 @@ struct Weights {
 #[derive(Debug, Clone, Copy)]
 struct Weight {
     of: [f32; 3],
+    learnt: f32,
     usual: f32,
     frequency: Option<usize>,
 }
@@ -63,6 +64,7 @@ impl Scorer {
                         let of = weights.levels.iter().zip(&comparison.levels);
                         of.map(|(weight, level)| Weight {
                             of: [weight.m, weight.r, weight.u].map(|share| share.log2() as f32),
+                            learnt: weight.learnt as f32,
                             usual: weight.usual.map_or(0.0, |usual| usual.log2() as f32),
                             frequency: level.frequency.filter(|_| weight.usual.is_some()),
                         })
@@ -116,7 +118,11 @@ impl Scorer {
             return [0.0; 3];
         }
         let weights = &self.populations[reached.population];
-        let [m, r, u] = weights.levels[comparison][usize::from(level)].of;
+        let Weight {
+            of: [m, r, u],
+            learnt,
+            ..
+        } = weights.levels[comparison][usize::from(level)];
         let rarity = self.rarity(reached, comparison);
         let related = if weights.individual[comparison] {
             r - rarity
@@ -124,7 +130,7 @@ impl Scorer {
             r
         };
         let scale = weights.scales[comparison];
-        [m * scale, related * scale, (u - rarity) * scale]
+        [m * scale + learnt, related * scale, (u - rarity) * scale]
     }
 
     /// How many bits what tells members of a group apart speaks against a match, without any prior.
