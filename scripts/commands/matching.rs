@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use matching::batch::{Batch, Scored};
 use matching::decide::{Decisions, Links, assigned, thresholds};
 use matching::evaluate::{Gold, evaluate, evaluate_clusters};
@@ -291,12 +291,10 @@ fn read_model(path: &Path) -> anyhow::Result<Model> {
 
 fn prepared(model: &Model, files: &Files) -> anyhow::Result<Batch> {
     let lexicon = Lexicon::of(model.lexicon.iter().cloned());
-    Ok(Batch::read(
-        &model.spec,
-        &paths(files),
-        Some(lexicon),
-        &mut |_| {},
-    )?)
+    let batch = Batch::read(&model.spec, &paths(files), Some(lexicon), &mut |_| {})?;
+    let fits = model.check(&batch.comparisons);
+    fits.map_err(|fault| anyhow!("The model cannot be used: {fault}. Train it again."))?;
+    Ok(batch)
 }
 
 fn pairs_of(matches: &[Scored]) -> Vec<(u32, u32)> {

@@ -5,4 +5,4 @@ mod hostile;
 mod labels;
 mod plain;
 mod promises;
-mod records;
+pub(crate) mod records;
