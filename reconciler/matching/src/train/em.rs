@@ -39,9 +39,7 @@ pub fn fit(
             .iter()
             .filter(|((pattern, ..), _)| pattern.0 >> 60 == number as u64)
             .map(|((pattern, all, individual), count)| Case {
-                levels: (0..comparisons.list.len())
-                    .map(|at| pattern.level(at))
-                    .collect(),
+                levels: std::array::from_fn(|at| pattern.level(at)),
                 rarity: [0.0, -f64::from(*individual) / 2.0, -f64::from(*all) / 2.0],
                 count: *count,
             })
@@ -72,8 +70,8 @@ struct Learning<'a> {
 /// A pattern as it is learnt from.
 #[derive(Debug, Clone)]
 struct Case {
-    /// The level of each comparison.
-    levels: Vec<u8>,
+    /// The level of each comparison; what is behind the last of them means nothing.
+    levels: [u8; 15],
     /// What rarity adds to each class, in bits.
     rarity: [f64; 3],
     /// How many pairs have it.

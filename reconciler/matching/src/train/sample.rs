@@ -208,7 +208,7 @@ pub fn blocked(
         *all.entry(key).or_default() += weight;
     }
     let mut list: Vec<_> = all.into_iter().collect();
-    list.sort_unstable_by_key(|(key, _)| *key);
+    list.par_sort_unstable_by_key(|(key, _)| *key);
     Patterns { list }
 }
 
