@@ -159,8 +159,7 @@ impl Batch {
                     self.comparisons.fetch(&self.base, &self.facts, &partners);
                     for (other, keys) in &partners {
                         let reached = self.comparisons.reach(&self.base, &self.facts, one, *other);
-                        let score = scorer.sum(&reached).score();
-                        if score >= least {
+                        if let Some(score) = scorer.sum(&reached).at_least(least) {
                             kept.push(Scored {
                                 one,
                                 other: *other,

@@ -44,6 +44,15 @@ impl Sum {
         m - high - (1.0 + (low - high).exp2()).log2()
     }
 
+    /// The score where it is at least so much. Most pairs are known to be less before any logarithm is taken.
+    pub fn at_least(self, least: f32) -> Option<f32> {
+        let [m, r, u] = self.0;
+        if m - r.max(u) < least {
+            return None;
+        }
+        Some(self.score()).filter(|score| *score >= least)
+    }
+
     /// The probability of a match.
     pub fn probability(self) -> f64 {
         1.0 / (1.0 + f64::from(-self.score()).exp2())
