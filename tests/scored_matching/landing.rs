@@ -85,13 +85,13 @@ fetch:
   read: full
 reconcile:
   transform: map
-  map: {{ name: .make, municipality: .location, phone: .model }}
+  map: {{ name: .make, municipality: .location, phone: .model, source_updated_at: .updatedAt }}
   {survivorship}
   match: {{ scored: {{ by: matching.yaml, model: matching.model.json }} }}
 "
     );
     let query = "query All($first: Int, $after: String) {
-  allPianos(first: $first, after: $after) { nodes { id make model location } pageInfo { hasNextPage endCursor } totalCount }
+  allPianos(first: $first, after: $after) { nodes { id make model location updatedAt } pageInfo { hasNextPage endCursor } totalCount }
 }
 ";
     std::fs::write(folder.join("module.yaml"), module).expect("a file");

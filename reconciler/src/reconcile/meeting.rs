@@ -72,8 +72,16 @@ pub(super) async fn merge_all(
             Some(ours) => {
                 let voices = voices.remove(&arrival.entity_id);
                 let mut words = Words::of(work.definition, &mut arrival, base, voices, leads);
-                if let Some(returned) = returned.get(&arrival.entity_id) {
+                let returned = returned.get(&arrival.entity_id);
+                if let Some(returned) = returned {
                     words.heed_returned(work.definition, &ours, returned);
+                }
+                let overruled = words.overruled(work.definition, &ours, returned);
+                if !overruled.is_empty() {
+                    for column in left_by_runs(conn, entity, &arrival.entity_id, overruled).await? {
+                        let stands = ours.get(&column).cloned().unwrap_or_default();
+                        words.give_way(column, stands);
+                    }
                 }
                 if let Some(made_up) = &arrival.folded {
                     outcome.folds.push(Fold::of(work, &arrival, made_up));
@@ -88,6 +96,25 @@ pub(super) async fn merge_all(
         }
     }
     Ok(())
+}
+
+/// Of these columns, those whose value no person wrote. Asked where a changed order of survivorship finds the word of a former
+/// winner, and where somebody took a loser's word by hand; seldom, so one row at a time.
+async fn left_by_runs(
+    conn: &mut PgConnection,
+    entity: &str,
+    entity_id: &str,
+    columns: Vec<String>,
+) -> sqlx::Result<Vec<String>> {
+    let blames = history::blame(conn, entity, entity_id).await?;
+    let is_by_hand = |column: &String| {
+        let mut of = blames.iter().filter(|blame| blame.column == *column);
+        of.all(|blame| blame.by_hand)
+    };
+    Ok(columns
+        .into_iter()
+        .filter(|column| !is_by_hand(column))
+        .collect())
 }
 
 /// Whether a known record says nothing new. Its row was taken out of production by a person or a rollback
