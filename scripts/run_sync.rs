@@ -11,7 +11,7 @@ use concord::process::{exit_code, explain, prepare};
 use concord::progress::Screen;
 use concord::repair::Repair;
 use concord::round::{Work, round};
-use concord::sync::{Stop, again};
+use concord::sync::{Hosts, Stop, again};
 use reconciler::Definitions;
 
 #[tokio::main]
@@ -39,6 +39,11 @@ async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     )?;
     let stop = Stop::listen().context("Signals cannot be listened to.")?;
     let database = staging::database::open(&config.database).await?;
+    let hosts = match arguments.dry_run {
+        // It writes nothing, and keeps to this host's last part.
+        true => None,
+        false => Some(Hosts::announce(&database.pool, sources.values()).await),
+    };
     let work = Work {
         arguments,
         config: &config,
@@ -51,6 +56,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         stop: &stop,
     };
     let result = again(arguments.watch, &stop, async || round(&work).await).await;
+    if let Some(hosts) = hosts {
+        hosts.leave().await;
+    }
     database
         .close()
         .await

@@ -7,6 +7,7 @@ mod embedded;
 mod first_run;
 mod folder_sources;
 mod hand_edits;
+mod hosts;
 mod killed;
 mod late;
 mod lossless;

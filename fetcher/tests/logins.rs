@@ -29,6 +29,7 @@ fn bearer(asked: &Asked) -> String {
 
 pub fn tokens(access: &str, refresh: Option<&str>) -> Tokens {
     Tokens {
+        refresh_since: None,
         access: Secret::new(access),
         refresh: refresh.map(Secret::new),
         expires_at: None,
@@ -333,4 +334,54 @@ async fn get(url: &str) -> u16 {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn the_end_of_credentials_is_known_ahead() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = TokenStore::open(dir.path()).unwrap();
+    let issued: jiff::Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+    let ninety = Duration::from_secs(90 * 86_400);
+    let stored = |refresh: &str| Tokens {
+        refresh_since: Some(issued),
+        ..tokens("stale", Some(refresh))
+    };
+    // A refresh token that is replaced begins anew; one that stays ends when it would have.
+    let keeping = Scripted::start(|asked: &Asked| match asked.path.as_str() {
+        "/token" => {
+            axum::Json(json!({ "access_token": "new", "token_type": "bearer" })).into_response()
+        }
+        _ if bearer(asked) == "new" => GOOD.into_response(),
+        _ => (StatusCode::UNAUTHORIZED, "expired").into_response(),
+    })
+    .await;
+    for (name, server) in [("keeping", &keeping), ("rotating", &rotating().await)] {
+        store.save(name, &stored("refresh-0")).unwrap();
+        let mut config = oauth(server, dir.path());
+        config.auth.refresh_lasts = Some(ninety);
+        config.auth.warn_before = Some(Duration::from_secs(7 * 86_400));
+        let source = Source::open(name, &config, Some(&store)).unwrap();
+        let before = source.standing();
+        assert_eq!(before.credentials_end, Some(issued + ninety));
+        assert_eq!(
+            before.credentials_warning,
+            Some(issued + Duration::from_secs(83 * 86_400))
+        );
+        assert!(read(&source, &relay()).await.1.is_none());
+        let after = source.standing().credentials_end.unwrap();
+        assert_eq!(
+            after > issued + ninety,
+            name == "rotating",
+            "{name}: {after}"
+        );
+    }
+    // The client secret may end before.
+    let mut config = oauth(&keeping, dir.path());
+    (config.auth.refresh_lasts, config.auth.expires_at) = (Some(ninety), Some(issued));
+    let source = Source::open("keeping", &config, Some(&store)).unwrap();
+    assert_eq!(source.standing().credentials_end, Some(issued));
+    config.auth.refresh_lasts = None;
+    config.auth.expires_at = None;
+    let source = Source::open("rotating", &config, Some(&store)).unwrap();
+    assert_eq!(source.standing().credentials_end, None, "nobody knows");
 }

@@ -1,5 +1,6 @@
 //! Nested connections are followed to their end and stitched into the record.
 
+use axum::response::IntoResponse;
 use fetcher::FetchError;
 use serde_json::{Value, json};
 
@@ -93,6 +94,86 @@ async fn nested_connections_and_those_within_them_are_complete() {
     }
     // Per client: two further pages of contacts, and two further pages of e-mails for each of five.
     assert_eq!(server.asked().len(), 1 + 3 * (2 + 5 * 2));
+}
+
+/// Further pages of at most two contacts; larger ones are refused this way.
+fn picky(refusal: fn() -> axum::response::Response) -> impl Fn(&Asked) -> axum::response::Response {
+    move |asked| {
+        if !asked.body["query"].as_str().unwrap().starts_with("query C") {
+            let client = json!({ "id": "cli_0", "contacts": contacts("cli_0", 0) });
+            return axum::Json(
+                json!({ "data": { "all": part(0, 1, 1, "nodes", |_| client.clone()) } }),
+            )
+            .into_response();
+        }
+        if asked.variable("first").as_u64() > Some(2) {
+            return refusal();
+        }
+        answer(asked).into_response()
+    }
+}
+
+#[tokio::test]
+async fn further_pages_refused_for_their_size_are_asked_for_by_halves() {
+    let sized = CONTACTS
+        .replace("$after: String)", "$after: String, $first: Int)")
+        .replace("(after: $after)", "(after: $after, first: $first)");
+    let fetch = "  connection: all
+  nested:
+    - { at: contacts, query: contacts.graphql, connection: client.contacts, variables: { id: .id }, size: 8 }
+";
+    let module = module(fetch, QUERY, &[("contacts.graphql", sized.as_str())]);
+    type Refusal = fn() -> axum::response::Response;
+    let cases: [(&str, Refusal); 3] = [
+        ("413", || crate::failures::answer(413, &[], "no")),
+        ("complexity", || {
+            axum::Json(json!({ "errors": [{ "message": "Query has complexity of 900, which exceeds max complexity of 300" }] })).into_response()
+        }),
+        ("beyond our own cap", || "x".repeat(30_000).into_response()),
+    ];
+    for (label, refusal) in cases {
+        let server = Scripted::start(picky(refusal)).await;
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = server.config();
+        config.max_body_bytes = 20_000;
+        config.limits_folder = Some(folder.path().to_owned());
+        let sizes = || {
+            let asked = server.asked();
+            asked
+                .iter()
+                .filter_map(|asked| asked.variable("first").as_u64())
+                .collect::<Vec<_>>()
+        };
+        let source = fetcher::Source::open("demo", &config, None).unwrap();
+        let (pages, failure) = read(&source, &module).await;
+        assert!(failure.is_none(), "{label}: {failure:?}");
+        let value: Value = serde_json::from_slice(&pages[0].records[0].json).unwrap();
+        assert_eq!(value["contacts"]["nodes"].as_array().unwrap().len(), 5);
+        assert_eq!(sizes(), [8, 4, 2, 2], "{label}");
+        read(&source, &module).await;
+        assert_eq!(sizes()[4..], [2, 2], "{label}: the size is remembered");
+    }
+}
+
+#[tokio::test]
+async fn a_further_page_refused_even_alone_has_failed() {
+    let server = Scripted::start(|asked: &Asked| {
+        match asked.body["query"].as_str().unwrap().starts_with("query C") {
+            true => crate::failures::answer(413, &[], "no"),
+            false => answer(asked).into_response(),
+        }
+    })
+    .await;
+    let module = module(
+        FETCH,
+        QUERY,
+        &[("contacts.graphql", CONTACTS), ("emails.graphql", EMAILS)],
+    );
+    let (_, failure) = read(&server.open(), &module).await;
+    assert!(
+        matches!(failure, Some(FetchError::Refused { status: 413, .. })),
+        "{failure:?}"
+    );
 }
 
 #[tokio::test]

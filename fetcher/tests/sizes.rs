@@ -92,6 +92,26 @@ async fn what_is_refused_even_alone_has_failed() {
     assert_eq!(sizes, [100, 50, 25, 12, 6, 3, 1]);
 }
 
+#[tokio::test]
+async fn a_query_that_is_too_deep_is_asked_once_and_told_how_to_be_split() {
+    for refused in [
+        json!({ "message": "Query has depth of 15, which exceeds max depth of 13" }),
+        json!({ "message": "'Q' exceeds maximum operation depth of 10", "locations": [{ "line": 1, "column": 1 }] }),
+        json!({ "message": "Not today", "extensions": { "code": "QUERY_TOO_DEEP" } }),
+    ] {
+        let body = json!({ "errors": [refused, { "message": "Query has complexity of 900" }] });
+        let server = Scripted::start(move |_| axum::Json(body.clone()).into_response()).await;
+        let (_, failure) = read(&server.open(), &relay()).await;
+        assert!(
+            matches!(failure, Some(FetchError::Query { .. })),
+            "{failure:?}"
+        );
+        let told = failure.unwrap().to_string();
+        assert!(told.contains("`nested` in module.yaml"), "{told}");
+        assert_eq!(server.asked().len(), 1, "no smaller page is less deep");
+    }
+}
+
 fn numbered() -> Module {
     let query = "query Q($page: Int, $first: Int) { rows(page: $page, first: $first) { id } }";
     module(

@@ -12,7 +12,8 @@ mod status;
 mod tests;
 
 pub use health::{
-    Balance, Health, Instant, ModuleHealth, ModuleInfo, Progress, Rows, Run, Waiting, health,
+    Balance, Health, Instant, ModuleHealth, ModuleInfo, Progress, Rows, Run, SourceHealth, Waiting,
+    health,
 };
 pub use server::{BindError, Monitor, bind, router, serve};
 pub use status::{Activity, Facts, LATE_AFTER_PERIODS, LastRun, Status, status, worst};

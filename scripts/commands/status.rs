@@ -67,11 +67,13 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
         .collect::<Result<_, serde_json::Error>>()?;
     let json = json!({
         "status": health.status, "verified_at": health.verified_at, "modules": modules, "approvals": approvals,
+        "sources": health.sources,
     });
     let text = format!(
-        "{}{}{}",
+        "{}{}{}{}",
         table(&health),
         alone(&standings),
+        notices(&health),
         waiting(&approvals)
     );
     Answer::new(text, &json)
@@ -140,6 +142,27 @@ fn alone(standings: &[(String, serde_json::Value)]) -> String {
         })
     };
     standings.iter().filter_map(line).collect()
+}
+
+/// What is no trouble yet: credentials that end soon, and what sources have gained.
+fn notices(health: &Health) -> String {
+    let ending = health.sources.iter().filter_map(|(name, source)| {
+        let end = source.credentials_end.filter(|_| source.credentials_end_soon)?;
+        Some(format!(
+            "\nThe credentials of {name} end at {}. Renew the key, or `concord source login {name}`, before that.\n",
+            end.timestamp()
+        ))
+    });
+    let grown = health.modules.iter().filter_map(|module| {
+        let new = module.new_at_source.join("; ");
+        (!new.is_empty()).then(|| {
+            format!(
+                "\n{}: its source has something new that the module does not use: {new}.\n",
+                module.name
+            )
+        })
+    });
+    ending.chain(grown).collect()
 }
 
 fn waiting(approvals: &[Problem]) -> String {

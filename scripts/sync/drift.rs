@@ -95,7 +95,7 @@ async fn held_against(job: &Job<'_>, schema: &CheckedSchema, run_id: i64) -> any
             "{why} If the change is right for the module as it is, `concord approve {number} --reason …` and run again."
         )));
     }
-    staging::keep_shape(&mut tx, name, fingerprint, &value).await?;
+    staging::keep_shape(&mut tx, name, fingerprint, &value, &drift.additive).await?;
     tx.commit().await?;
     let note = (!drift.additive.is_empty())
         .then(|| format!("The source's schema grew: {}.", drift.additive.join("; ")));

@@ -254,7 +254,9 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<(Outco
             ..ReadEnd::default()
         },
     };
-    step(job, run_id, READ, "OK").await?;
+    job.outages
+        .insist(async || Ok(end_reading(job, run_id).await?))
+        .await?;
     halt_at("read");
     step(job, run_id, PROMOTE, "RUNNING").await?;
     let (decided, changes) = tokio::sync::watch::channel((0, 0));
@@ -359,6 +361,18 @@ pub(super) async fn tell_decided(
     }
 }
 
+/// Ends the step, with what there is to say of records that came more than once, each time with other content.
+async fn end_reading(job: &Job<'_>, run_id: i64) -> sqlx::Result<()> {
+    let mut tx = job.pool.begin().await?;
+    let records = staging::came_twice(&mut tx, job.definition.name(), run_id).await?;
+    let note = format!(
+        "{records} records came again in this read with other content; the last version stands, the others are in staging.superseded."
+    );
+    let note = (records > 0).then_some(note.as_str());
+    staging::mark_step(&mut tx, run_id, READ, "OK", note).await?;
+    tx.commit().await
+}
+
 async fn finish(job: &Job<'_>, lease: &Lease, run_id: i64, outcome: &Outcome) -> sqlx::Result<()> {
     let mut tx = job.pool.begin().await?;
     staging::finish_run(&mut tx, run_id, outcome).await?;
@@ -370,12 +384,13 @@ async fn finish(job: &Job<'_>, lease: &Lease, run_id: i64, outcome: &Outcome) ->
         let detail = format!("{crossed} transactions crossed others and were tried again");
         staging::mark_step(&mut tx, run_id, CROSSED, "OK", Some(&detail)).await?;
     }
-    if let Some(source) = job.source {
-        let standing = serde_json::to_value(source.standing()).unwrap_or_default();
-        staging::keep_standing(&mut tx, source.name(), &standing).await?;
-    }
     if outcome.complete {
         staging::forget_old_sightings(&mut tx, &lease.module).await?;
+    }
+    if let Some(source) = job.source {
+        // Hosts that share the source wait for its row: it is held for as short as can be.
+        let standing = serde_json::to_value(source.standing()).unwrap_or_default();
+        staging::keep_standing(&mut tx, source.name(), &standing).await?;
     }
     staging::release_lease(&mut tx, lease).await?;
     tx.commit().await

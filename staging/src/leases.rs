@@ -27,10 +27,11 @@ pub struct Holder {
 
 /// This process as a lease names it: `host:pid`.
 pub fn this_holder() -> String {
-    format!("{}:{}", host(), std::process::id())
+    format!("{}:{}", host_name(), std::process::id())
 }
 
-fn host() -> String {
+/// This host as it calls itself.
+pub(crate) fn host_name() -> String {
     rustix::system::uname()
         .nodename()
         .to_string_lossy()
@@ -46,7 +47,7 @@ fn is_dead(holder: &str) -> bool {
         .parse::<i32>()
         .ok()
         .and_then(rustix::process::Pid::from_raw);
-    on == host()
+    on == host_name()
         && pid.is_some_and(|pid| {
             rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH)
         })

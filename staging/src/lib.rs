@@ -16,6 +16,7 @@ mod pending;
 mod problems;
 mod records;
 mod runs;
+mod shares;
 mod sources;
 mod spool;
 
@@ -38,7 +39,10 @@ pub use problems::{
     set_aside,
 };
 pub use records::{ExaminedPage, PagePlace, PageTally, ensure_partition, stage_pages};
-pub use runs::{ClaimTally, Outcome, RunState, finish_run, mark_step, open_run, run_state};
+pub use runs::{
+    ClaimTally, Outcome, RunState, came_twice, finish_run, mark_step, open_run, run_state,
+};
+pub use shares::{Share, leave_share, take_share};
 pub use sources::{
     keep_account, keep_schema, keep_shape, keep_standing, known_account, known_shape, schema_seen,
     standings,

@@ -138,6 +138,21 @@ pub async fn open_run(
     Ok((run_id, resumed))
 }
 
+/// How many records came more than once in the passes that ended in this run, each time with other content. The last
+/// version stands.
+pub async fn came_twice(conn: &mut PgConnection, module: &str, run_id: i64) -> sqlx::Result<i64> {
+    query_scalar(
+        "select count(distinct s.source_id) from staging.superseded s
+         where s.module = $1 and s.pass_id = any(array(
+             select pass_id from staging.passes
+             where module = $1 and finished_at >= (select started_at from ops.runs where run_id = $2)))",
+    )
+    .bind(module)
+    .bind(run_id)
+    .fetch_one(conn)
+    .await
+}
+
 /// Opens a step of a run, or ends it with `state` other than `RUNNING`.
 pub async fn mark_step(
     conn: &mut PgConnection,

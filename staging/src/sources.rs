@@ -98,22 +98,27 @@ pub async fn known_shape(
     Ok(found.map(|(shape,)| shape))
 }
 
-/// Keeps the shape a module reads by now.
+/// Keeps the shape a module reads by now, and what its source's schema has gained since the module was written.
 pub async fn keep_shape(
     conn: &mut PgConnection,
     module: &str,
     fingerprint: &str,
     shape: &Value,
+    grown: &[String],
 ) -> sqlx::Result<()> {
     query(
-        "insert into ops.shapes (module, fingerprint, shape) values ($1, $2, $3)
+        "insert into ops.shapes (module, fingerprint, shape, grown) values ($1, $2, $3, $4)
          on conflict (module) do update set fingerprint = excluded.fingerprint, shape = excluded.shape,
-             seen_at = clock_timestamp()
+             seen_at = clock_timestamp(),
+             grown = case when shapes.fingerprint = excluded.fingerprint then array(
+                     select distinct said from unnest(shapes.grown || excluded.grown) as said order by said)
+                     else excluded.grown end
          where (shapes.fingerprint, shapes.shape) is distinct from (excluded.fingerprint, excluded.shape)",
     )
     .bind(module)
     .bind(fingerprint)
     .bind(shape)
+    .bind(grown)
     .execute(conn)
     .await?;
     Ok(())

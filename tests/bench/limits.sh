@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Measures how much of a source's permitted rate is used, and how many requests it has to refuse: for windows that are
-# fixed or slide, for cost, with one process and with two that share one account of the limits.
+# fixed or slide, for cost, with one process, with two that share one account of the limits, and with two hosts that
+# share nothing but a database: a new one on the server that DATABASE_URL names, or none where it names none.
 #
 #   tests/bench/limits.sh [--requests 600]
 #
-# Prints one table; ends with 1 when anything was refused or less than 99 % was used. Takes about three minutes.
+# Prints one table; ends with 1 when anything was refused or less than 99 % was used. Takes about four minutes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=scripts/packages.sh
@@ -21,6 +22,8 @@ done
 
 programs=${CARGO_TARGET_DIR:-$PWD/target}/debug
 source_pid=""
+server=${DATABASE_URL:-}
+name=concord_limits_$$
 scratch=$(mktemp -d /tmp/concord-limits.XXXXXX)
 wrong=0
 
@@ -33,6 +36,7 @@ stop_source() {
 }
 leave() {
     stop_source
+    [ -z "$server" ] || psql -q "$server" -c "drop database if exists $name with (force)" 2>/dev/null || true
     rm -rf "$scratch"
 }
 trap leave EXIT
@@ -86,17 +90,43 @@ measure() {
     began=$now before=$asked
     for pid in "${pids[@]}"; do wait "$pid" || { cat "$scratch"/out.* >&2; fail "concord fetch ended badly."; }; done
     stats
-    awk -v label="$label" -v permitted="$permitted" -v began="$began" -v ended="$now" \
+    report "$label" "$permitted"
+    stop_source
+}
+
+# report LABEL PERMITTED_PER_SECOND: one line of the table, from what stats saw last
+report() {
+    awk -v label="$1" -v permitted="$2" -v began="$began" -v ended="$now" \
         -v asked="$((asked - before))" -v refused="$refused" 'BEGIN {
             seconds = ended - began; used = asked / seconds
             printf "%-44s %8d %8.1f %12.2f %10.2f %8.2f %% %8d\n", label, asked, seconds, permitted, used, 100 * used / permitted, refused
             exit !(refused == 0 && used / permitted >= 0.99) }' || wrong=1
+}
+
+# hosts LABEL PERMITTED_PER_SECOND WARM_UP_SECONDS: as above, by two run_sync that share a database, until one ends
+hosts() {
+    local label=$1 permitted=$2 warm=$3 began before pids=() pid module place=0
+    rm -rf "$scratch"/host?
+    for module in clients pianos; do
+        place=$((place + 1))
+        KEY=$key DATABASE_URL=$database CONCORD_DATA_DIR=$scratch/host$place "$programs/run_sync" \
+            --config "$scratch/concord.toml" --module "$module" --json >/dev/null 2>"$scratch/out.$module" &
+        pids+=($!)
+    done
+    sleep "$warm"
+    stats
+    began=$now before=$asked
+    wait -n "${pids[@]}" || { cat "$scratch"/out.* >&2; fail "run_sync ended badly."; }
+    stats
+    report "$label" "$permitted"
+    # The other ends by itself; the source is a child too, and does not.
+    for pid in "${pids[@]}"; do wait "$pid" || true; done
     stop_source
 }
 
 need_cargo
 say "Building."
-cargo build --locked -q -p concord -p standin --bin concord --bin standin
+cargo build --locked -q --workspace --bins
 
 printf '%-44s %8s %8s %12s %10s %10s %8s\n' limit requests seconds "permitted/s" "used/s" share refused
 start '{"kind":"fixed","limit":20,"window_seconds":1,"says":"ietf"}'
@@ -112,4 +142,14 @@ start '{"kind":"cost","limit":2000,"window_seconds":2,"cost":50}'
 measure "cost, 1,000 points a second" 25 4 clients
 start '{"kind":"cost","limit":2000,"window_seconds":2,"cost":50}'
 measure "cost, two processes" 25 4 clients pianos
+if [ -z "$server" ]; then
+    echo "Two hosts are not measured: DATABASE_URL names no server."
+    exit "$wrong"
+fi
+database=$(psql -Atq "$server" -c "select regexp_replace('$server', '^([a-z]+://[^/]*)/[^?]*', '\1/$name')")
+psql -q "$server" -c "create database $name"
+start '{"kind":"sliding","limit":20,"window_seconds":1,"says":"ietf"}'
+hosts "sliding window of 1 s, two hosts" 20 8
+start '{"kind":"cost","limit":2000,"window_seconds":2,"cost":50}'
+hosts "cost, two hosts" 25 8
 exit "$wrong"

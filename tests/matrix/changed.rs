@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use super::database::Scene;
 use super::line::Then;
 use super::oracle::Trial;
+use crate::world::World;
 
 /// Said in the transaction that ends a read: what is done there is done between reading and promoting.
 const CLOSED: &str = "set state = case when strategy";
@@ -241,4 +242,62 @@ async fn nobody_is_suspected(trial: &mut Trial, killer: &str, aside: &str) {
     trial.world.edit(edit).await;
     trial.heals("another content").await;
     assert_eq!(trial.world.rows(aside).await, Vec::<Value>::new());
+}
+
+/// G10: what a source has gained stays visible until the module is written anew.
+#[tokio::test]
+async fn what_a_source_has_gained_is_shown_until_the_module_changes() {
+    let trial = Trial::begin().await;
+    let fault = json!({ "name": "field_added", "value": "PrivateClient.shoeSize:Int" });
+    trial.world.fault(fault).await;
+    let status = async || {
+        let answer = trial.world.concord(&["status"]).await.expect(0);
+        answer.stdout
+    };
+    for run in 1..=2 {
+        trial.run().await.expect(0);
+        let told = status().await;
+        assert!(
+            told.contains("clients: its source has something new") && told.contains("`shoeSize`"),
+            "after run {run}: {told}"
+        );
+    }
+    let folder = trial.world.copy_module("clients");
+    trial
+        .world
+        .edit_file(&folder.join("query.graphql"), |text| {
+            format!("# seen\n{text}")
+        });
+    let modules = trial.world.folder().join("modules");
+    let modules = modules.to_str().expect("a path");
+    let arguments = ["--module", "clients", "--modules", modules];
+    trial.world.run_sync(&arguments).await.expect(0);
+    let told = status().await;
+    assert!(!told.contains("shoeSize"), "{told}");
+}
+
+/// G13: an id that comes twice in one read, each time with other content, is counted and said.
+#[tokio::test]
+async fn one_id_with_two_contents_in_one_read_is_noted_in_the_run() {
+    let world = World::small().await;
+    world.run_sync(&["--all"]).await.expect(0);
+    let faults = json!([
+        { "name": "page_cap", "value": 4 },
+        { "name": "repeat_rows" },
+        { "name": "unknown_enum" }
+    ]);
+    world.fault(faults).await;
+    world
+        .run_sync(&["--module", "timeline", "--mode", "full"])
+        .await;
+    let detail = "select detail from ops.run_steps where step = 'fetch and stage' order by run_id desc limit 1";
+    let told = world.value(detail).await.to_string();
+    assert!(
+        told.contains("records came again in this read") && told.contains("last version"),
+        "{told}"
+    );
+    world.clear_faults().await;
+    let full = ["--module", "timeline", "--mode", "full"];
+    world.run_sync(&full).await;
+    assert!(world.value(detail).await.is_null(), "only in that read");
 }

@@ -8,7 +8,7 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -72,6 +72,63 @@ async fn run(world: &World, trusted: &Authority) -> Answer {
         .env("SSL_CERT_FILE", file)
         .args(["--json", "--module", "users"]);
     Answer::of(&mut command).await
+}
+
+/// A server that knows no TLS newer than 1.1: it answers the greeting as such servers do, and hangs up. Answers its
+/// port, and how often it was called.
+async fn of_yesterday(says: &'static [u8]) -> (u16, Arc<AtomicU32>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = calls.clone();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let mut greeting = [0; 5];
+            if client.read_exact(&mut greeting).await.is_ok() {
+                let length = u16::from_be_bytes([greeting[3], greeting[4]]);
+                let mut hello = vec![0; usize::from(length)];
+                let _ = client.read_exact(&mut hello).await;
+                let _ = client.write_all(says).await;
+                let _ = client.shutdown().await;
+            }
+        }
+    });
+    (port, calls)
+}
+
+/// An alert of TLS 1.0: this version of the protocol is not spoken here.
+const NO_SUCH_VERSION: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
+/// A greeting of TLS 1.0: version, random, no session, TLS_RSA_WITH_AES_128_CBC_SHA, no compression.
+const TLS_1_0: &[u8] = &[
+    22, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
+    7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 47, 0,
+];
+
+#[tokio::test]
+async fn a_version_of_tls_that_is_too_old_is_refused_and_never_agreed_to() {
+    let world = World::small().await;
+    let endpoint = world.source.running.urls.graphql.clone();
+    let (_, rest) = endpoint.split_once("://").expect("a URL");
+    let (_, path) = rest.split_once('/').expect("a path");
+    let config = world.folder().join("concord.toml");
+    let plain = std::fs::read_to_string(&config).expect("a configuration");
+    for (label, says) in [("an alert", NO_SUCH_VERSION), ("a greeting", TLS_1_0)] {
+        let (port, calls) = of_yesterday(says).await;
+        let secure = plain.replace(&endpoint, &format!("https://localhost:{port}/{path}"));
+        std::fs::write(&config, secure).expect("a configuration");
+        let answer = run(&world, &authority("ours")).await.expect(5);
+        let line = answer.module("users");
+        let cause = line["cause"].to_string();
+        assert_eq!(line["state"], "FAILED", "{label}: {line}");
+        assert!(
+            cause.contains("TLS 1.2 or 1.3 is needed"),
+            "{label}: {cause}"
+        );
+        let calls = calls.load(Ordering::SeqCst);
+        // Once for the schema and once for the first page; none is tried again.
+        assert!((1..=2).contains(&calls), "{label}: called {calls} times");
+    }
 }
 
 #[tokio::test]

@@ -142,3 +142,44 @@ async fn another_account_is_not_read_before_a_person_agrees() {
     trial.run().await.expect(0);
     trial.agrees("moved").await;
 }
+
+/// L46: the end of a key or of a refresh token is shown before it comes, and only then.
+#[tokio::test]
+async fn the_end_of_credentials_is_shown_ahead() {
+    let trial = Trial::begin().await;
+    let plain = std::fs::read_to_string(trial.world.folder().join("concord.toml"))
+        .expect("a configuration");
+    let day = |days: i64| {
+        let at = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
+        at.strftime("%Y-%m-%d").to_string()
+    };
+    for (end, soon) in [(day(5), true), (day(400), false)] {
+        let file = trial.world.folder().join("concord.toml");
+        let config = plain.replace(
+            "secret_env =",
+            &format!("expires_at = \"{end}\", secret_env ="),
+        );
+        std::fs::write(file, config).expect("a configuration");
+        trial.run().await.expect(0);
+        let status = trial.world.concord(&["status", "--json"]).await.expect(0);
+        let told: serde_json::Value = serde_json::from_str(&status.stdout).expect("JSON");
+        let source = &told["sources"]["gazelle"];
+        assert_eq!(source["credentials_end_soon"], soon, "{source}");
+        assert!(
+            source["credentials_end"].to_string().contains(&end),
+            "{source}"
+        );
+        let text = trial.world.concord(&["status"]).await.expect(0).stdout;
+        assert_eq!(
+            text.contains("The credentials of gazelle end at"),
+            soon,
+            "{text}"
+        );
+    }
+    let served = trial.world.serve().await;
+    let (_, metrics) = served.get("/metrics").await;
+    assert!(
+        metrics.contains("concord_credentials_end_timestamp_seconds{source=\"gazelle\"}"),
+        "{metrics}"
+    );
+}

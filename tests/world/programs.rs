@@ -16,6 +16,14 @@ use super::source::TestSource;
 /// The variable that holds the key of the stand-in.
 const KEY: &str = "TEST_GAZELLE_KEY";
 
+/// What hosts have told each other of the limits, where there is a database yet.
+const FORGET_LIMITS: &str = "do $$ begin
+    if to_regclass('ops.shares') is not null then
+        delete from ops.shares;
+        update ops.sources set held_until = null, left_alone_until = null;
+    end if;
+end $$";
+
 /// Everything a test needs.
 pub struct World {
     /// The stand-in.
@@ -171,6 +179,7 @@ impl World {
     /// Turns every switch of the source off, and forgets what they taught of its limits.
     pub async fn clear_faults(&self) {
         let _ = std::fs::remove_dir_all(self.folder.path().join("concord-data/limits"));
+        self.sql(FORGET_LIMITS).await;
         self.source
             .admin("faults", &json!({ "clear": "all" }))
             .await;

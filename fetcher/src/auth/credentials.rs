@@ -1,6 +1,7 @@
 //! The credentials of one open source, renewed once for all who wait.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tokio::sync::Mutex;
@@ -15,7 +16,12 @@ use crate::source::{AuthKind, ConfigError, SourceConfig, read_secret};
 const MARGIN: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 
 /// How requests to one source are signed; shared by all its openings in this process.
-pub(crate) struct Credentials(Way);
+pub(crate) struct Credentials {
+    way: Way,
+    /// When the key or client secret ends, as configured.
+    ends: Option<jiff::Timestamp>,
+    refresh_lasts: Option<Duration>,
+}
 
 enum Way {
     Open,
@@ -110,12 +116,28 @@ impl Credentials {
                 }))
             }
         };
-        Ok(Credentials(way))
+        Ok(Credentials {
+            way,
+            ends: auth.expires_at,
+            refresh_lasts: auth.refresh_lasts,
+        })
+    }
+
+    /// When somebody must have renewed the credentials by hand, as far as known: the end of the key or client secret,
+    /// or of the refresh token.
+    pub(crate) fn end(&self) -> Option<jiff::Timestamp> {
+        let refresh = match &self.way {
+            Way::Renewed(renewal) if renewal.kind == AuthKind::Oauth2Refresh => renewal
+                .stored()
+                .and_then(|tokens| tokens.refresh_since?.checked_add(self.refresh_lasts?).ok()),
+            _ => None,
+        };
+        self.ends.into_iter().chain(refresh).min()
     }
 
     /// What to sign the next request with.
     pub(crate) async fn sign(&self, redactor: &Redactor) -> Result<Signature, TokenError> {
-        let renewal = match &self.0 {
+        let renewal = match &self.way {
             Way::Open => {
                 return Ok(Signature {
                     header: None,
@@ -147,7 +169,7 @@ impl Credentials {
     /// After a refusal: replaces the token of that generation, once for all who hold it.
     /// Answers whether signing again makes sense.
     pub(crate) async fn renew(&self, refused: u64) -> Result<bool, TokenError> {
-        let Way::Renewed(renewal) = &self.0 else {
+        let Way::Renewed(renewal) = &self.way else {
             return Ok(false);
         };
         renewal.clone().replace(Some(refused)).await?;
@@ -156,6 +178,11 @@ impl Credentials {
 }
 
 impl Renewal {
+    /// The pair as it is stored; other processes write there too.
+    fn stored(&self) -> Option<Tokens> {
+        self.store.as_ref()?.load(&self.source_name).ok()?
+    }
+
     async fn current(self: Arc<Self>) -> Result<(Tokens, u64), TokenError> {
         {
             let state = self.state.lock().await;
@@ -218,13 +245,14 @@ impl Renewal {
                 cause: cause.clone(),
             });
         }
-        let refresh = stored
-            .or_else(|| state.tokens.clone())
-            .and_then(|tokens| tokens.refresh);
+        let before = stored.or_else(|| state.tokens.clone());
+        let (refresh, since) = before.map_or((None, None), |tokens| {
+            (tokens.refresh, tokens.refresh_since)
+        });
         let store = self.store.as_ref();
         let begun = store.and_then(|store| store.begin_refresh(&self.source_name));
-        let bought = self.buy(refresh).await;
-        let tokens = bought.map_err(|failure| {
+        let bought = self.buy(refresh.clone()).await;
+        let mut tokens = bought.map_err(|failure| {
             let failure = explained(failure, begun);
             match &failure {
                 TokenError::Rejected { cause, .. } => state.rejected = Some(cause.clone()),
@@ -236,6 +264,9 @@ impl Renewal {
             }
             failure
         })?;
+        if tokens.refresh == refresh {
+            tokens.refresh_since = since;
+        }
         // The new pair is on disk before it is used: the old one may be dead already.
         if let Some(store) = &self.store {
             store.save(&self.source_name, &tokens)?;

@@ -241,13 +241,15 @@ impl OAuth {
         if let Some(refresh) = &refresh {
             self.redactor.learn(refresh);
         }
+        let now = jiff::Timestamp::now();
         let lasts = answer
             .expires_in()
             .map(|lasts| lasts.min(Duration::from_secs(100 * 365 * 86_400)));
         Ok(Tokens {
             access,
+            refresh_since: refresh.is_some().then_some(now),
             refresh,
-            expires_at: lasts.and_then(|lasts| jiff::Timestamp::now().checked_add(lasts).ok()),
+            expires_at: lasts.and_then(|lasts| now.checked_add(lasts).ok()),
         })
     }
 }

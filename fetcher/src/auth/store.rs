@@ -21,6 +21,9 @@ pub struct Tokens {
     pub refresh: Option<Secret>,
     /// When the access token ends, where the source says so.
     pub expires_at: Option<jiff::Timestamp>,
+    /// When the refresh token was issued, as far as known.
+    #[serde(default)]
+    pub refresh_since: Option<jiff::Timestamp>,
 }
 
 /// Keeps token pairs encrypted in a directory.

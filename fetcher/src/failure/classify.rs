@@ -232,8 +232,9 @@ impl Sorter<'_> {
                 errors,
             };
         }
-        let large = errors.iter().any(GraphQlError::is_about_size);
-        match self.raw.status < 400 && !large && errors.iter().any(crashed) {
+        let limited = |error: &GraphQlError| error.is_about_size() || error.is_about_depth();
+        let ours = errors.iter().any(limited);
+        match self.raw.status < 400 && !ours && errors.iter().any(crashed) {
             true => FetchError::Crashed {
                 internal: errors.iter().any(internal),
                 attempt,

@@ -55,7 +55,7 @@ pub enum FetchError {
     },
     /// The certificate or the TLS version was refused.
     #[error(
-        "{attempt}: the source's TLS certificate was not accepted ({detail}). Ask whoever runs the source to renew it, or correct the endpoint's host name."
+        "{attempt}: the source's TLS certificate or version was not accepted ({detail}). Ask whoever runs the source to renew it, or correct the endpoint's host name."
     )]
     Untrusted {
         /// What was attempted.
@@ -163,8 +163,9 @@ pub enum FetchError {
     },
     /// The source understood the request and refused the query.
     #[error(
-        "{attempt}: the source refused the query: {}. Correct the module's query; `concord module check` compares it with the source's schema.",
-        list(errors)
+        "{attempt}: the source refused the query: {}. {}",
+        list(errors),
+        remedy(errors)
     )]
     Query {
         /// What was attempted.
@@ -258,6 +259,17 @@ fn until(wait: Option<Duration>) -> String {
     }
 }
 
+fn remedy(errors: &[GraphQlError]) -> &'static str {
+    let about = |complaint: fn(&GraphQlError) -> bool| errors.iter().any(complaint);
+    if about(GraphQlError::is_about_depth) {
+        return "The query goes deeper than the source allows: read its deepest connection with a query of its own (`nested` in module.yaml), or leave out what the mapping does not use.";
+    }
+    if about(GraphQlError::is_about_size) {
+        return "It is too much even one record at a time: ask for less within a record and read the rest of its connections with `nested` in module.yaml, or leave out what the mapping does not use.";
+    }
+    "Correct the module's query; `concord module check` compares it with the source's schema."
+}
+
 fn list(errors: &[GraphQlError]) -> String {
     let shown: Vec<String> = errors.iter().take(3).map(ToString::to_string).collect();
     match errors.len().saturating_sub(3) {
@@ -336,7 +348,11 @@ impl FetchError {
     pub(crate) fn is_about_size(&self) -> bool {
         match self {
             FetchError::Refused { status, .. } => matches!(status, 400 | 413 | 414),
-            FetchError::Query { errors, .. } => errors.iter().any(GraphQlError::is_about_size),
+            FetchError::TooLarge { .. } => true,
+            FetchError::Query { errors, .. } => {
+                errors.iter().any(GraphQlError::is_about_size)
+                    && !errors.iter().any(GraphQlError::is_about_depth)
+            }
             _ => false,
         }
     }

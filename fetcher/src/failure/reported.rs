@@ -24,6 +24,15 @@ impl GraphQlError {
         code.contains("not_found") || self.message.to_lowercase().contains("not found")
     }
 
+    /// A complaint about how deep the query goes, which no smaller page mends.
+    pub(super) fn is_about_depth(&self) -> bool {
+        let code = self.code.as_deref().unwrap_or_default().to_lowercase();
+        let message = self.message.to_lowercase();
+        ["depth", "too deep", "deeply nested"]
+            .iter()
+            .any(|known| message.contains(known) || code.replace('_', " ").contains(known))
+    }
+
     /// A complaint about how much the query asks for at once.
     pub(super) fn is_about_size(&self) -> bool {
         let code = self.code.as_deref().unwrap_or_default().to_lowercase();

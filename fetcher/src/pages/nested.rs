@@ -193,7 +193,7 @@ impl Follower<'_> {
                 });
             }
             variables.insert(self.nested.cursor_variable.clone(), after.as_str().into());
-            let connection = self.ask(&variables, after, holes).await?;
+            let connection = self.ask_by_halves(&mut variables, after, holes).await?;
             for key in ["nodes", "edges"] {
                 let elements: Vec<&RawValue> = raw_at(&connection, &[key.to_owned()])
                     .and_then(parse)
@@ -223,7 +223,9 @@ impl Follower<'_> {
     fn variables(&self, record: &str, indices: &[usize]) -> Result<Map<String, Value>, FetchError> {
         let mut variables = Map::new();
         if let Some(name) = &self.nested.size_variable {
-            variables.insert(name.clone(), self.nested.size.into());
+            let taken = self.source.page_size(&self.kind());
+            let size = taken.map_or(self.nested.size, |taken| taken.min(self.nested.size));
+            variables.insert(name.clone(), size.max(1).into());
         }
         for (name, value) in &self.nested.variables {
             let value = match value {
@@ -243,6 +245,40 @@ impl Follower<'_> {
         Ok(variables)
     }
 
+    /// What is alike in cost and size: the further pages of this connection, of whichever record.
+    fn kind(&self) -> String {
+        format!("{}.{}", self.module.name, self.nested.at)
+    }
+
+    /// The connection object of one further page, of as many things as the source takes at once. The size it took
+    /// stands in the variables and is remembered.
+    async fn ask_by_halves(
+        &self,
+        variables: &mut Map<String, Value>,
+        after: String,
+        holes: &mut Vec<Hole>,
+    ) -> Result<String, FetchError> {
+        loop {
+            let failure = match self.ask(variables, after.clone(), holes).await {
+                Err(failure) if failure.is_about_size() => failure,
+                outcome => return outcome,
+            };
+            let size = self
+                .nested
+                .size_variable
+                .as_ref()
+                .and_then(|name| variables.get_mut(name));
+            let half = size.as_deref().and_then(Value::as_u64).unwrap_or(0) / 2;
+            let (Some(size), Ok(half @ 1..)) = (size, u32::try_from(half)) else {
+                return Err(failure);
+            };
+            *size = half.into();
+            tracing::warn!(module = %self.module.name, at = %self.nested.at, page_size = half, reason = %failure,
+                "the source refuses pages of this size; smaller ones are asked for");
+            self.source.remember_page_size(&self.kind(), half);
+        }
+    }
+
     /// The connection object of one further page.
     async fn ask(
         &self,
@@ -252,7 +288,7 @@ impl Follower<'_> {
     ) -> Result<String, FetchError> {
         let question = Question {
             what: self.attempt().what,
-            kind: format!("{}.{}", self.module.name, self.nested.at),
+            kind: self.kind(),
             query: self.nested.query.clone(),
             variables: variables.clone(),
             cursor: Some(after),

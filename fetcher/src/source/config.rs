@@ -177,6 +177,31 @@ pub struct AuthConfig {
     /// Sends the client secret in an `Authorization: Basic` header instead of the form.
     #[serde(default)]
     pub basic_client_auth: bool,
+    /// When the key, token or client secret ends: an instant, or the beginning of a day in UTC.
+    #[serde(default, deserialize_with = "instant")]
+    pub expires_at: Option<jiff::Timestamp>,
+    /// How long a refresh token lasts after it was issued.
+    #[serde(default, deserialize_with = "crate::length::read_some")]
+    pub refresh_lasts: Option<Duration>,
+    /// How long before either end it is shown; two weeks by default.
+    #[serde(default, deserialize_with = "crate::length::read_some")]
+    pub warn_before: Option<Duration>,
+}
+
+fn instant<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<jiff::Timestamp>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let day = || {
+        let day: jiff::civil::Date = text.parse().ok()?;
+        Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    };
+    let read = text.parse().ok().or_else(day);
+    read.map(Some).ok_or_else(|| {
+        serde::de::Error::custom(format!(
+            "`{text}` is no instant; write \"2027-01-31\" or \"2027-01-31T12:00:00Z\""
+        ))
+    })
 }
 
 impl AuthConfig {

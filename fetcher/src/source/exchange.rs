@@ -292,13 +292,15 @@ impl Inner {
                 return FetchError::Forbidden { attempt, problem };
             }
             let words = inner.to_string();
-            if ["certificate", "peer is incompatible", "ProtocolVersion"]
-                .iter()
-                .any(|sign| words.contains(sign))
-            {
+            let says = |signs: &[&str]| signs.iter().any(|sign| words.contains(sign));
+            if says(&["certificate", "peer is incompatible", "ProtocolVersion"]) {
+                let needed = match says(&["certificate"]) {
+                    true => "",
+                    false => "; TLS 1.2 or 1.3 is needed",
+                };
                 return FetchError::Untrusted {
                     attempt,
-                    detail: innermost(inner),
+                    detail: innermost(inner) + needed,
                     cause,
                 };
             }

@@ -15,6 +15,6 @@ pub use config::{AuthConfig, AuthKind, ConfigError, SecretRef, SourceConfig};
 pub(crate) use config::{check_url, read_secret};
 pub(crate) use exchange::Question;
 pub(crate) use limits::{Hints, PointsHint};
-pub use limits::{Priority, Standing};
+pub use limits::{Part, Pauses, Presence, Priority, Standing};
 pub use open::Source;
 pub use rules::{BreakerConfig, Rate, RetryConfig};

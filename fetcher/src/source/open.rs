@@ -11,7 +11,7 @@ use super::account::AccountConfig;
 use super::addresses::Checked;
 use super::body::Bounds;
 use super::config::{ConfigError, SourceConfig, check_address, check_url, invalid, looks_secret};
-use super::limits::{Limits, Priority, Registry, Standing, shared};
+use super::limits::{Limits, Part, Pauses, Presence, Priority, Registry, Standing, shared};
 use super::rules::{RetryConfig, SourceRules};
 use crate::auth::{Credentials, TokenStore};
 use crate::failure::Redactor;
@@ -30,6 +30,7 @@ pub(super) struct Inner {
     pub timeout: Duration,
     pub bounds: Bounds,
     pub account: Option<AccountConfig>,
+    pub warn_before: Duration,
     pub priority: Priority,
     pub shared: Arc<Shared>,
 }
@@ -41,6 +42,9 @@ pub(super) struct Shared {
     /// How many questions the source has answered.
     pub answered: AtomicU64,
 }
+
+/// Long enough for a person who is on holiday.
+const TWO_WEEKS: Duration = Duration::from_secs(14 * 86_400);
 
 static SOURCES: Registry<Shared> = OnceLock::new();
 
@@ -114,6 +118,7 @@ impl Source {
                 patience: Duration::from_secs(config.timeout_seconds.clamp(4, 40)) / 4,
             },
             account: config.account.clone(),
+            warn_before: config.auth.warn_before.unwrap_or(TWO_WEEKS),
             priority: Priority::Scheduled,
             shared,
         })))
@@ -138,14 +143,36 @@ impl Source {
             timeout: self.0.timeout,
             bounds: self.0.bounds,
             account: self.0.account.clone(),
+            warn_before: self.0.warn_before,
             priority,
             shared: shared.clone(),
         }))
     }
 
-    /// How the source stands with us: its breaker, retries left, its pace.
+    /// How the source stands with us: its breaker, retries left, its pace, the end of its credentials.
     pub fn standing(&self) -> Standing {
-        self.0.shared.limits.standing()
+        let end = self.0.shared.credentials.end();
+        Standing {
+            credentials_end: end,
+            credentials_warning: end.and_then(|end| end.checked_sub(self.0.warn_before).ok()),
+            ..self.0.shared.limits.standing()
+        }
+    }
+
+    /// What this host has to say to others that ask the same source.
+    pub fn presence(&self) -> Presence {
+        self.0.shared.limits.presence()
+    }
+
+    /// Keeps to this part of the source's limits from now on. `due` is what this host takes if it was given nothing
+    /// and hears nothing any more; `heard` is what other hosts have learnt.
+    pub fn keep_to(&self, part: Part, due: Part, heard: &Pauses) {
+        self.0.shared.limits.keep_to(part, due, heard);
+    }
+
+    /// Keeps to this part if it is less than the present one: before others are told that they may have the rest.
+    pub fn give_up(&self, part: Part, due: Part) {
+        self.0.shared.limits.give_up(part, due);
     }
 
     /// The source's name.

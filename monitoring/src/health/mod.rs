@@ -5,9 +5,11 @@ mod module;
 mod reading;
 mod rows;
 mod runs;
+mod sources;
 
 pub use instant::Instant;
 pub use module::{Health, ModuleHealth, ModuleInfo, health};
 pub use reading::{Progress, Waiting};
 pub use rows::Rows;
 pub use runs::{Balance, Run};
+pub use sources::SourceHealth;

@@ -1,5 +1,6 @@
 //! From the facts of the database to the health of each module and of the whole.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -9,6 +10,7 @@ use super::Instant;
 use super::reading::{self, Marks, Progress, Waiting};
 use super::rows::{self, Rows};
 use super::runs::{self, Run, streak_start};
+use super::sources::{self, SourceHealth};
 use crate::status::{Activity, Facts, LATE_AFTER_PERIODS, Status, status, worst};
 
 /// A module, as far as its health is concerned.
@@ -33,6 +35,8 @@ pub struct Health {
     pub verified_at: Instant,
     /// One by one, in the order they were asked for.
     pub modules: Vec<ModuleHealth>,
+    /// Their sources, as far as they have been asked.
+    pub sources: BTreeMap<String, SourceHealth>,
 }
 
 /// The health of one module.
@@ -80,6 +84,8 @@ pub struct ModuleHealth {
     pub running: Option<Run>,
     /// How far it has come.
     pub progress: Option<Progress>,
+    /// What its source's schema has gained since the module was written, which it does not use.
+    pub new_at_source: Vec<String>,
 }
 
 /// Reads the health of `modules`. Inside a transaction at `repeatable read`, everything is of one moment.
@@ -89,6 +95,7 @@ pub async fn health(conn: &mut PgConnection, modules: &[ModuleInfo]) -> sqlx::Re
     let runs = runs::latest(&mut *conn, &names).await?;
     let mut marks = reading::marks(&mut *conn, &names).await?;
     let mut waiting = reading::waiting(&mut *conn, &names).await?;
+    let mut grown = sources::grown(&mut *conn, &names).await?;
     let mut judged = Vec::with_capacity(modules.len());
     for info in modules {
         let runs: Vec<&Run> = runs.iter().filter(|run| run.module == info.name).collect();
@@ -97,6 +104,7 @@ pub async fn health(conn: &mut PgConnection, modules: &[ModuleInfo]) -> sqlx::Re
         };
         let waiting = waiting.remove(&info.name).unwrap_or_default();
         let mut module = judge(now, info, &runs, &marks, waiting);
+        module.new_at_source = grown.remove(&info.name).unwrap_or_default();
         module.rows = rows::landed(&mut *conn, &info.entity).await?;
         if let Some(running) = &module.running {
             module.progress =
@@ -104,7 +112,10 @@ pub async fn health(conn: &mut PgConnection, modules: &[ModuleInfo]) -> sqlx::Re
         }
         judged.push(module);
     }
+    let mut of: Vec<String> = modules.iter().map(|module| module.source.clone()).collect();
+    of.dedup();
     Ok(Health {
+        sources: sources::sources(&mut *conn, &of).await?,
         status: worst(judged.iter().map(|module| module.status)),
         verified_at: now,
         modules: judged,
@@ -174,6 +185,7 @@ fn judge(
             .cloned(),
         running: running.cloned(),
         progress: None,
+        new_at_source: Vec::new(),
     }
 }
 

@@ -16,8 +16,8 @@ const CAUSES: [(&str, &str); 22] = [
         "La source est injoignable, ou la connexion a été coupée. La prochaine exécution réessaiera\u{202f}; si cela dure, vérifier l’adresse et le réseau.",
     ),
     (
-        "TLS certificate was not accepted",
-        "Le certificat TLS de la source n’a pas été accepté. Demander à son exploitant de le renouveler, ou corriger le nom d’hôte.",
+        "TLS certificate or version was not accepted",
+        "Le certificat TLS de la source, ou sa version de TLS, n’a pas été accepté. Demander à son exploitant de le renouveler, ou corriger le nom d’hôte.",
     ),
     (
         "no complete answer within",

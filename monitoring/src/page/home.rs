@@ -7,6 +7,7 @@ use super::Language;
 use super::card::{anchor, card};
 use super::icons::icon;
 use super::layout::{View, colour, layout};
+use super::notices::notices;
 use super::table::modules_table;
 use crate::health::{Health, ModuleHealth};
 use crate::status::Status;
@@ -29,6 +30,7 @@ pub(crate) fn home(health: &Health, version: &str, language: Language, zone: &Ti
                 ul.cards { @for module in troubled { li { (card(&view, module)) } } }
             }
         }
+        (notices(&view, health))
         @if !health.modules.is_empty() {
             section aria-labelledby="modules" {
                 h2 #modules { (words.modules) }

@@ -6,6 +6,7 @@ mod home;
 mod icons;
 mod language;
 mod layout;
+mod notices;
 mod table;
 mod words;
 

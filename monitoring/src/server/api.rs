@@ -20,6 +20,7 @@ pub(super) async fn v1(State(monitor): State<Monitor>) -> Response {
             "verified_at": health.verified_at,
             "version": version,
             "modules": by_name(health, |module| json!(module)),
+            "sources": health.sources,
         })
     })
 }

@@ -87,6 +87,7 @@ pub(super) async fn metrics(State(monitor): State<Monitor>) -> Response {
     let mut text = Exposition::default();
     of_the_past(&mut text, &health, &counted);
     of_now(&mut text, &health);
+    of_sources(&mut text, &health);
     text.family(
         "concord_db_pool_in_use",
         Kind::Gauge,
@@ -223,6 +224,19 @@ fn of_now(text: &mut Exposition, health: &Health) {
             if let Some(value) = reading(module) {
                 text.sample("", &[("module", &module.name)], value);
             }
+        }
+    }
+}
+
+fn of_sources(text: &mut Exposition, health: &Health) {
+    text.family(
+        "concord_credentials_end_timestamp_seconds",
+        Kind::Gauge,
+        "When the credentials of a source end and must be renewed by a person, in Unix time; absent where nobody knows.",
+    );
+    for (source, health) in &health.sources {
+        if let Some(end) = health.credentials_end {
+            text.sample("", &[("source", source)], end.0 as f64);
         }
     }
 }

@@ -49,3 +49,9 @@ select 'clients', 'cli_' || number, 'clients' from generate_series(1, 1234) as n
 create table prod.clients (id text primary key, deleted_at timestamptz);
 insert into prod.clients select number::text from generate_series(1, 4321) as number;
 update prod.clients set deleted_at = now() where id::int <= 21;
+
+-- A key that will end, of which there is much time to warn; a field that came and that no module uses.
+insert into ops.sources (source, standing) values ('gazelle', jsonb_build_object(
+    'credentials_end', '2301-02-03T04:05:06Z', 'credentials_warning', clock_timestamp() - interval '8 days'));
+insert into ops.shapes (module, fingerprint, shape, grown)
+values ('clients', 'x', '{}', '{"new field `shoeSize`, not mapped"}');

@@ -127,6 +127,14 @@ impl Breaker {
         self.since = self.since.map(|since| since + seconds);
     }
 
+    /// Another host found the source failing.
+    pub(super) fn leave_alone(&mut self, since: f64, until: f64, cause: &str) {
+        self.since.get_or_insert(since);
+        self.until = self.until.max(until);
+        (self.probing, self.proved) = (0.0, 0);
+        self.cause = cause.to_owned();
+    }
+
     fn note(&mut self, config: &BreakerConfig, failed: bool) {
         let window = config.window.clamp(1, 64);
         let mask = u64::MAX >> (64 - window);

@@ -40,10 +40,16 @@ pub struct Standing {
     pub failures: u32,
     /// Retries left before none is made any more.
     pub retries_left: f64,
-    /// Requests per second at present.
+    /// Requests per second at present, of this host.
     pub per_second: f64,
+    /// This host's share of what the source permits; 1 while no other host asks.
+    pub share: f64,
     /// Seconds its clock is ahead of ours.
     pub clock_ahead: f64,
+    /// When its credentials end and must be renewed by a person, as far as known.
+    pub credentials_end: Option<jiff::Timestamp>,
+    /// From when that is shown.
+    pub credentials_warning: Option<jiff::Timestamp>,
 }
 
 /// Seconds of the epoch that never go back within a process, and stand still with tokio's clock.
@@ -95,7 +101,7 @@ impl Limits {
         }
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut Pace, f64) -> T) -> T {
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut Pace, f64) -> T) -> T {
         self.ledger.with(|pace| {
             let now = self.clock.now();
             pace.look(now);
@@ -229,7 +235,10 @@ impl Limits {
                 cause: breaker.since.map(|_| breaker.cause.clone()),
                 failures: breaker.failures,
                 per_second: pace.rate(&self.rules.rate),
+                share: pace.granted().fraction(),
                 clock_ahead: pace.ahead,
+                credentials_end: None,
+                credentials_warning: None,
                 retries_left: pace.breaker.budget(&self.rules.retry, now),
             }
         })

@@ -37,6 +37,8 @@ pub(crate) struct PointsHint {
     pub available: f64,
     pub restore: f64,
     pub requested: f64,
+    /// What it took in the end, where the source tells.
+    pub actual: Option<f64>,
 }
 
 impl Hints {
@@ -212,6 +214,7 @@ fn points(extensions: &str) -> Option<PointsHint> {
     #[serde(rename_all = "camelCase")]
     struct Cost {
         requested_query_cost: f64,
+        actual_query_cost: Option<f64>,
         throttle_status: Status,
     }
     #[derive(Deserialize)]
@@ -220,6 +223,7 @@ fn points(extensions: &str) -> Option<PointsHint> {
     }
     let Cost {
         requested_query_cost: requested,
+        actual_query_cost: actual,
         throttle_status: status,
     } = serde_json::from_str::<Extensions>(extensions).ok()?.cost;
     let sound = |number: f64| number.is_finite() && (0.0..1e12).contains(&number);
@@ -236,6 +240,7 @@ fn points(extensions: &str) -> Option<PointsHint> {
             available,
             restore,
             requested,
+            actual: actual.filter(|actual| sound(*actual)),
         })
 }
 
@@ -363,6 +368,7 @@ mod tests {
             available: 250.0,
             restore: 50.0,
             requested: 1000.0,
+            actual: Some(8.0),
         };
         assert_eq!(expected.wait(), Some(Duration::from_secs(15)));
         assert_eq!(cost("1000", "50.0"), Some(expected));

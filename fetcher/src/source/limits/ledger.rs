@@ -1,7 +1,7 @@
 //! Where the account of a source's limits is kept: in a file that all processes of this host share, else in memory.
 //!
-//! Hosts that share one account of a source would keep it in PostgreSQL: that is a third place beside these two,
-//! with the same one operation, and needs a caller that may know a database.
+//! Hosts have an account each, and each keeps to its part of the limits. Who tells them their parts (`hosts.rs`) knows
+//! a database, and tells an account by its id from those of other hosts.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -51,16 +51,25 @@ impl Ledger {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let Held { pace, file } = &mut *held;
         let Some(file) = file.as_mut().filter(|file| locked(file)) else {
+            name(pace);
             return change(pace);
         };
         if let Some(read) = read(file) {
             *pace = read;
         }
+        name(pace);
         let outcome = change(pace);
         // What cannot be written is known to this process at least.
         let _ = write(file, pace);
         let _ = file.unlock();
         outcome
+    }
+}
+
+/// An account that begins gets an id of its own.
+fn name(pace: &mut Pace) {
+    if pace.id.is_empty() {
+        pace.id = format!("{:032x}", rand::random::<u128>());
     }
 }
 

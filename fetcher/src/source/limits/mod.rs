@@ -3,8 +3,10 @@
 mod breaker;
 mod gate;
 mod hints;
+mod hosts;
 mod ledger;
 mod pace;
+mod part;
 mod points;
 mod registry;
 mod window;
@@ -15,5 +17,7 @@ mod tests;
 pub use gate::Standing;
 pub(super) use gate::{Limits, Refusal};
 pub(crate) use hints::{Hints, PointsHint};
+pub use hosts::{Pauses, Presence};
 pub use pace::Priority;
+pub use part::Part;
 pub(super) use registry::{Registry, shared};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::breaker::{Breaker, Entry};
 use super::hints::Hints;
+use super::part::Part;
 use super::points::Points;
 use super::window::Window;
 use crate::source::rules::{Rate, SourceRules};
@@ -18,6 +19,8 @@ const UNTOLD: f64 = 5.0;
 const STALE: f64 = 3600.0;
 /// Seconds the first request may keep the others waiting.
 const FIRST: f64 = 5.0;
+/// Seconds after which a host that was given nothing, and hears nothing any more, takes what it would be due.
+const SILENCE: f64 = 15.0;
 
 /// Whose request it is. Scheduled work goes before backfills.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -61,6 +64,14 @@ pub(super) struct Pace {
     pub(super) breaker: Breaker,
     /// Page sizes that a source insisted on: size, and until when it is remembered.
     sizes: BTreeMap<String, (u32, f64)>,
+    /// Which account this is among those of other hosts.
+    pub(super) id: String,
+    /// The part this host was given last, the one it would be due, and when it was told.
+    told: (Part, Part, f64),
+    /// The part its pace is made for; never nothing.
+    part: Part,
+    /// Until when somebody here asks, as far as known.
+    pub(super) wanted_until: f64,
 }
 
 impl Default for Pace {
@@ -80,6 +91,10 @@ impl Default for Pace {
             ahead: 0.0,
             breaker: Breaker::default(),
             sizes: BTreeMap::new(),
+            id: String::new(),
+            told: (Part::ALL, Part::ALL, 0.0),
+            part: Part::ALL,
+            wanted_until: 0.0,
         }
     }
 }
@@ -107,6 +122,8 @@ impl Pace {
                 &mut self.held_until,
                 &mut self.answered_at,
                 &mut self.first_until,
+                &mut self.told.2,
+                &mut self.wanted_until,
             ] {
                 *time -= back;
             }
@@ -119,6 +136,45 @@ impl Pace {
             self.breaker.shift(-back);
         }
         self.at = now;
+        self.keep_to_part(now);
+    }
+
+    /// Takes in which part of the limits is this host's, and which one it would be due if it has none yet.
+    pub(super) fn tell(&mut self, part: Part, due: Part, now: f64) {
+        self.told = (part, due, now);
+        self.keep_to_part(now);
+    }
+
+    /// The part this host may use now. With nobody to ask it keeps to its last one, for as long as that can matter.
+    fn present_part(&self, now: f64) -> Part {
+        let (part, due, at) = self.told;
+        match now - at {
+            silence if silence > STALE => Part::ALL,
+            silence if part.size() == 0 && silence > SILENCE => due,
+            _ => part,
+        }
+    }
+
+    /// The part this host was given last.
+    pub(super) fn granted(&self) -> Part {
+        self.told.0
+    }
+
+    fn keep_to_part(&mut self, now: f64) {
+        let part = self.present_part(now);
+        if part.size() == 0 || part == self.part {
+            return;
+        }
+        // As in `Window::keep_to`; the configured rate is divided as it is.
+        let ratio = self.part.fraction() / part.fraction();
+        self.next = now + (self.next - now).max(0.0) * ratio;
+        self.part = part;
+        for window in self.windows.values_mut() {
+            window.keep_to(part, now, self.jitter);
+        }
+        if let Some(points) = &mut self.points {
+            points.keep_to(part, now);
+        }
     }
 
     /// Takes the next place for a request that has waited since `came`.
@@ -130,8 +186,33 @@ impl Pace {
         priority: Priority,
         came: f64,
     ) -> Step {
+        let step = self.next_step(now, rules, kind, priority, came);
+        let until = match &step {
+            Step::Go(permit) => permit.go,
+            Step::Later(at) => *at,
+            Step::LeftAlone { .. } | Step::Exhausted { .. } => now,
+        };
+        self.wanted_until = self.wanted_until.max(until);
+        step
+    }
+
+    fn next_step(
+        &mut self,
+        now: f64,
+        rules: &SourceRules,
+        kind: &str,
+        priority: Priority,
+        came: f64,
+    ) -> Step {
         if self.held_until > now {
             return self.hold(self.held_until, now, rules);
+        }
+        if self.present_part(now).size() == 0 {
+            // Other hosts make room within a second or two.
+            return match now - came > rules.retry.longest_wait_seconds as f64 {
+                true => Step::Exhausted { until: now + 60.0 },
+                false => Step::Later(now + 0.1),
+            };
         }
         let known = now - self.answered_at < STALE;
         if !known && now < self.first_until {
@@ -169,7 +250,7 @@ impl Pace {
     }
 
     fn earliest(&self, rate: &Rate, kind: &str, now: f64) -> f64 {
-        let burst = match self.share < 1.0 {
+        let burst = match self.share < 1.0 || self.part != Part::ALL {
             true => 1,
             false => rate.burst.max(1),
         };
@@ -208,7 +289,10 @@ impl Pace {
         let told = !self.windows.is_empty() || self.points.is_some();
         match rate.per_second {
             None if told => None,
-            given => Some(given.unwrap_or(UNTOLD).clamp(0.001, 1e6) * self.share),
+            given => {
+                let all = given.unwrap_or(UNTOLD).clamp(0.001, 1e6);
+                Some(all * self.share * self.part.fraction())
+            }
         }
     }
 
@@ -238,13 +322,13 @@ impl Pace {
             self.windows
                 .entry(told.name.clone())
                 .and_modify(|window| window.learn(told, now))
-                .or_insert_with(|| Window::new(told, now));
+                .or_insert_with(|| Window::new(told, self.part, now));
         }
         match &hints.points {
             Some(told) => {
-                let points = self.points.get_or_insert_default();
+                let points = self.points.get_or_insert_with(|| Points::new(self.part));
                 points.settle(permit.go, permit.cost);
-                points.learn(told, &permit.kind, now);
+                points.learn(told, &permit.kind, permit.cost, now);
             }
             None => self.settle(permit),
         }

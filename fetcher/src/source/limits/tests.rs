@@ -1,10 +1,13 @@
 //! Sources of every kind of limit in simulated time: the permitted rate is used to the last request, and none is refused.
 
+mod hosts;
+
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::hints::{Hints, PointsHint, WindowHint};
 use super::pace::{Pace, Permit, Priority, Step};
+use super::part::Part;
 use crate::source::rules::{BreakerConfig, Rate, RetryConfig, SourceRules};
 
 const BEGIN: f64 = 1_770_000_000.25;
@@ -103,6 +106,7 @@ impl Simulated {
             available: self.level.floor(),
             restore: per_second,
             requested: cost,
+            actual: None,
         };
         let hints = Hints {
             windows: match self.says {
@@ -118,6 +122,7 @@ impl Simulated {
 
 /// One stream of requests, each sent when the one before is answered.
 struct Stream {
+    host: usize,
     kind: &'static str,
     cost: f64,
     priority: Priority,
@@ -137,6 +142,7 @@ enum Phase {
 impl Stream {
     fn new(kind: &'static str, cost: f64, priority: Priority) -> Stream {
         Stream {
+            host: 0,
             kind,
             cost,
             priority,
@@ -170,8 +176,25 @@ fn simulate(
     seconds: f64,
     seed: u64,
 ) {
+    simulate_hosts(source, streams, rules, seconds, seed, &[]);
+}
+
+/// What hosts are told: when, which one, its part, and the part it would be due.
+type Told = (f64, usize, Part, Part);
+
+/// As [`simulate`], with streams on several hosts, each with an account of its own.
+fn simulate_hosts(
+    source: &mut Simulated,
+    streams: &mut [Stream],
+    rules: &SourceRules,
+    seconds: f64,
+    seed: u64,
+    told: &[Told],
+) {
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut pace = Pace::default();
+    let hosts = streams.iter().map(|stream| stream.host).max().unwrap_or(0);
+    let mut paces = vec![Pace::default(); hosts + 1];
+    let mut told = told.iter().peekable();
     loop {
         let next = streams
             .iter_mut()
@@ -181,10 +204,15 @@ fn simulate(
         if now > BEGIN + seconds {
             return;
         }
+        while let Some((at, host, part, due)) = told.next_if(|told| BEGIN + told.0 <= now) {
+            paces[*host].look(BEGIN + at);
+            paces[*host].tell(*part, *due, BEGIN + at);
+        }
+        let pace = &mut paces[next.host];
         // As in the file that processes share, where a number may come back another in its last digit.
         if rng.random_ratio(1, 20) {
-            pace = serde_json::from_slice(&serde_json::to_vec(&pace).expect("JSON"))
-                .expect("the same");
+            *pace =
+                serde_json::from_slice(&serde_json::to_vec(pace).expect("JSON")).expect("the same");
         }
         pace.look(now);
         match std::mem::replace(&mut next.phase, Phase::Wants) {

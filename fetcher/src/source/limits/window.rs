@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hints::WindowHint;
+use super::part::Part;
 
 /// A window at least this long may be spent ahead of its even pace: a short job should not crawl because a
 /// long one could come.
@@ -36,11 +37,14 @@ pub(super) struct Window {
     step: f64,
     /// Whether the length was told, or seen.
     sure: bool,
+    /// How much of it is this host's.
+    #[serde(default)]
+    part: Part,
 }
 
 impl Window {
     /// A window first heard of at `now`, by the answer to a request sent just before.
-    pub(super) fn new(told: &WindowHint, now: f64) -> Window {
+    pub(super) fn new(told: &WindowHint, part: Part, now: f64) -> Window {
         let mut window = Window {
             limit: told.limit.unwrap_or(told.remaining + 1.0).max(1.0),
             length: told.length.or(told.resets_in.map(usual)).unwrap_or(60.0),
@@ -56,6 +60,7 @@ impl Window {
             cost: 1.0,
             step: 0.0,
             sure: told.length.is_some(),
+            part,
         };
         window.count(now, told.cost.unwrap_or(1.0));
         window.learn(told, now);
@@ -90,7 +95,20 @@ impl Window {
         self.since = 0.0;
         let ours = self.ours(now);
         // What is in flight is counted by us and not yet by the source: that can only hide others, not invent them.
-        self.foreign = (self.limit - told.remaining - ours).max(0.0);
+        // Other hosts may have taken their parts.
+        self.foreign = (self.part.of(self.limit) - told.remaining - ours).max(0.0);
+    }
+
+    /// Another part of the window is this host's from now on.
+    pub(super) fn keep_to(&mut self, part: Part, now: f64, jitter: f64) {
+        let ratio = self.part.fraction() / part.fraction();
+        self.part = part;
+        // A long window may be spent ahead of its pace; how much of it is left every answer tells.
+        if self.length < LONG {
+            // What was taken in advance weighs as much as before. One place is left out: two hosts whose paces change
+            // within one window could each have one too many in it.
+            self.next = now + (self.next - now).max(0.0) * ratio + self.spacing(jitter);
+        }
     }
 
     /// The length of a window whose source does not tell it: at least as long as it takes until the reset, and
@@ -121,7 +139,8 @@ impl Window {
 
     /// The even pace: slightly slower than permitted.
     fn spacing(&self, jitter: f64) -> f64 {
-        self.length / self.limit * (1.0 + self.margin(jitter)) * self.cost.max(1.0)
+        let limit = self.part.of(self.limit);
+        self.length / limit * (1.0 + self.margin(jitter)) * self.cost.max(1.0)
     }
 
     /// A request left later than planned, as on a busy machine: those behind it must not close up to it.
@@ -142,7 +161,8 @@ impl Window {
             // Evenly spaced, no window of this length can hold more than the limit, wherever it begins.
             return even;
         }
-        let left = self.remaining - self.since;
+        // What is left is for all hosts.
+        let left = (self.remaining - self.since) * self.part.fraction();
         if left < self.cost {
             return even.max(self.resets_at);
         }
@@ -170,7 +190,7 @@ impl Window {
 
     /// Requests or points per second this window permits.
     pub(super) fn rate(&self) -> f64 {
-        self.limit / self.length
+        self.part.of(self.limit) / self.length
     }
 
     /// Moves all times by `seconds`, as when the clock was set.
