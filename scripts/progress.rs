@@ -1,9 +1,10 @@
 //! What a run says while it works: bars on a terminal, plain lines in a log.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::sync::Progressed;
 
@@ -28,7 +29,7 @@ impl Screen {
         let bar = self.bars.as_ref().map(|bars| {
             let bar = bars.add(ProgressBar::new_spinner());
             bar.set_style(style(
-                "{prefix:14} {spinner} {pos:>9} records {per_sec:>14} {msg}",
+                "{prefix:14} {spinner} {pos:>9} records {rate:>10} {msg}",
             ));
             bar.set_prefix(module.to_owned());
             bar.enable_steady_tick(std::time::Duration::from_millis(120));
@@ -68,7 +69,7 @@ impl Progress<'_> {
             (Some(bar), total) => {
                 if let Some(total) = total.filter(|_| bar.length().is_none()) {
                     bar.set_length(total);
-                    bar.set_style(style("{prefix:14} {bar:30} {percent:>3} % {pos:>9}/{len} records {per_sec:>14} {eta:>4} left {msg}"));
+                    bar.set_style(style("{prefix:14} {bar:30} {percent:>3} % {pos:>9}/{len} records {rate:>10} {eta:>4} left {msg}"));
                 }
                 bar.set_position(u64::try_from(fetched).unwrap_or(0));
             }
@@ -103,5 +104,10 @@ impl Progress<'_> {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        // The bar's own figure has fourteen digits.
+        .with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        })
 }

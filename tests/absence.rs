@@ -28,6 +28,12 @@ fn deletions(ids: &[String]) -> Value {
         .collect()
 }
 
+/// A run of the clients, which ends with this exit code; its line.
+async fn run(world: &World, code: i32) -> Value {
+    let answer = world.run_sync(&["--module", "clients"]).await;
+    answer.expect(code).module("clients")
+}
+
 const DELETED: &str = "select count(*) from prod.clients where deleted_at is not null";
 
 #[tokio::test]
@@ -93,8 +99,8 @@ async fn a_read_that_is_not_whole_deletes_nothing() {
         assert_eq!(world.count(DELETED).await, 0, "{label}");
         world.clear_faults().await;
     }
-    world.run_sync(&["--module", "clients"]).await.expect(0);
-    world.run_sync(&["--module", "clients"]).await.expect(0);
+    run(&world, 0).await;
+    run(&world, 0).await;
     assert_eq!(world.count(DELETED).await, 2, "a whole read proves it");
 }
 
@@ -103,8 +109,8 @@ async fn a_true_deletion_leaves_a_tombstone_with_evidence_and_may_come_back() {
     let (world, ids) = loaded(1).await;
     let id = &ids[0];
     world.edit(deletions(&ids)).await;
-    let answer = world.run_sync(&["--module", "clients"]).await.expect(0);
-    assert_eq!(answer.module("clients")["claims"]["tombstoned"], 1);
+    let line = run(&world, 0).await;
+    assert_eq!(line["claims"]["tombstoned"], 1);
     let row = format!(
         "select deleted_at is not null as deleted, company_name, version from prod.clients where id = '{id}'"
     );
@@ -119,11 +125,11 @@ async fn a_true_deletion_leaves_a_tombstone_with_evidence_and_may_come_back() {
     let expected = json!({ "operation": "tombstone", "state": "complete", "strategy": "full" });
     assert_eq!(evidence, [expected], "the read that proved it is known");
     let steady = world.exact().await;
-    world.run_sync(&["--module", "clients"]).await.expect(0);
+    run(&world, 0).await;
     assert_eq!(world.exact().await, steady, "it is deleted once");
 
     world.edit(addition(id)).await;
-    world.run_sync(&["--module", "clients"]).await.expect(0);
+    run(&world, 0).await;
     let back = world.rows(&row).await.remove(0);
     assert_eq!(back["deleted"], false, "it lives again");
     assert!(
@@ -151,8 +157,7 @@ async fn a_mass_deletion_waits_for_approval() {
     world.edit(deletions(&gone)).await;
     let before = world.exact().await;
     for _ in 0..2 {
-        let answer = world.run_sync(&["--module", "clients"]).await.expect(4);
-        let line = answer.module("clients");
+        let line = run(&world, 4).await;
         assert_eq!(line["state"], "BLOCKED");
         assert!(
             line["cause"]
@@ -190,8 +195,8 @@ async fn a_mass_deletion_waits_for_approval() {
         before,
         "approving alone changes nothing"
     );
-    let answer = world.run_sync(&["--module", "clients"]).await.expect(0);
-    assert_eq!(answer.module("clients")["claims"]["tombstoned"], 12);
+    let line = run(&world, 0).await;
+    assert_eq!(line["claims"]["tombstoned"], 12);
     assert_eq!(world.count(DELETED).await, 12);
     let spent = "select count(*) from ops.problems where kind = 'approval' and state in ('open', 'approved')";
     assert_eq!(
@@ -214,7 +219,7 @@ async fn an_unbelievable_but_whole_read_of_nothing_is_blocked() {
         .map(|row| row["id"].as_str().expect("an id").to_owned())
         .collect();
     world.edit(deletions(&ids)).await;
-    world.run_sync(&["--module", "clients"]).await.expect(4);
+    run(&world, 4).await;
     assert_eq!(world.count(DELETED).await, 0);
 }
 
@@ -324,22 +329,22 @@ async fn a_module_may_want_to_miss_a_record_more_than_once() {
     world.edit_file(&folder.join("module.yaml"), |text| {
         text.replacen("  id: .id\n", "  id: .id\n  absences: 2\n", 1)
     });
-    let run = async || {
+    let missed = async || {
         let arguments = ["--module", "clients", "--modules", "modules"];
         world.run_sync(&arguments).await.expect(0);
         world.count(DELETED).await
     };
     world.edit(deletions(&ids[..1])).await;
-    assert_eq!(run().await, 0, "missed once");
+    assert_eq!(missed().await, 0, "missed once");
     world.edit(addition(&ids[0])).await;
-    assert_eq!(run().await, 0, "seen again");
+    assert_eq!(missed().await, 0, "seen again");
     world.edit(deletions(&ids)).await;
     assert_eq!(
-        run().await,
+        missed().await,
         0,
         "both missed once, one of them after it was seen again"
     );
-    assert_eq!(run().await, 2, "missed twice in a row");
+    assert_eq!(missed().await, 2, "missed twice in a row");
     assert_eq!(
         world.count("select count(*) from staging.absences").await,
         0

@@ -2,6 +2,7 @@
 
 mod absence;
 mod accounts;
+mod contradictions;
 mod embedded;
 mod first_run;
 mod folder_sources;
@@ -11,6 +12,7 @@ mod killed;
 mod late;
 mod lossless;
 mod matrix;
+mod merged_at_source;
 mod module_tools;
 mod placeholders;
 mod references;

@@ -347,3 +347,25 @@ async fn circles_and_self_references_land_whole() {
     world.run_sync(&arguments).await.expect(0);
     assert_eq!(world.exact().await, steady);
 }
+
+#[tokio::test]
+async fn what_is_set_aside_is_told_in_all_and_of_the_run() {
+    let world = World::small().await;
+    world.run_sync(&["--all"]).await.expect(0);
+    let parked = "select count(*) from ops.problems where kind = 'parking' and state = 'open' and module = 'pianos'";
+    let parked = world.count(parked).await;
+    assert!(parked > 0, "pianos wait for their owners");
+    world
+        .sql("insert into ops.problems (kind, module, source_id, code, why) values ('quarantine', 'pianos', 'ins_odd', 'odd', 'It is odd.')")
+        .await;
+    let line = world
+        .run_sync(&["--module", "pianos"])
+        .await
+        .expect(0)
+        .module("pianos");
+    let cause = line["cause"].as_str().expect("a cause");
+    let begins = format!("1 quarantined, {parked} parked, 0 in review: `concord quarantine list`");
+    assert!(cause.starts_with(&begins), "{cause}");
+    let ends = format!("Of this run's records, 0 were quarantined, {parked} parked");
+    assert!(cause.contains(&ends), "{cause}");
+}

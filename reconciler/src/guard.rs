@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Guard {
     /// Share of live rows that may be marked deleted at once.
     pub delete_percent: f64,
-    /// Share of live rows in which a column that held something may be erased.
+    /// Share of live rows in which a column that held something may be erased, or be empty at the source.
     pub erase_percent: f64,
     /// Share of live rows that may change.
     pub change_percent: f64,
@@ -40,6 +40,12 @@ pub struct Extent {
     pub erased: i64,
     /// Rows changed, erased ones included.
     pub changed: i64,
+    /// Records that are nothing like what stood under their id.
+    #[serde(default)]
+    pub contradicted: i64,
+    /// Records in which the source says nothing any more, in the column where they are most; their values stay.
+    #[serde(default)]
+    pub emptied: i64,
 }
 
 /// Which limit a change set exceeds, as a sentence; `None` when it may pass.
@@ -50,7 +56,7 @@ pub fn exceeded(guard: &Guard, extent: &Extent) -> Option<String> {
         ("change", "", extent.changed, guard.change_percent),
     ];
     sorts.into_iter().find_map(|(verb, how, rows, percent)| {
-        let share = 100.0 * rows as f64 / extent.live.max(1) as f64;
+        let share = share(rows, extent.live);
         (rows > guard.free && share > percent).then(|| {
             let what = format!("{verb} {rows} of {} rows {how}", extent.live);
             format!(
@@ -59,6 +65,11 @@ pub fn exceeded(guard: &Guard, extent: &Extent) -> Option<String> {
             )
         })
     })
+}
+
+/// A share in percent.
+pub(crate) fn share(rows: i64, live: i64) -> f64 {
+    100.0 * rows as f64 / live.max(1) as f64
 }
 
 #[cfg(test)]
@@ -72,6 +83,7 @@ mod tests {
             deleted,
             erased,
             changed,
+            ..Extent::default()
         };
         let cases = [
             ("nothing", of(1_000, 0, 0, 0), false),

@@ -20,7 +20,7 @@ pub(super) async fn absent(
     let (fetch, module) = (&job.definition.module.fetch, job.definition.name());
     let in_a_row = match fetch.recheck {
         Some(_) => 1,
-        None => fetch.absences.get(),
+        None => i32::from(fetch.absences.get()),
     };
     staging::count_absences(conn, module, pass_id, earlier, in_a_row).await
 }

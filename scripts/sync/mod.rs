@@ -9,6 +9,7 @@ mod drift;
 mod dry;
 mod halt;
 mod hosts;
+mod older;
 mod outages;
 mod poison;
 mod promote;

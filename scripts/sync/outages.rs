@@ -1,6 +1,6 @@
 //! What a run does while the database is away: it waits, asks again, and goes on where it was.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -19,6 +19,7 @@ pub struct Outages<'a> {
     pub(super) database: &'a DatabaseConfig,
     stop: &'a Stop,
     outlived: AtomicBool,
+    crossed: AtomicU32,
 }
 
 /// The database stayed away for longer than the run was ready to wait.
@@ -43,12 +44,24 @@ impl<'a> Outages<'a> {
             database,
             stop,
             outlived: AtomicBool::new(false),
+            crossed: AtomicU32::new(0),
         }
     }
 
     /// A run begins, and has seen none.
     pub(super) fn forget(&self) {
         self.outlived.store(false, Ordering::Relaxed);
+        self.crossed.store(0, Ordering::Relaxed);
+    }
+
+    /// A transaction of the run crossed another, and is tried again.
+    pub(super) fn cross(&self) {
+        self.crossed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many transactions were tried again since they crossed others.
+    pub(super) fn crossed(&self) -> u32 {
+        self.crossed.load(Ordering::Relaxed)
     }
 
     /// Whether the database was away; a run that ends all the same has outlived it.
@@ -74,7 +87,7 @@ impl<'a> Outages<'a> {
     ) -> anyhow::Result<T> {
         for _ in 1..TRIES {
             match work().await {
-                Err(failure) if trouble_of(&failure) == Some(Trouble::Crossed) => {}
+                Err(failure) if trouble_of(&failure) == Some(Trouble::Crossed) => self.cross(),
                 done => return done,
             }
         }

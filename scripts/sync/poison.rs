@@ -1,7 +1,8 @@
 //! A record that kills the process: found by what was being handled when a run died, and set aside.
 //!
-//! The first death says only that a run died while it promoted. From then on records are handled one by one, and the
-//! name of each is kept in a file before it is touched; a file outlives the process without being synced.
+//! The first death says only that a run died while it promoted. From then on records are transformed one by one, and the
+//! name of each is kept in a file before it is touched, then the names of the wave they are decided in; a file outlives the
+//! process without being synced. Where a wave dies, each of its records goes alone in the next run.
 
 use std::path::PathBuf;
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use staging::database::query_scalar;
 
-/// Deaths with a name, after one without: three in all.
+/// Deaths of a record, alone or in a wave, after one without a name: three in all.
 const NAMED_DEATHS: u32 = 2;
 
 /// The memory of a module's deaths, `poison/<module>.json` in the data directory.
@@ -22,7 +23,11 @@ pub(super) struct Poison {
 struct Known {
     suspect: Option<String>,
     deaths: u32,
-    handling: Option<String>,
+    /// The wave in which a run died.
+    #[serde(default)]
+    wave: Vec<String>,
+    #[serde(default)]
+    handling: Vec<String>,
 }
 
 impl Poison {
@@ -53,10 +58,19 @@ impl Poison {
         }
         let read = std::fs::read(&file).unwrap_or_default();
         let mut known: Known = serde_json::from_slice(&read).unwrap_or_default();
-        if let Some(handled) = known.handling.take() {
-            let same = known.suspect.as_ref() == Some(&handled);
-            known.deaths = if same { known.deaths + 1 } else { 1 };
-            known.suspect = Some(handled);
+        let mut handled = std::mem::take(&mut known.handling);
+        match handled.len() {
+            0 => {}
+            1 => {
+                let one = handled.remove(0);
+                let before = match known.suspect.as_ref() == Some(&one) {
+                    true => known.deaths,
+                    false => u32::from(known.wave.contains(&one)),
+                };
+                known.deaths = before + 1;
+                known.suspect = Some(one);
+            }
+            _ => known.wave = handled,
         }
         Ok(Some(Poison { file, known }))
     }
@@ -68,10 +82,15 @@ impl Poison {
             .flatten()
     }
 
-    /// Keeps the name of the record that is about to be handled.
-    pub(super) fn handling(&self, record: Option<&str>) {
+    /// The records of a wave in which a run died: each goes alone.
+    pub(super) fn suspects(&self) -> &[String] {
+        &self.known.wave
+    }
+
+    /// Keeps the names of the records that are about to be handled.
+    pub(super) fn handling(&self, records: &[&str]) {
         let known = Known {
-            handling: record.map(str::to_owned),
+            handling: records.iter().map(|&record| record.to_owned()).collect(),
             ..self.known.clone()
         };
         // Without the file the next death has no name, and nothing worse.

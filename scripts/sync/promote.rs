@@ -75,6 +75,7 @@ async fn persist(
                 }
             }
             _ if crossed(&failure) && left > 0 => {
+                job.outages.cross();
                 tracing::info!(
                     module = lease.module,
                     run_id,
@@ -133,12 +134,19 @@ async fn attempt(
         .bind(&lease.module)
         .fetch_one(&mut *tx)
         .await?;
-    let handling = |record: Option<&str>| {
+    let keep = |records: &[&str]| {
         if let Some(poison) = poison {
-            poison.handling(record);
+            poison.handling(records);
         }
-        if let Some(record) = record {
-            halt_at(&format!("handling {record}"));
+    };
+    let handling = |record: &str| {
+        keep(&[record]);
+        halt_at(&format!("handling {record}"));
+    };
+    let deciding = |records: &[&str]| {
+        keep(records);
+        for record in records {
+            halt_at(&format!("deciding {record}"));
         }
     };
     let of = Reconciling {
@@ -152,7 +160,9 @@ async fn attempt(
         },
         caution: poison.map(|poison| Caution {
             handling: &handling,
+            deciding: &deciding,
             aside: poison.aside(),
+            suspects: poison.suspects(),
         }),
     };
     let reconciled = reconcile(&mut tx, &of).await?;
@@ -208,6 +218,8 @@ async fn is_approved(tx: &mut PgConnection, module: &str, extent: &Extent) -> sq
         extent.deleted <= allowed.deleted
             && extent.erased <= allowed.erased
             && extent.changed <= allowed.changed
+            && extent.contradicted <= allowed.contradicted
+            && extent.emptied <= allowed.emptied
     }))
 }
 

@@ -7,15 +7,17 @@ use fetcher::{Class, FetchError, Source};
 use reconciler::{Definition, Definitions};
 use sqlx::PgPool;
 use staging::database::query;
-use staging::{ClaimTally, Holder, Lease, Outcome, PageTally, RunState};
+use staging::{Holder, Lease, Outcome, PageTally, RunState};
 
 use super::drift::{self, Look};
 use super::outages::{Away, Outages};
-use super::verdict::{cancelled, ended, failed, verdict};
-use super::{Stop, account, halt_at, promote, stage};
+use super::verdict::{cancelled, ended, explain, failed, in_all, verdict};
+use super::{Stop, account, halt_at, older, promote, stage};
 
 /// The steps of a run, by their names in `ops.run_steps`.
 const LOOK: &str = "look at the schema";
+/// Written at the end of a run of which something had to be tried again.
+const CROSSED: &str = "try again";
 const READ: &str = "fetch and stage";
 pub(super) const PROMOTE: &str = "reconcile and promote";
 
@@ -112,7 +114,12 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
     let name = job.definition.name();
     job.outages.forget();
     let opened = job.outages.insist(async || open(job).await).await;
-    let (lease, run_id, resumed) = match opened.context("The run could not be opened.")? {
+    let Opened {
+        lease,
+        run_id,
+        resumed,
+        restored,
+    } = match opened.context("The run could not be opened.")? {
         Ok(opened) => opened,
         Err(holder) => return Ok(Ended::Held(holder)),
     };
@@ -123,7 +130,7 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
         () = job.stop.asked() => Ok((cancelled(), false)),
     };
     renewal.abort();
-    let (outcome, again) = match outcome {
+    let (mut outcome, again) = match outcome {
         Ok(outcome) => outcome,
         Err(failure) => match verdict(job.pool, &failure).await {
             Some((state, cause)) if failure.downcast_ref::<Away>().is_none() => {
@@ -137,6 +144,10 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
             }
         },
     };
+    if let Some(restored) = &restored {
+        let rest = outcome.cause.map(|cause| format!(" {cause}"));
+        outcome.cause = Some(restored.clone() + &rest.unwrap_or_default());
+    }
     job.outages
         .insist(async || Ok(finish(job, &lease, run_id, &outcome).await?))
         .await
@@ -149,12 +160,21 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
     );
     Ok(Ended::Ran {
         run_id,
-        resumed: resumed || again || job.outages.outlived(),
+        resumed: resumed || again || restored.is_some() || job.outages.outlived(),
         outcome: Box::new(outcome),
     })
 }
 
-async fn open(job: &Job<'_>) -> anyhow::Result<Result<(Lease, i64, bool), Holder>> {
+/// A run that has begun.
+struct Opened {
+    lease: Lease,
+    run_id: i64,
+    resumed: bool,
+    /// What is to be said where the database is older than the run before.
+    restored: Option<String>,
+}
+
+async fn open(job: &Job<'_>) -> anyhow::Result<Result<Opened, Holder>> {
     let name = job.definition.name();
     let mut tx = job.pool.begin().await?;
     lock_wait(&mut tx, job).await?;
@@ -171,9 +191,29 @@ async fn open(job: &Job<'_>) -> anyhow::Result<Result<(Lease, i64, bool), Holder
         (_, Range::Full) => "full",
     };
     let source = &job.definition.module.source;
+    let restored = older::forgotten(&mut tx, job).await?;
     let (run_id, resumed) = staging::open_run(&mut tx, name, source, mode, strategy).await?;
+    if restored.is_some() {
+        mark_resumed(&mut tx, run_id).await?;
+    }
+    let last = older::last_run(&mut tx, job, run_id).await?;
     tx.commit().await?;
-    Ok(Ok((lease, run_id, resumed)))
+    // Not before: a run whose commit is lost would be missed later.
+    older::remember(job, last);
+    Ok(Ok(Opened {
+        lease,
+        run_id,
+        resumed,
+        restored,
+    }))
+}
+
+async fn mark_resumed(tx: &mut sqlx::PgConnection, run_id: i64) -> sqlx::Result<()> {
+    query("update ops.runs set resumed = true where run_id = $1")
+        .bind(run_id)
+        .execute(tx)
+        .await
+        .map(drop)
 }
 
 /// How long the transaction waits for a lock at most.
@@ -236,6 +276,10 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<(Outco
         .cause
         .or(read.cause)
         .or_else(|| explain(state, &read.staged, &claims));
+    let cause = match (state, cause) {
+        (RunState::OkQ, Some(cause)) => Some(in_all(job, &cause).await?),
+        (_, cause) => cause,
+    };
     let outcome = Outcome {
         state,
         cause,
@@ -329,28 +373,16 @@ async fn end_reading(job: &Job<'_>, run_id: i64) -> sqlx::Result<()> {
     tx.commit().await
 }
 
-/// The cause of a state that no single event explains.
-fn explain(state: RunState, staged: &PageTally, claims: &ClaimTally) -> Option<String> {
-    match state {
-        RunState::OkQ => Some(format!(
-            "{} quarantined, {} parked, {} in review: `concord quarantine list`, `concord parking list` show them.",
-            claims.quarantined, claims.parked, claims.in_review
-        )),
-        RunState::Failed => Some(format!(
-            "The counts do not add up ({staged:?}, {claims:?}). This is a bug in Concord: report it with this line."
-        )),
-        _ => None,
-    }
-}
-
 async fn finish(job: &Job<'_>, lease: &Lease, run_id: i64, outcome: &Outcome) -> sqlx::Result<()> {
     let mut tx = job.pool.begin().await?;
     staging::finish_run(&mut tx, run_id, outcome).await?;
     if job.outages.outlived() {
-        query("update ops.runs set resumed = true where run_id = $1")
-            .bind(run_id)
-            .execute(&mut *tx)
-            .await?;
+        mark_resumed(&mut tx, run_id).await?;
+    }
+    let crossed = job.outages.crossed();
+    if crossed > 0 {
+        let detail = format!("{crossed} transactions crossed others and were tried again");
+        staging::mark_step(&mut tx, run_id, CROSSED, "OK", Some(&detail)).await?;
     }
     if outcome.complete {
         staging::forget_old_sightings(&mut tx, &lease.module).await?;

@@ -15,7 +15,7 @@ use super::{Job, Progressed, Range, ReadEnd, halt_at, stopped};
 
 /// Records held in memory between the fetcher and the database, about; staged by one transaction where
 /// they come fast.
-pub(super) const BUFFERED: usize = 4_000;
+pub(super) const BUFFERED: usize = 10_000;
 
 /// Reads the module's stream to its end, or as far as it goes, and stages it page by page. Begins anew once where
 /// the source takes its cursor no more, and looks a second time, with other pages, where rows seem to have shifted.
@@ -249,7 +249,7 @@ impl<'a> Reading<'a> {
             },
             from,
         );
-        let most = (BUFFERED / size.max(1) as usize).clamp(2, 40);
+        let most = (BUFFERED / size.max(1) as usize).clamp(2, 100);
         let (sender, incoming) = mpsc::channel(most);
         tokio::spawn(async move {
             while let Some(item) = stream.next().await {

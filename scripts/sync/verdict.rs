@@ -1,9 +1,10 @@
-//! What a failure of the database makes of a run.
+//! What is said of a run's end, and what a failure of the database makes of it.
 
 use sqlx::PgPool;
 use staging::database::{Trouble, query_as, query_scalar};
 use staging::{ClaimTally, Outcome, PageTally, RunState};
 
+use super::Job;
 use super::outages::{Away, trouble_of};
 
 /// What was staged and promoted stays; a statement under way is taken back by the database.
@@ -30,6 +31,33 @@ pub(super) fn ended(state: RunState, cause: String) -> Outcome {
         claims: ClaimTally::default(),
         promotion: None,
     }
+}
+
+/// The cause of a state that no single event explains.
+pub(super) fn explain(state: RunState, staged: &PageTally, claims: &ClaimTally) -> Option<String> {
+    match state {
+        RunState::OkQ => Some(format!(
+            "Of this run's records, {} were quarantined, {} parked and {} put in review",
+            claims.quarantined, claims.parked, claims.in_review
+        )),
+        RunState::Failed => Some(format!(
+            "The counts do not add up ({staged:?}, {claims:?}). This is a bug in Concord: report it with this line."
+        )),
+        _ => None,
+    }
+}
+
+/// Adds to the cause what of the module is set aside in all: a run counts the records it took up only.
+pub(super) async fn in_all(job: &Job<'_>, cause: &str) -> anyhow::Result<String> {
+    let count = async || {
+        let mut tx = job.pool.begin().await?;
+        Ok(staging::set_aside(&mut tx, job.definition.name()).await?)
+    };
+    let all = job.outages.insist(count).await?;
+    Ok(format!(
+        "{} quarantined, {} parked, {} in review: `concord quarantine list`, `concord parking list` show them. {cause}.",
+        all.quarantined, all.parked, all.in_review
+    ))
 }
 
 /// The state and the cause of a run that the database stopped; `None` for a failure that is a bug.

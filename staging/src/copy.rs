@@ -4,6 +4,9 @@ use sqlx::PgConnection;
 
 use crate::records::{PagePlace, Version};
 
+/// Bytes sent at once: the server takes the first rows in while the others are on their way.
+const PART: usize = 64 * 1024;
+
 /// Rows in PostgreSQL's binary format for `copy`.
 pub struct CopyRows(Vec<u8>);
 
@@ -40,7 +43,9 @@ impl CopyRows {
         let mut copy = conn
             .copy_in_raw(&format!("copy {into} from stdin with (format binary)"))
             .await?;
-        copy.send(self.0).await?;
+        for part in self.0.chunks(PART) {
+            copy.send(part).await?;
+        }
         copy.finish().await?;
         Ok(())
     }
@@ -77,6 +82,9 @@ pub(crate) async fn copy_new(
         rows.field(&[&place.pass_id.to_be_bytes()]);
         rows.field(&[&(version.page.number as i32).to_be_bytes()]);
     }
-    let into = "staging.records (module, source_id, hash, payload, raw, defect, pass_id, page)";
-    rows.send(conn, into).await
+    let into = format!(
+        "staging.stg_{} (module, source_id, hash, payload, raw, defect, pass_id, page)",
+        place.module
+    );
+    rows.send(conn, &into).await
 }

@@ -35,7 +35,8 @@ pub use passes::{
 };
 pub use pending::{Derivation, enqueue};
 pub use problems::{
-    Problem, ProblemKind, Report, open_problems, report_problems, resolve_problems,
+    Problem, ProblemKind, Report, SetAside, open_problems, report_problems, resolve_problems,
+    set_aside,
 };
 pub use records::{ExaminedPage, PagePlace, PageTally, ensure_partition, stage_pages};
 pub use runs::{

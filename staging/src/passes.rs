@@ -236,8 +236,9 @@ pub async fn close_pass(
 ) -> sqlx::Result<PassEnd> {
     let seen: Seen = query_as(
         "select coalesce(sum(fetched), 0)::bigint as rows,
-                (select count(distinct id) from staging.pages q, unnest(q.source_ids) id where q.pass_id = $1)
-                    as distinct_ids,
+                (select count(*) from (
+                     select distinct id from staging.pages q, unnest(q.source_ids) id where q.pass_id = $1) d)
+                     as distinct_ids,
                 coalesce(sum(jsonb_array_length(holes)), 0)::bigint as holes,
                 (array_agg(holes -> 0) filter (where holes <> '[]'))[1] as first_hole
          from staging.pages where pass_id = $1",

@@ -110,6 +110,30 @@ pub async fn resolve_problems(
     Ok(resolved.rows_affected())
 }
 
+/// What of a module is set aside, whichever run did it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct SetAside {
+    /// Records refused.
+    pub quarantined: i64,
+    /// Records that wait for a parent.
+    pub parked: i64,
+    /// Records that wait for a person's match decision.
+    pub in_review: i64,
+}
+
+/// Counts the records of a module that are set aside.
+pub async fn set_aside(conn: &mut PgConnection, module: &str) -> sqlx::Result<SetAside> {
+    query_as(
+        "select count(distinct source_id) filter (where kind = 'quarantine') as quarantined,
+                count(distinct source_id) filter (where kind = 'parking') as parked,
+                count(distinct source_id) filter (where kind = 'review') as in_review
+         from ops.problems where module = $1 and state = 'open'",
+    )
+    .bind(module)
+    .fetch_one(conn)
+    .await
+}
+
 /// One problem as people see it.
 #[derive(Debug, Clone, Serialize, sqlx::FromRow)]
 pub struct Problem {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use fetcher::Page;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 
 use crate::database::{query, query_as, query_scalar};
 
@@ -110,16 +110,12 @@ pub async fn stage_pages(
     derivations: &[Derivation],
 ) -> sqlx::Result<PageTally> {
     let mut versions = versions_of(pages);
-    judge(conn, place.module, &mut versions).await?;
-    let new: Vec<&Version> = versions
-        .iter()
-        .filter(|v| v.verdict == Verdict::New)
-        .collect();
-    let changed: Vec<&Version> = versions
-        .iter()
-        .filter(|v| v.verdict == Verdict::Changed)
-        .collect();
-    copy_new(conn, place, &new).await?;
+    if !copy_unasked(conn, place, &versions).await? {
+        judge(conn, place.module, &mut versions).await?;
+        copy_new(conn, place, &with_verdict(&versions, Verdict::New)).await?;
+    }
+    let new = with_verdict(&versions, Verdict::New);
+    let changed = with_verdict(&versions, Verdict::Changed);
     replace_changed(conn, place, &changed).await?;
     let new: Vec<&str> = new.iter().map(|v| v.id).collect();
     let changed: Vec<&str> = changed.iter().map(|v| v.id).collect();
@@ -159,6 +155,44 @@ fn versions_of(pages: &[ExaminedPage]) -> Vec<Version<'_>> {
     versions
 }
 
+/// In the order of their ids, so that neighbours in an index are written together.
+fn with_verdict<'a, 'b>(versions: &'b [Version<'a>], verdict: Verdict) -> Vec<&'b Version<'a>> {
+    let mut found: Vec<&Version> = versions.iter().filter(|v| v.verdict == verdict).collect();
+    found.sort_unstable_by_key(|v| v.id);
+    found
+}
+
+/// Copies the records without asking which of them are known, where the page before had none that was, as in a first
+/// load. False when one of them is known after all, and nothing was copied.
+async fn copy_unasked(
+    conn: &mut PgConnection,
+    place: PagePlace<'_>,
+    versions: &[Version<'_>],
+) -> sqlx::Result<bool> {
+    let before: Option<bool> = query_scalar(
+        "select new = fetched and new > 0 from staging.pages where pass_id = $1 order by page desc limit 1",
+    )
+    .bind(place.pass_id)
+    .fetch_optional(&mut *conn)
+    .await?;
+    if before != Some(true) {
+        return Ok(false);
+    }
+    let mut attempt = conn.begin().await?;
+    let new = with_verdict(versions, Verdict::New);
+    match copy_new(&mut attempt, place, &new).await {
+        Ok(()) => attempt.commit().await.map(|()| true),
+        Err(known)
+            if known
+                .as_database_error()
+                .is_some_and(|e| e.is_unique_violation()) =>
+        {
+            attempt.rollback().await.map(|()| false)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
 /// Compares the latest version of each id with what is staged. A vanished record that comes back counts
 /// as changed, so that the reconciler sees it again.
 async fn judge(
@@ -170,28 +204,25 @@ async fn judge(
         .filter(|&n| versions[n].verdict == Verdict::New)
         .collect();
     // A first load fills the table within one statistics interval: the index is right at any size.
-    sqlx::raw_sql("set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_seqscan = off")
+    sqlx::raw_sql("set local enable_bitmapscan = off; set local enable_seqscan = off")
         .execute(&mut *conn)
         .await?;
     let ids: Vec<&str> = live.iter().map(|&n| versions[n].id).collect();
-    let hashes: Vec<&[u8]> = live
-        .iter()
-        .map(|&n| &versions[n].examined.hash[..])
-        .collect();
-    let known: Vec<(i32, bool)> = query_as(
-        "select i.n::int, r.hash = i.hash and r.gone_in is null
-         from unnest($2::text[], $3::bytea[]) with ordinality as i(source_id, hash, n)
-         -- One look-up each, whatever the planner believes of the table's size.
-         cross join lateral (select hash, gone_in from staging.records r
-             where r.module = $1 and r.source_id = i.source_id offset 0) r",
+    let known: Vec<(String, Vec<u8>, bool)> = query_as(
+        "select source_id, hash, gone_in is not null from staging.records where module = $1 and source_id = any($2)",
     )
     .bind(module)
     .bind(&ids)
-    .bind(&hashes)
     .fetch_all(conn)
     .await?;
-    for (n, same) in known {
-        versions[live[n as usize - 1]].verdict = if same {
+    if known.is_empty() {
+        return Ok(());
+    }
+    let places: HashMap<&str, usize> = live.iter().map(|&n| (versions[n].id, n)).collect();
+    for (id, hash, gone) in known {
+        let same = versions[places[id.as_str()]].examined.hash[..] == hash && !gone;
+        let n = places[id.as_str()];
+        versions[n].verdict = if same {
             Verdict::Unchanged
         } else {
             Verdict::Changed
@@ -419,6 +450,44 @@ mod tests {
             rows(&mut tx, "superseded").await?,
             pairs(&[("a", "1"), ("a", "2")])
         );
+        Ok(())
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn a_known_record_behind_a_page_of_new_ones_is_still_known(
+        pool: PgPool,
+    ) -> sqlx::Result<()> {
+        let mut tx = pool.begin().await?;
+        ensure_partition(&mut tx, "clients").await?;
+        let mut tallies = Vec::new();
+        // The second pass stages in two batches what the first did in one.
+        for batches in [
+            vec![vec![page(1, &[("a", "{}"), ("b", r#"{"n":1}"#)])]],
+            vec![
+                vec![page(1, &[("c", "{}")])],
+                vec![page(2, &[("a", "{}"), ("b", r#"{"n":2}"#), ("d", "{}")])],
+            ],
+        ] {
+            let pass = crate::open_pass(&mut tx, "clients", "full", None, None).await?;
+            for pages in &batches {
+                let place = PagePlace {
+                    module: "clients",
+                    pass_id: pass.pass_id,
+                    run_id: None,
+                    cursor: None,
+                };
+                let tally = stage_pages(&mut tx, place, pages, &[]).await?;
+                tallies.push((tally.new, tally.changed, tally.unchanged));
+            }
+            crate::close_pass(&mut tx, "clients", pass.pass_id, None).await?;
+        }
+        assert_eq!(tallies, [(2, 0, 0), (1, 0, 0), (1, 1, 1)]);
+        let staged: Vec<String> = query_scalar(
+            "select source_id || coalesce(payload ->> 'n', '') from staging.records order by source_id",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        assert_eq!(staged, ["a", "b2", "c", "d"]);
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Feeds the readers of what comes from outside, guided by coverage, for so many seconds each; what breaks one is kept in
-# tests/fuzz/artifacts. The bounded form of the same targets runs with every test run (fetcher/src/fuzzing.rs).
+# tests/fuzz/artifacts. The bounded form of the same targets runs with every test run (fuzzing.rs in fetcher and in
+# reconciler/matching).
 #
 #   tests/fuzz/run.sh [SECONDS] [TARGET...]
 set -euo pipefail

@@ -180,8 +180,19 @@ async fn runs_at_the_same_time_are_one_and_the_others_say_which() {
     trial.agrees("three at once").await;
 }
 
+/// The first death has no name; the next two are of the record that was being handled.
 #[tokio::test]
 async fn a_record_that_kills_the_process_three_times_is_set_aside() {
+    kills_three_times("handling").await;
+}
+
+/// The second death is of the wave in which it was decided, the third its own.
+#[tokio::test]
+async fn a_record_that_kills_among_others_of_its_wave_is_found_and_set_aside() {
+    kills_three_times("deciding").await;
+}
+
+async fn kills_three_times(does: &str) {
     let mut trial = Trial::begin().await;
     trial.change().await;
     let killer = trial
@@ -192,8 +203,7 @@ async fn a_record_that_kills_the_process_three_times_is_set_aside() {
     let edit = json!({ "op": "patch", "kind": "client", "id": killer, "value": { "companyName": "Tueuse" } });
     trial.world.edit(edit).await;
     let clients = ["--module", "clients"];
-    let point = format!("handling {killer}");
-    // The first death has no name; the next two are of the record that was being handled.
+    let point = format!("{does} {killer}");
     trial.world.kill_at("reconciled", &clients).await;
     trial.world.kill_at(&point, &clients).await;
     trial.world.kill_at(&point, &clients).await;
@@ -218,7 +228,11 @@ async fn a_record_that_kills_the_process_three_times_is_set_aside() {
         trial.world.rows(aside).await,
         [json!({ "source_id": killer, "code": "kills_the_process" })]
     );
-    // Nothing is pending any more, and nobody is suspected.
+    nobody_is_suspected(&mut trial, &killer, aside).await;
+}
+
+async fn nobody_is_suspected(trial: &mut Trial, killer: &str, aside: &str) {
+    // Nothing is pending any more.
     assert_eq!(
         trial.run().await.expect(0).module("clients")["promotion"],
         Value::Null

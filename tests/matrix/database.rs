@@ -11,11 +11,11 @@ use super::oracle::Trial;
 use crate::world::Answer;
 
 /// Every backend of the programs in this database.
-const KILL: &str = "select pg_terminate_backend(pid) from pg_stat_activity
+pub const KILL: &str = "select pg_terminate_backend(pid) from pg_stat_activity
      where datname = current_database() and application_name = 'concord'";
 
 /// What is said in the transaction that stages pages, and in the one that promotes.
-const PAGE: &str = "insert into staging.pages";
+pub const PAGE: &str = "insert into staging.pages";
 const PROMOTION: &str = "commit the promotion";
 
 /// A world whose programs reach the database over a line that can be broken.
@@ -23,7 +23,7 @@ pub struct Scene {
     pub trial: Trial,
     pub line: Line,
     /// Requests of a run that nothing disturbs.
-    calm: i64,
+    pub calm: i64,
 }
 
 impl Scene {
@@ -55,7 +55,7 @@ impl Scene {
     }
 
     /// Waits until the source has been read to its end.
-    async fn source_is_read(&self, before: i64) {
+    pub async fn source_is_read(&self, before: i64) {
         while requests(&self.trial).await < before + self.calm {
             tokio::task::yield_now().await;
         }
@@ -69,7 +69,7 @@ impl Scene {
     }
 }
 
-async fn requests(trial: &Trial) -> i64 {
+pub async fn requests(trial: &Trial) -> i64 {
     trial.world.source.stats().await["requests"]
         .as_i64()
         .expect("a number")
@@ -138,7 +138,7 @@ async fn a_server_that_forgets_its_last_commits_is_told_again() {
 }
 
 /// Files below the spool's folder.
-fn spooled(trial: &Trial) -> usize {
+pub fn spooled(trial: &Trial) -> usize {
     std::fs::read_dir(trial.world.folder().join("concord-data/spool"))
         .map_or(0, |entries| entries.count())
 }

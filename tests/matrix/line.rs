@@ -26,6 +26,8 @@ pub enum Then {
 struct State {
     /// Commits to pass before `then`, of transactions that say this.
     left: Option<(usize, &'static str, Then)>,
+    /// Messages of the clients to pass before the connection breaks.
+    messages: Option<usize>,
     /// Whether a run was opened since it was asked for.
     opened: bool,
     away: bool,
@@ -78,10 +80,23 @@ impl Line {
         url.to_string()
     }
 
-    /// At the n-th commit of the next run, counted from 1, of transactions in which `says` was said.
+    /// At the n-th commit, counted from 1, of transactions in which `says` was said; where nothing must be said, of the next
+    /// run.
     pub fn at_commit(&self, n: usize, says: &'static str, then: Then) {
         let mut state = self.shared.state.lock().expect("no panic");
-        (state.left, state.opened) = (Some((n, says, then)), false);
+        (state.left, state.opened) = (Some((n, says, then)), !says.is_empty());
+    }
+
+    /// A connection breaks before the n-th message of the next run, counted from 1.
+    pub fn at_message(&self, n: usize) {
+        let mut state = self.shared.state.lock().expect("no panic");
+        (state.messages, state.opened) = (Some(n), false);
+    }
+
+    /// Whether the run came to that message.
+    pub fn broke(&self) -> bool {
+        let mut state = self.shared.state.lock().expect("no panic");
+        state.messages.take().is_none()
     }
 
     /// Done once it has happened.
@@ -112,6 +127,18 @@ impl Shared {
         for connection in state.live.drain(..) {
             connection.abort();
         }
+    }
+
+    /// Whether the connection breaks before this message.
+    fn breaks(&self, message: &[u8]) -> bool {
+        let mut state = self.state.lock().expect("no panic");
+        let Some(left) = state.messages else {
+            return false;
+        };
+        state.opened |= contains(message, "insert into ops.runs");
+        let left = left - usize::from(state.opened);
+        state.messages = (left > 0).then_some(left);
+        left == 0
     }
 
     /// What is to happen at the commit of a transaction in which this was said.
@@ -167,6 +194,9 @@ async fn both(
         tokio::select! {
             message = asked.next(&mut from_client) => {
                 let Some(message) = message? else { return Ok(()) };
+                if shared.breaks(&message) {
+                    return Ok(());
+                }
                 let asks = message.first() == Some(&b'Q');
                 let commit = asks && message[5..].starts_with(b"COMMIT");
                 if matches!(message.first(), Some(b'P' | b'B')) {
@@ -197,7 +227,15 @@ async fn both(
                                 tokio::pin!(go_on);
                                 go_on.as_mut().enable();
                                 shared.happened.notify_one();
-                                go_on.await;
+                                tokio::select! {
+                                    () = go_on => {}
+                                    // Whoever was killed meanwhile commits nothing.
+                                    over = asked.next(&mut from_client) => {
+                                        if over?.is_none() {
+                                            return Ok(());
+                                        }
+                                    }
+                                }
                             }
                         }
                     }

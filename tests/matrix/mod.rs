@@ -2,11 +2,14 @@
 //! whole runs, each with the state it promises; then a clean run, and production must be what the source says.
 
 mod changed;
+mod crowd;
 mod database;
+mod dying;
 mod line;
 mod nth;
 mod oracle;
 mod refusals;
+mod restored;
 mod rows;
 mod swarm;
 mod table;

@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use super::database::Scene;
 use super::oracle::Trial;
 
 #[tokio::test]
@@ -51,4 +52,30 @@ async fn whichever_call_fails_the_next_run_puts_it_right() {
         calls.iter().all(|calls| *calls >= 4),
         "a schema and three pages: {calls:?}"
     );
+}
+
+/// The connection to the database breaks before every so many-th message of a run, until a run passes untouched: it goes
+/// on all the same, asks the source for nothing twice and writes nothing twice.
+#[tokio::test]
+async fn whichever_message_to_the_database_breaks_the_run_goes_on() {
+    const STRIDE: usize = 47;
+    let mut scene = Scene::set(15, "").await;
+    let mut broken = 0;
+    for n in (1..).step_by(STRIDE) {
+        let label = format!("the connection breaks before message {n}");
+        scene.trial.change().await;
+        scene.line.at_message(n);
+        let (answer, asked) = scene.run_beside(async {}).await;
+        let broke = scene.line.broke();
+        let line = answer.expect(0).module("clients");
+        scene.trial.agrees(&label).await;
+        assert_eq!(line["claims"]["inserted"], 1, "{label}: {line}");
+        assert_eq!(asked, scene.calm, "{label}: {line}");
+        if !broke {
+            println!("{broken} of some {n} messages, every {STRIDE}th, were broken");
+            break;
+        }
+        broken += 1;
+    }
+    assert!(broken > 10, "{broken} messages are too few for a whole run");
 }

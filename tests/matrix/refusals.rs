@@ -18,6 +18,10 @@ fn failing(table: &str, code: &str, times: u32) -> String {
 
 const NO_FAULT: &str = "drop function public.fault cascade; drop sequence public.faults";
 
+/// How often something of the last run was tried again.
+const TRIES: &str = "select split_part(detail, ' ', 1) as tries from ops.run_steps
+    where step = 'try again' and run_id = (select max(run_id) from ops.runs)";
+
 /// The state, the exit code, and whether the run is marked as resumed.
 #[tokio::test]
 async fn what_passes_by_itself_is_tried_again_within_the_run() {
@@ -92,6 +96,11 @@ async fn what_passes_by_itself_is_tried_again_within_the_run() {
             "{label}"
         );
         assert_eq!(line["claims"]["inserted"], 1, "{label}: {line}");
+        let expected = match name {
+            "D3" => vec![json!({ "tries": times.to_string() })],
+            _ => vec![],
+        };
+        assert_eq!(trial.world.rows(TRIES).await, expected, "{label}");
         trial.agrees(&label).await;
     }
 }

@@ -33,6 +33,26 @@ async fn rows_that_stood_before_are_found_in_spite_of_slips_and_spouses_stay_two
     );
 }
 
+/// A backup brings the mark of what was seen into a server that counts its transactions anew.
+#[tokio::test]
+async fn rows_are_found_in_a_database_restored_into_another_server() {
+    let world = world_with(vec![]).await;
+    world
+        .sql("update prod.blocking_seen set seen = ((pg_current_xact_id()::text::bigint + 1000000) % 4294967296)::text::xid;
+              insert into prod.clients (id, kind, name, email, version, is_placeholder)
+              values ('old-5', 'person', 'Odile Quintal', 'odile@quintal.example', 1, false)")
+        .await;
+    let record = client(
+        "cli_later",
+        "Odile",
+        "Quintal",
+        json!({ "email": "odile@quintal.example" }),
+    );
+    world.edit(json!([record])).await;
+    world.run_sync(&["--module", "clients"]).await.expect(0);
+    assert_eq!(who(&world, "cli_later").await.0, "old-5");
+}
+
 #[tokio::test]
 async fn ten_runs_equal_one_and_the_order_of_the_source_does_not_matter() {
     let world = world_with(records()).await;
@@ -65,13 +85,13 @@ fetch:
   read: full
 reconcile:
   transform: map
-  map: {{ name: .make, municipality: .location, phone: .model }}
+  map: {{ name: .make, municipality: .location, phone: .model, source_updated_at: .updatedAt }}
   {survivorship}
   match: {{ scored: {{ by: matching.yaml, model: matching.model.json }} }}
 "
     );
     let query = "query All($first: Int, $after: String) {
-  allPianos(first: $first, after: $after) { nodes { id make model location } pageInfo { hasNextPage endCursor } totalCount }
+  allPianos(first: $first, after: $after) { nodes { id make model location updatedAt } pageInfo { hasNextPage endCursor } totalCount }
 }
 ";
     std::fs::write(folder.join("module.yaml"), module).expect("a file");

@@ -160,6 +160,66 @@ async fn the_losing_words_are_shown_and_heard_again_when_the_winner_goes() {
 }
 
 #[tokio::test]
+async fn a_changed_order_moves_values_at_the_next_run_of_any_module_but_not_what_stands_by_hand() {
+    let world = world_of(TRUST_CLIENTS, [CLIENTS, SUBSCRIBERS]).await;
+    world
+        .sql("update prod.clients set municipality = 'Quebec' where id = 'cli_other'")
+        .await;
+    let stands = |row: &[Value]| {
+        ["name", "municipality", "phone"].map(|c| row[0][c].as_str().unwrap_or_default().to_owned())
+    };
+    world.run_sync(CLIENTS).await.expect(0);
+    for (order, runs, name, phone) in [
+        // The module that declares the order.
+        (
+            TRUST_SUBSCRIBERS,
+            SUBSCRIBERS,
+            "Quintal, Berenice",
+            "+1 418 222 9090",
+        ),
+        // One that does not.
+        (TRUST_CLIENTS, CLIENTS, "Bérénice Quintal", "418 222-9090"),
+    ] {
+        second_source(&world, order);
+        world.run_sync(runs).await.expect(0);
+        let row = world.rows(ROW).await;
+        assert_eq!(stands(&row), [name, "Quebec", phone], "{order}");
+        let production = world.production().await;
+        for run in [SUBSCRIBERS, CLIENTS, SUBSCRIBERS] {
+            world.run_sync(run).await.expect(0);
+        }
+        assert_eq!(world.production().await, production, "{order}");
+    }
+    let conflicts = world
+        .rows("select code from ops.problems where kind = 'conflict'")
+        .await;
+    assert!(conflicts.is_empty(), "{conflicts:?}");
+}
+
+#[tokio::test]
+async fn among_equally_trusted_the_later_word_wins_and_else_the_fuller_record() {
+    const RECENT: &str = "survivorship: { trust: [], recency: source_updated_at }";
+    const FULLER: &str = "survivorship: { trust: [] }";
+    let later = |at: &str| {
+        let mut edit = of_subscribers("Quebec");
+        edit["value"]["updatedAt"] = json!(at);
+        edit
+    };
+    let name = |row: Vec<Value>| row[0]["name"].clone();
+    for order in [[CLIENTS, SUBSCRIBERS], [SUBSCRIBERS, CLIENTS]] {
+        // The client's record says more; both are of one time at first.
+        let world = world_of(RECENT, order).await;
+        assert_eq!(name(world.rows(ROW).await), "Bérénice Quintal");
+        world.edit(later("2026-05-02T00:00:00Z")).await;
+        world.run_sync(SUBSCRIBERS).await.expect(0);
+        assert_eq!(name(world.rows(ROW).await), "Quintal, Berenice");
+        second_source(&world, FULLER);
+        world.run_sync(CLIENTS).await.expect(0);
+        assert_eq!(name(world.rows(ROW).await), "Bérénice Quintal");
+    }
+}
+
+#[tokio::test]
 async fn unmerge_gives_each_its_words_back() {
     let world = world_of(TRUST_SUBSCRIBERS, [CLIENTS, SUBSCRIBERS]).await;
     assert_eq!(

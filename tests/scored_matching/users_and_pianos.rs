@@ -114,21 +114,44 @@ async fn users_without_the_same_address_are_found_by_score() {
             json!("josee.vadeboncoer@atelier.example"),
         ),
         user("usr_alone", "Sylvie", "Roy", Value::Null),
+        user(
+            "usr_elsewhere",
+            "Sylvie",
+            "Roy",
+            json!("sroy@ailleurs.example"),
+        ),
+        user("usr_given", "Sylvie", "Desormeaux", Value::Null),
+        user("usr_surname", "Martin", "Roy", Value::Null),
     ])
     .await;
     check(
         &world,
         &[
             ("one letter of the address", "usr_slip", "old-u2", "scored"),
-            (
-                "a frequent name alone says too little",
-                "usr_alone",
-                "usr_alone",
-                "new",
-            ),
+            ("a given name alone", "usr_given", "usr_given", "new"),
+            ("a surname alone", "usr_surname", "usr_surname", "new"),
         ],
     )
     .await;
+    // A frequent name alone says too little to join two, and too much to part them unasked.
+    let asked = "select source_id from ops.problems where kind = 'review' and state = 'open' and module = 'users' order by 1";
+    assert_eq!(
+        world.rows(asked).await,
+        [
+            json!({ "source_id": "usr_alone" }),
+            json!({ "source_id": "usr_elsewhere" })
+        ]
+    );
+    let accept = [
+        "review",
+        "accept",
+        "users/usr_alone",
+        "--reason",
+        "she has left the old table",
+    ];
+    world.concord(&accept).await.expect(0);
+    world.run_sync(&["--module", "users"]).await.expect(0);
+    assert_eq!(who(&world, "usr_alone").await.0, json!("old-u3"));
 }
 
 #[tokio::test]

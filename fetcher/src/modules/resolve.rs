@@ -94,7 +94,7 @@ pub(super) fn resolve(
         newest_first: file.newest_first,
         full_every: file.full_every,
         recheck,
-        absences: file.absences.unwrap_or(NonZero::<i32>::MIN),
+        absences: file.absences.unwrap_or(NonZero::<u16>::MIN),
         nested,
     })
 }

@@ -44,7 +44,7 @@ pub(super) struct FetchFile {
     #[serde(default, deserialize_with = "crate::length::read_some")]
     pub full_every: Option<Duration>,
     pub recheck: Option<RecheckFile>,
-    pub absences: Option<NonZero<i32>>,
+    pub absences: Option<NonZero<u16>>,
     #[serde(default)]
     pub nested: Vec<NestedFile>,
 }
@@ -310,7 +310,7 @@ pub struct FetchSpec {
     /// How an absent record is asked for by its id.
     pub recheck: Option<Recheck>,
     /// In how many complete readings of everything in a row a record must be absent to be taken for deleted.
-    pub absences: NonZero<i32>,
+    pub absences: NonZero<u16>,
     /// Nested connections followed to their end.
     pub nested: Vec<Nested>,
 }

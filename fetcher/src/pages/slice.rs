@@ -362,7 +362,7 @@ mod tests {
             newest_first: None,
             full_every: None,
             recheck: None,
-            absences: std::num::NonZero::<i32>::MIN,
+            absences: std::num::NonZero::<u16>::MIN,
             nested: Vec::new(),
         }
     }

@@ -11,7 +11,7 @@ use crate::compare::{Comparisons, ConditionError, Facts};
 use crate::decide::{Decisions, Links, Surroundings, decide};
 use crate::model::{Model, Scorer};
 use crate::normalise::Lexicon;
-use crate::profile::Layout;
+use crate::profile::{Layout, Profile};
 use crate::spec::Spec;
 use crate::table::{Table, TableError};
 use crate::train;
@@ -93,17 +93,23 @@ impl Batch {
             }
             let of = |record: &u32, column: usize| Box::from(table.value(*record as usize, column));
             let width = layout.columns.len();
-            // As many as stay in the processor's cache until their values are numbered.
-            for part in in_order(table, width).chunks(1 << 12) {
+            let order = in_order(table, width);
+            let profiled = |part: &[u32]| -> Vec<Profile> {
                 let profile = |record: &u32| {
                     layout.profile(&table.values(*record as usize)[..width], &lexicon)
                 };
-                let profiles: Vec<_> = part.par_iter().map(profile).collect();
-                base.extend(&profiles);
-                ids.extend(part.iter().map(|record| of(record, width)));
-                if spec.source.is_some() {
-                    sources.extend(part.iter().map(|record| of(record, width + 1)));
-                }
+                part.par_iter().map(profile).collect()
+            };
+            // As many as stay in the processor's cache until their values are numbered, which goes on while the next are read.
+            let mut waiting = Vec::new();
+            for part in order.chunks(1 << 12) {
+                let (profiles, ()) = rayon::join(|| profiled(part), || base.extend(&waiting));
+                waiting = profiles;
+            }
+            base.extend(&waiting);
+            ids.par_extend(order.par_iter().map(|record| of(record, width)));
+            if spec.source.is_some() {
+                sources.par_extend(order.par_iter().map(|record| of(record, width + 1)));
             }
         }
         drop(tables);
@@ -153,8 +159,7 @@ impl Batch {
                     self.comparisons.fetch(&self.base, &self.facts, &partners);
                     for (other, keys) in &partners {
                         let reached = self.comparisons.reach(&self.base, &self.facts, one, *other);
-                        let score = scorer.sum(&reached).score();
-                        if score >= least {
+                        if let Some(score) = scorer.sum(&reached).at_least(least) {
                             kept.push(Scored {
                                 one,
                                 other: *other,

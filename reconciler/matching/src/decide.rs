@@ -100,13 +100,18 @@ pub fn decide(
     } else {
         ambiguous(&order[..certain], spec.margin, around)
     };
-    for pair in &order[..certain] {
+    // Asked of all of them at once; the clusters themselves grow one pair after the other.
+    let apart: Vec<bool> = order[..certain]
+        .par_iter()
+        .map(|pair| (around.contradict)(pair.one, pair.other))
+        .collect();
+    for (at, pair) in order[..certain].iter().enumerate() {
         if clustering.root(pair.one) == clustering.root(pair.other) {
             continue;
         }
-        let objection = match doubtful.contains(&(pair.one, pair.other)) {
+        let objection = match doubtful[at] {
             true => Some(Reason::Margin),
-            false => clustering.objection(pair.one, pair.other),
+            false => clustering.objection(pair, apart[at]),
         };
         match objection {
             None => {
@@ -161,8 +166,8 @@ pub fn assigned(scored: &[Scored]) -> Vec<Scored> {
     order
 }
 
-/// Pairs of which one record has another partner that is nearly as good, where each has one at most.
-fn runners_up(order: &[Scored], margin: f32) -> FxHashSet<(u32, u32)> {
+/// Which pairs have a record with another partner that is nearly as good, where each has one at most.
+fn runners_up(order: &[Scored], margin: f32) -> Vec<bool> {
     let mut best: FxHashMap<u32, Vec<f32>> = FxHashMap::default();
     for pair in order {
         for record in [pair.one, pair.other] {
@@ -179,37 +184,49 @@ fn runners_up(order: &[Scored], margin: f32) -> FxHashSet<(u32, u32)> {
     };
     order
         .iter()
-        .filter(|pair| close(&pair.one) || close(&pair.other))
-        .map(|pair| (pair.one, pair.other))
+        .map(|pair| close(&pair.one) || close(&pair.other))
         .collect()
 }
 
-/// Pairs of which one record has another partner, nearly as good, that contradicts this one.
-fn ambiguous(order: &[Scored], margin: f32, around: &Surroundings) -> FxHashSet<(u32, u32)> {
+/// Which pairs have a record with another partner, nearly as good, that contradicts this one.
+fn ambiguous(order: &[Scored], margin: f32, around: &Surroundings) -> Vec<bool> {
     const PARTNERS: usize = 6;
-    let mut partners: FxHashMap<u32, Vec<(f32, u32)>> = FxHashMap::default();
-    for pair in order {
-        for (record, partner) in [(pair.one, pair.other), (pair.other, pair.one)] {
-            let list = partners.entry(record).or_default();
-            if list.len() < PARTNERS {
-                list.push((pair.score, partner));
+    const NONE: u32 = u32::MAX;
+    // The best pairs of each record, by their places in the order.
+    let mut partners = vec![[NONE; PARTNERS]; around.records as usize];
+    for (at, pair) in order.iter().enumerate() {
+        for record in [pair.one, pair.other] {
+            let list = &mut partners[record as usize];
+            if let Some(free) = list.iter_mut().find(|place| **place == NONE) {
+                *free = at as u32;
             }
         }
     }
-    let mut found = FxHashSet::default();
-    for (record, list) in partners {
-        for (at, (score, partner)) in list.iter().enumerate() {
-            for (other_score, other) in &list[at + 1..] {
-                let close = score - other_score < margin;
-                if close && (around.contradict)(*partner, *other) {
-                    for there in [partner, other] {
-                        found.insert((record.min(*there), record.max(*there)));
-                    }
+    let of_record = |(record, list): (usize, &[u32; PARTNERS])| {
+        let mut found = Vec::new();
+        let known = list.iter().take_while(|at| **at != NONE);
+        let known: Vec<(u32, &Scored)> = known.map(|at| (*at, &order[*at as usize])).collect();
+        let partner = |pair: &Scored| pair.one ^ pair.other ^ record as u32;
+        for (first, (at, one)) in known.iter().enumerate() {
+            for (there, other) in &known[first + 1..] {
+                let close = one.score - other.score < margin;
+                if close && (around.contradict)(partner(one), partner(other)) {
+                    found.extend([*at, *there]);
                 }
             }
         }
-    }
+        found
+    };
+    let found: Vec<u32> = partners
+        .par_iter()
+        .enumerate()
+        .flat_map_iter(of_record)
+        .collect();
+    let mut doubtful = vec![false; order.len()];
     found
+        .into_iter()
+        .for_each(|at| doubtful[at as usize] = true);
+    doubtful
 }
 
 struct Clustering<'a> {
@@ -264,9 +281,9 @@ impl<'a> Clustering<'a> {
         self.parents[high as usize] = low;
     }
 
-    /// Why two clusters may not become one.
-    fn objection(&mut self, one: u32, other: u32) -> Option<Reason> {
-        let (one, other) = (self.cluster(one), self.cluster(other));
+    /// Why the clusters of a pair may not become one; `apart` says whether the two themselves contradict each other.
+    fn objection(&mut self, pair: &Scored, apart: bool) -> Option<Reason> {
+        let (one, other) = (self.cluster(pair.one), self.cluster(pair.other));
         let paired = |pair: (u32, u32)| (pair.0.min(pair.1), pair.0.max(pair.1));
         let crossing = || one.iter().flat_map(|a| other.iter().map(move |b| (*a, *b)));
         if self.spec.one_to_one && one.len() + other.len() > 2 {
@@ -285,18 +302,28 @@ impl<'a> Clustering<'a> {
                 return Some(Reason::Source);
             }
         }
-        crossing()
-            .any(|(a, b)| (self.around.contradict)(a, b))
-            .then_some(Reason::Contradiction)
+        let contradict = |(a, b): (u32, u32)| match paired((a, b)) == (pair.one, pair.other) {
+            true => apart,
+            false => (self.around.contradict)(a, b),
+        };
+        crossing().any(contradict).then_some(Reason::Contradiction)
     }
+}
+
+fn odds(probability: f64) -> f32 {
+    (probability / (1.0 - probability)).log2() as f32
+}
+
+/// The score from which a person is asked.
+pub fn review_score(spec: &DecideSpec) -> f32 {
+    odds(spec.review.clamp(0.001, 0.999))
 }
 
 /// The thresholds that a model's own probabilities give for a wanted precision.
 pub fn thresholds(spec: &DecideSpec, scored: &[Scored]) -> Thresholds {
-    let odds = |probability: f64| (probability / (1.0 - probability)).log2() as f32;
     let mut scores: Vec<f32> = scored.iter().map(|pair| pair.score).collect();
     scores.par_sort_unstable_by(|one, other| other.total_cmp(one));
-    let review = odds(spec.review.clamp(0.001, 0.999));
+    let review = review_score(spec);
     // Taken together the matches are as right as wanted, and the least likely of them is wrong five times as often at most.
     let mut is_match = odds((1.0 - 5.0 * (1.0 - spec.precision)).clamp(0.5, 0.9999));
     let mut right = 0.0;

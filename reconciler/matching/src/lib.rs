@@ -7,6 +7,7 @@ pub mod compare;
 pub mod decide;
 pub mod evaluate;
 pub mod explain;
+pub mod fuzzing;
 pub mod model;
 pub mod normalise;
 pub mod profile;

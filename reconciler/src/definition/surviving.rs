@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest, Sha256};
+
 use super::compile::{Definition, DefinitionError, line_of};
 
 /// Gives every module the survivorship of its table, which one of them declares.
@@ -30,6 +32,9 @@ pub(super) fn settle(by_name: &mut BTreeMap<String, Definition>) -> Result<(), D
         for definition in by_name.values_mut() {
             if definition.entity() == table {
                 definition.survivorship.clone_from(&survivorship);
+                // Another order decides every record of the table again, also those of modules that do not declare it.
+                let ordered = format!("{} {survivorship:?}", definition.fingerprint);
+                definition.fingerprint = hex::encode(Sha256::digest(ordered));
             }
         }
     }

@@ -4,6 +4,7 @@ use matching::base::Base;
 use matching::batch::Batch;
 use matching::blocking::{Blocks, Key};
 use matching::compare::{Comparisons, ConditionError, Facts};
+use matching::decide::review_score;
 use matching::model::Model;
 use matching::normalise::Lexicon;
 use matching::profile::{Layout, Profile};
@@ -46,9 +47,15 @@ impl Scoring {
         within_source: bool,
     ) -> Result<Self, ConditionError> {
         model.spec.decide = spec.decide.clone();
+        // Whom to ask is the module's to say, without training again.
+        model.thresholds.review = review_score(&spec.decide).min(model.thresholds.is_match);
         let layout = Layout::of(spec);
         let comparisons = Comparisons::compile(spec, &layout)?;
         let keys = Key::compile(spec, &layout)?;
+        model.check(&comparisons).map_err(|fault| ConditionError {
+            text: "the model".to_owned(),
+            fault: format!("cannot be used: {fault}"),
+        })?;
         let written = serde_json::to_string(&(&spec.fields, &spec.blocking, &model.lexicon));
         let digest = |text: &str| hex::encode(&Sha256::digest(text)[..8]);
         Ok(Self {

@@ -93,18 +93,20 @@ fn rows_where(entity: &str, condition: &str) -> String {
     )
 }
 
-/// The transaction up to which the module has seen its table by this version, none where it was another; the mark
+/// The transaction up to which the module has seen its table by this version, none where it was another, or where the mark
+/// is of a transaction to come: the database was restored into a server that counts anew. The mark
 /// moves to the oldest transaction that still runs.
 async fn seen(
     conn: &mut PgConnection,
     module: &str,
     version: &str,
 ) -> sqlx::Result<Option<String>> {
-    let before: Option<(String, String)> =
-        query_as("select version, seen::text from prod.blocking_seen where module = $1")
-            .bind(module)
-            .fetch_optional(&mut *conn)
-            .await?;
+    let before: Option<(String, String)> = query_as(
+        "select version, seen::text from prod.blocking_seen where module = $1 and age(seen) >= 0",
+    )
+    .bind(module)
+    .fetch_optional(&mut *conn)
+    .await?;
     query(
         "insert into prod.blocking_seen as s (module, version, seen)
          values ($1, $2, pg_snapshot_xmin(pg_current_snapshot())::xid)

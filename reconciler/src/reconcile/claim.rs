@@ -21,16 +21,17 @@ pub(super) struct Claim {
 }
 
 /// Makes pending again what waits for something that may have happened since: parked records, records in
-/// review, and every record of a module whose definition is another than last time.
+/// review, and every record of a module whose definition is another than last time; says whether it is.
 pub(super) async fn take_up_again(
     conn: &mut PgConnection,
     definition: &Definition,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<bool> {
     query(
         "insert into staging.pending (module, source_id, origin)
          select distinct p.module, p.source_id, coalesce(p.detail ->> 'origin', p.module) from ops.problems p
          join staging.records r on r.module = coalesce(p.detail ->> 'origin', p.module) and r.source_id = p.source_id
-         where p.module = $1 and p.state = 'open' and p.kind in ('parking', 'review') on conflict do nothing",
+         where p.module = $1 and p.state = 'open' and p.kind in ('parking', 'review')
+           and p.code <> 'maybe_merged_at_source' on conflict do nothing",
     )
     .bind(definition.name())
     .execute(&mut *conn)
@@ -73,7 +74,7 @@ pub(super) async fn take_up_again(
         .execute(conn)
         .await?;
     }
-    Ok(())
+    Ok(other == Some((true,)))
 }
 
 /// The next pending records in the order of their ids, after `after`; minted ids in a turn of their own.

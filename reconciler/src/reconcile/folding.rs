@@ -21,11 +21,11 @@ use crate::merge::{Merged, is_empty};
 /// Rows moved with one round of statements.
 const BATCH: i64 = 1_000;
 
-/// A placeholder that becomes part of another entity.
+/// An entity that becomes part of another one: a placeholder, or one that its source merged away.
 pub(super) struct Fold {
-    from: String,
-    into: String,
-    evidence: Evidence,
+    pub(super) from: String,
+    pub(super) into: String,
+    pub(super) evidence: Evidence,
 }
 
 impl Fold {
@@ -123,12 +123,24 @@ pub(super) async fn apply(
         .map(|fold| (fold.from.as_str(), fold))
         .collect();
     let shared = stand_for_others(work, conn, &folds).await?;
+    move_links(work, conn, &folds, &shared).await?;
+    remove(work, conn, &folds, &shared).await
+}
+
+/// Moves the children of folded entities to those that survive. Of a `shared` one, which stays for another module's record,
+/// only this module's children go.
+pub(super) async fn move_links(
+    work: &mut Work<'_>,
+    conn: &mut PgConnection,
+    folds: &BTreeMap<&str, &Fold>,
+    shared: &BTreeSet<String>,
+) -> sqlx::Result<()> {
     let (definition, definitions) = (work.definition, work.definitions);
     let mut links = BTreeSet::new();
     for child in definitions.parents_first() {
         for (column, reference) in &child.spec.references {
             if reference.to == definition.name() {
-                move_bases(conn, child, column, &folds).await?;
+                move_bases(conn, child, column, folds).await?;
             }
             let parent = definitions.get(&reference.to);
             if parent.is_some_and(|parent| parent.entity() == definition.entity()) {
@@ -142,9 +154,9 @@ pub(super) async fn apply(
             column,
             modules: referring_modules(work, entity, column),
         };
-        move_children(work, conn, &own, &folds, &shared).await?;
+        move_children(work, conn, &own, folds, shared).await?;
     }
-    remove(work, conn, &folds, &shared).await
+    Ok(())
 }
 
 /// The modules that fill `entity` and refer to this module with `column`.

@@ -10,7 +10,8 @@ use staging::{ProblemKind, Report};
 use super::Work;
 use super::claim::{Claim, Shaped};
 use super::folding::{self, Fold};
-use super::outcome::Outcome;
+use super::outcome::{Move, Outcome};
+use super::suspicion::telling;
 use super::wave::{Arrival, joined, quarantine, rows_now};
 use super::words::Words;
 use super::write::image_text;
@@ -42,6 +43,7 @@ pub(super) async fn merge_all(
         Some(_) => survivorship::voices(conn, entity, &ids).await?,
         None => HashMap::new(),
     };
+    let telling = telling(work.definition);
     for mut arrival in arrivals {
         let derived = arrival.claim.origin != work.definition.name();
         let other = others.get(&arrival.entity_id);
@@ -53,12 +55,33 @@ pub(super) async fn merge_all(
             Some(identity) => identity.base.clone(),
             None => other.map(|other| other.said.clone()).unwrap_or_default(),
         };
+        if let Some(before) = arrival.identity.as_ref().filter(|i| !i.placeholder)
+            && !derived
+            && !work.replays
+        {
+            let source_id = &arrival.claim.source_id;
+            outcome.suspicions.look(
+                work.definition,
+                &telling,
+                source_id,
+                before,
+                &arrival.shaped,
+            );
+        }
         match standing.remove(&arrival.entity_id) {
             Some(ours) => {
                 let voices = voices.remove(&arrival.entity_id);
                 let mut words = Words::of(work.definition, &mut arrival, base, voices, leads);
-                if let Some(returned) = returned.get(&arrival.entity_id) {
+                let returned = returned.get(&arrival.entity_id);
+                if let Some(returned) = returned {
                     words.heed_returned(work.definition, &ours, returned);
+                }
+                let overruled = words.overruled(work.definition, &ours, returned);
+                if !overruled.is_empty() {
+                    for column in left_by_runs(conn, entity, &arrival.entity_id, overruled).await? {
+                        let stands = ours.get(&column).cloned().unwrap_or_default();
+                        words.give_way(column, stands);
+                    }
                 }
                 if let Some(made_up) = &arrival.folded {
                     outcome.folds.push(Fold::of(work, &arrival, made_up));
@@ -73,6 +96,25 @@ pub(super) async fn merge_all(
         }
     }
     Ok(())
+}
+
+/// Of these columns, those whose value no person wrote. Asked where a changed order of survivorship finds the word of a former
+/// winner, and where somebody took a loser's word by hand; seldom, so one row at a time.
+async fn left_by_runs(
+    conn: &mut PgConnection,
+    entity: &str,
+    entity_id: &str,
+    columns: Vec<String>,
+) -> sqlx::Result<Vec<String>> {
+    let blames = history::blame(conn, entity, entity_id).await?;
+    let is_by_hand = |column: &String| {
+        let mut of = blames.iter().filter(|blame| blame.column == *column);
+        of.all(|blame| blame.by_hand)
+    };
+    Ok(columns
+        .into_iter()
+        .filter(|column| !is_by_hand(column))
+        .collect())
 }
 
 /// Whether a known record says nothing new. Its row was taken out of production by a person or a rollback
@@ -133,6 +175,7 @@ fn meet(
     outcome: &mut Outcome,
 ) {
     let definition = work.definition;
+    note_moves(work, &arrival, &words, outcome);
     let mut merged = merge(
         &words.before,
         &words.now,
@@ -202,6 +245,29 @@ fn meet(
         leads,
         outcome,
     );
+}
+
+/// Notes which parents the record leaves for others: should one of them vanish, its children say where it went.
+fn note_moves(work: &Work<'_>, arrival: &Arrival<'_>, words: &Words, outcome: &mut Outcome) {
+    let Some(identity) = &arrival.identity else {
+        return;
+    };
+    for (column, reference) in &work.definition.spec.references {
+        let named = |said: &Map<String, Value>| said.get(column)?.as_str().map(str::to_owned);
+        let (Some(from), Some(into)) = (named(&identity.base), named(&words.next_base)) else {
+            continue;
+        };
+        if from != into
+            && let Some(parent) = work.definitions.get(&reference.to)
+        {
+            outcome.moves.push(Move {
+                entity: parent.entity().to_owned(),
+                from,
+                into,
+                source_id: arrival.claim.source_id.clone(),
+            });
+        }
+    }
 }
 
 /// The keys of a row as it will stand, with the hints of the record that speaks for it.

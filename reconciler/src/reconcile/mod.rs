@@ -3,14 +3,18 @@
 //! The caller commits, or rolls back for a dry run or where the guard was exceeded: nothing is visible
 //! before the whole change set has been counted.
 
+mod carrying;
 mod claim;
 mod folding;
 mod known;
 mod meeting;
+mod merging;
 mod outcome;
+mod parting;
 mod refusal;
 mod rekeying;
 mod single;
+mod suspicion;
 mod unmerge;
 mod wave;
 mod who;

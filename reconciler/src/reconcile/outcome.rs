@@ -3,10 +3,19 @@
 use staging::{ClaimTally, Report};
 
 use super::folding::Fold;
+use super::suspicion::Suspicions;
 use crate::guard::Extent;
 use crate::history::RowWrite;
 use crate::identities::IdentityWrite;
 use crate::matching::Key;
+
+/// A record of this module that named one entity and names another now.
+pub(super) struct Move {
+    pub(super) entity: String,
+    pub(super) from: String,
+    pub(super) into: String,
+    pub(super) source_id: String,
+}
 
 /// Everything a wave is going to write.
 #[derive(Default)]
@@ -25,9 +34,12 @@ pub(super) struct Outcome {
     pub(super) unmasked: Vec<String>,
     /// Placeholders whose true record is another entity.
     pub(super) folds: Vec<Fold>,
+    /// Children that their source gave to another parent.
+    pub(super) moves: Vec<Move>,
     pub(super) parked: Vec<String>,
     pub(super) tally: ClaimTally,
     pub(super) extent: Extent,
+    pub(super) suspicions: Suspicions,
 }
 
 impl Outcome {

@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::{query, query_as, query_scalar};
 
 use super::meeting::stamp;
+use super::parting::{alias_of, part};
 use super::rekey;
 use super::wave::rows_now;
 use super::write::image_text;
@@ -68,38 +69,33 @@ pub async fn unmerge(
         .execute(&mut *conn)
         .await?;
     let number = history::open(conn).await?.number;
-    let joined = joined(conn, definition, source_id).await?;
-    let entity = definition.entity();
     let now: Value = query_scalar("select to_jsonb(now())")
         .fetch_one(&mut *conn)
         .await?;
-    let into = own_id(conn, definition, source_id).await?;
-    let mut rows = vec![own_row(definition, &joined, &into, &now)?];
-    let mut standing = rows_now(conn, entity, &[&joined.entity_id]).await?;
-    if let Some(ours) = standing.remove(&joined.entity_id) {
-        let row = left_behind(conn, definition, &joined, source_id, ours, &now).await?;
-        rows.extend(row);
-    }
-    history::apply_images(conn, number, entity, &rows).await?;
-    move_identity(
-        conn, definition, source_id, &into, &joined, number, author, reason,
-    )
-    .await?;
+    let (from, into) = match alias_of(conn, definition, source_id).await? {
+        Some(alias) => {
+            part(conn, definitions, definition, number, &now, &alias).await?;
+            (alias.into, alias.from)
+        }
+        None => {
+            let of = TakenOut {
+                definitions,
+                definition,
+                source_id,
+                author,
+                reason,
+            };
+            take_out(conn, &of, number, &now).await?
+        }
+    };
     let word = Word {
         source_id,
-        entity_id: &joined.entity_id,
+        entity_id: &from,
         is_same: false,
         author,
         reason,
     };
     matching::say(conn, definition, word).await?;
-    rekey(
-        conn,
-        definitions,
-        number,
-        &BTreeSet::from([entity.to_owned()]),
-    )
-    .await?;
     let promotion = Promotion {
         kind: PromotionKind::Unmerge,
         module: Some(definition.name().to_owned()),
@@ -109,11 +105,44 @@ pub async fn unmerge(
         reason: reason.to_owned(),
     };
     let sealed = history::seal(conn, number, &promotion).await?;
-    Ok(Unmerged {
-        from: joined.entity_id,
-        into,
-        sealed,
-    })
+    Ok(Unmerged { from, into, sealed })
+}
+
+/// What is taken out, by whom and why.
+struct TakenOut<'a> {
+    definitions: &'a Definitions,
+    definition: &'a Definition,
+    source_id: &'a str,
+    author: &'a str,
+    reason: &'a str,
+}
+
+/// Gives a record that joined an entity a row of its own; answers both entities.
+async fn take_out(
+    conn: &mut PgConnection,
+    of: &TakenOut<'_>,
+    number: i64,
+    now: &Value,
+) -> Result<(String, String), UnmergeError> {
+    let TakenOut {
+        definition,
+        source_id,
+        ..
+    } = *of;
+    let joined = joined(conn, definition, source_id).await?;
+    let entity = definition.entity();
+    let into = own_id(conn, definition, source_id).await?;
+    let mut rows = vec![own_row(definition, &joined, &into, now)?];
+    let mut standing = rows_now(conn, entity, &[&joined.entity_id]).await?;
+    if let Some(ours) = standing.remove(&joined.entity_id) {
+        let row = left_behind(conn, definition, &joined, source_id, ours, now).await?;
+        rows.extend(row);
+    }
+    history::apply_images(conn, number, entity, &rows).await?;
+    move_identity(conn, of, &into, &joined, number).await?;
+    let entities = BTreeSet::from([entity.to_owned()]);
+    rekey(conn, of.definitions, number, &entities).await?;
+    Ok((joined.entity_id, into))
 }
 
 async fn joined(
@@ -289,17 +318,20 @@ async fn what_is_said(
     Ok((joined.base.clone(), others))
 }
 
-#[allow(clippy::too_many_arguments, reason = "the columns of one row")]
 async fn move_identity(
     conn: &mut PgConnection,
-    definition: &Definition,
-    source_id: &str,
+    of: &TakenOut<'_>,
     into: &str,
     joined: &Joined,
     number: i64,
-    author: &str,
-    reason: &str,
 ) -> sqlx::Result<()> {
+    let TakenOut {
+        definition,
+        source_id,
+        author,
+        reason,
+        ..
+    } = *of;
     query(
         "update prod.identities set valid_to = now(), leads = false
          where source_id = $3 and module = $2 and source = $1 and valid_to is null",

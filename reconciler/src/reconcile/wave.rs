@@ -43,7 +43,7 @@ pub(super) async fn decide_all(
     conn: &mut PgConnection,
     claims: Vec<Claim>,
 ) -> sqlx::Result<()> {
-    let mut waiting = vec![claims];
+    let mut waiting = apart(work, claims);
     while let Some(claims) = waiting.pop() {
         if claims.is_empty() {
             continue;
@@ -54,6 +54,7 @@ pub(super) async fn decide_all(
             Ok((outcome, deferred)) => {
                 attempt.commit().await?;
                 outcome::add(&mut work.tally, &outcome.tally);
+                work.suspicions.add(outcome.suspicions);
                 work.extent.deleted += outcome.extent.deleted;
                 work.extent.erased += outcome.extent.erased;
                 work.extent.changed += outcome.extent.changed;
@@ -76,6 +77,21 @@ pub(super) async fn decide_all(
         }
     }
     Ok(())
+}
+
+/// The waves that claims are decided in: one, but for the suspects, each of which goes alone.
+fn apart(work: &Work<'_>, claims: Vec<Claim>) -> Vec<Vec<Claim>> {
+    let suspects = work.caution.map_or(&[][..], |caution| caution.suspects);
+    if suspects.is_empty() {
+        return vec![claims];
+    }
+    let (alone, together) = claims
+        .into_iter()
+        .partition(|claim| suspects.contains(&claim.source_id));
+    let mut waves: Vec<Vec<Claim>> = Vec::from_iter([together]);
+    let alone: Vec<Claim> = alone;
+    waves.extend(alone.into_iter().map(|claim| vec![claim]));
+    waves
 }
 
 /// Whether a failure is about a value or a constraint: SQLSTATE classes 22 and 23.
@@ -128,6 +144,9 @@ async fn wave(
         .filter(|c| !put_off.contains(&(c.source_id.as_str(), c.origin.as_str())))
         .collect();
     settle(conn, work.definition.name(), &done).await?;
+    if let Some(caution) = &work.caution {
+        (caution.deciding)(&[]);
+    }
     Ok((outcome, deferred.into_iter().cloned().collect()))
 }
 
@@ -176,11 +195,17 @@ fn shape_one_by_one(
                 "The process has died three times while it handled this record, so it is set aside. Look at it with `concord show --raw`, report it with the record, and correct it in the source; it is tried again when it or the module changes.",
             ));
         }
-        (caution.handling)(Some(&claim.source_id));
+        (caution.handling)(&claim.source_id);
         shape(definition, claim)
     };
     let shaped = claims.iter().map(one).collect();
-    (caution.handling)(None);
+    // From here on the wave dies together.
+    let wave: Vec<&str> = claims
+        .iter()
+        .map(|claim| claim.source_id.as_str())
+        .filter(|id| caution.aside != Some(*id))
+        .collect();
+    (caution.deciding)(&wave);
     shaped
 }
 

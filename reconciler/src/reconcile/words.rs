@@ -21,6 +21,8 @@ pub(super) struct Words {
     pub(super) next_base: Map<String, Value>,
     /// Whether this may change what stands, and not only fill what is empty.
     pub(super) leads: bool,
+    /// Where the table has a survivorship, what all records of the entity say.
+    voices: Vec<Voice>,
 }
 
 impl Words {
@@ -48,6 +50,7 @@ impl Words {
             before,
             now: theirs,
             leads,
+            voices: Vec::new(),
         }
     }
 
@@ -87,7 +90,37 @@ impl Words {
             now: rule.combined(&voices, owner),
             next_base,
             leads: true,
+            voices,
         }
+    }
+
+    /// Columns in which the word of a record stands that does not win: it won under another order, or somebody took it by hand.
+    pub(super) fn overruled(
+        &self,
+        definition: &Definition,
+        ours: &Map<String, Value>,
+        returned: Option<&Map<String, Value>>,
+    ) -> Vec<String> {
+        let columns = self.now.iter().filter(|(column, now)| {
+            let is_merged = definition.ownership(column).own == Owner::Merge;
+            ours.get(*column).is_some_and(|stands| {
+                let is_said = |voice: &Voice| voice.base.get(*column) == Some(stands);
+                let is_news = stands != *now && self.before.get(*column) != Some(stands);
+                let is_returned =
+                    || returned.is_some_and(|returned| returned.get(*column) == Some(stands));
+                is_merged
+                    && is_news
+                    && !is_empty(stands)
+                    && !is_returned()
+                    && self.voices.iter().any(is_said)
+            })
+        });
+        columns.map(|(column, _)| column.clone()).collect()
+    }
+
+    /// Takes what stands in a column for what was said before, so that what is said now replaces it.
+    pub(super) fn give_way(&mut self, column: String, stands: Value) {
+        self.before.insert(column, stands);
     }
 
     /// A cell that stands as a rollback left it stays so while the source repeats itself, and gives way once

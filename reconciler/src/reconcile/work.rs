@@ -6,7 +6,8 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::{query, query_scalar};
 use staging::{ClaimTally, ProblemKind, Report};
 
-use super::{claim, wave};
+use super::suspicion::Suspicions;
+use super::{claim, merging, wave};
 use crate::definition::{Definition, Definitions};
 use crate::guard::{Extent, exceeded};
 use crate::history::{self, Promotion, PromotionKind, Sealed};
@@ -27,11 +28,15 @@ pub enum ReconcileError {
 }
 
 /// How a module is reconciled after runs of it died: record by record where records are transformed, so that the one
-/// that kills the process is known.
+/// that kills the process is known; and one record to a wave among those of a wave in which a run died.
 #[derive(Clone, Copy)]
 pub struct Caution<'a> {
-    /// Told of each record before it is handled, and of none once it is.
-    pub handling: &'a (dyn Fn(Option<&str>) + Send + Sync),
+    /// Told of each record before it is transformed.
+    pub handling: &'a (dyn Fn(&str) + Send + Sync),
+    /// Told of the records of a wave before they are decided, and of none once they are.
+    pub deciding: &'a (dyn Fn(&[&str]) + Send + Sync),
+    /// The records of the wave in which a run died.
+    pub suspects: &'a [String],
     /// The record that has killed the process often enough: it is set aside without being looked at.
     pub aside: Option<&'a str>,
 }
@@ -77,6 +82,9 @@ pub(super) struct Work<'a> {
     pub(super) promotion: Option<i64>,
     pub(super) tally: ClaimTally,
     pub(super) extent: Extent,
+    pub(super) suspicions: Suspicions,
+    /// Whether the definition is another, so that records say other things than before of themselves.
+    pub(super) replays: bool,
     /// Records that land without the parent they wait for, to break a circle.
     pub(super) unlinked: BTreeSet<String>,
     /// Whether records of this module became pending while it ran, since a parent among them arrived.
@@ -104,7 +112,7 @@ pub async fn reconcile(
     let now: serde_json::Value = query_scalar("select to_jsonb(now())")
         .fetch_one(&mut *conn)
         .await?;
-    claim::take_up_again(conn, definition).await?;
+    let replays = claim::take_up_again(conn, definition).await?;
     let mut work = Work {
         definitions: of.definitions,
         definition,
@@ -118,11 +126,14 @@ pub async fn reconcile(
             live: live_rows(conn, definition.entity()).await?,
             ..Extent::default()
         },
+        suspicions: Suspicions::default(),
+        replays,
         unlinked: BTreeSet::new(),
         woken: false,
         parked: BTreeSet::new(),
         stands_alone: false,
     };
+    merging::settle(&mut work, conn).await?;
     if has_pending(conn, of.module).await? {
         matching::prepare_keys(conn, of.definitions, definition).await?;
         work.stands_alone = matching::stands_alone(conn, definition).await?;
@@ -132,7 +143,11 @@ pub async fn reconcile(
         Some(number) => Some(history::seal(conn, number, &work.promoted_by(of.actor)).await?),
         None => None,
     };
-    let exceeded = exceeded(&definition.spec.guard, &work.extent);
+    let guard = &definition.spec.guard;
+    let suspicion = work
+        .suspicions
+        .objection(of.module, guard, &mut work.extent);
+    let exceeded = suspicion.or_else(|| exceeded(guard, &work.extent));
     Ok(Reconciled {
         tally: work.tally,
         extent: work.extent,

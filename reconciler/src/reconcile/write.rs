@@ -6,13 +6,13 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
 use staging::ProblemKind;
-use staging::database::query_scalar;
+use staging::database::{query, query_scalar};
 
 use super::Work;
 use super::claim::Claim;
 use super::folding::Fold;
 use super::meeting::{evidence_of, stamp};
-use super::outcome::Outcome;
+use super::outcome::{Move, Outcome};
 use super::wave::rows_now;
 use super::words::Words;
 use crate::definition::Definition;
@@ -166,7 +166,38 @@ pub(super) async fn apply(
     let unmasked: Vec<&str> = outcome.unmasked.iter().map(String::as_str).collect();
     staging::resolve_problems(conn, module, &unmasked, &[ProblemKind::Task], "concord").await?;
     staging::report_problems(conn, work.run_id, &outcome.reports).await?;
+    keep_moves(conn, module, &outcome.moves).await?;
     work.woken |= wake_children(conn, module, &outcome.arrived).await?;
+    Ok(())
+}
+
+/// Keeps which children went from one parent to another; one that goes back was never away.
+async fn keep_moves(conn: &mut PgConnection, module: &str, moves: &[Move]) -> sqlx::Result<()> {
+    if moves.is_empty() {
+        return Ok(());
+    }
+    let column = |pick: fn(&Move) -> &str| moves.iter().map(pick).collect::<Vec<&str>>();
+    let statements = [
+        "delete from staging.moves m
+         using unnest($2::text[], $3::text[], $4::text[], $5::text[]) as n(entity, from_id, into_id, source_id)
+         where m.from_id = n.into_id and m.entity = n.entity and m.source_id = n.source_id and m.module = $1
+           and n.from_id <> n.into_id",
+        "insert into staging.moves (entity, from_id, into_id, module, source_id)
+         select distinct on (n.from_id, n.entity, n.source_id) n.entity, n.from_id, n.into_id, $1, n.source_id
+         from unnest($2::text[], $3::text[], $4::text[], $5::text[]) as n(entity, from_id, into_id, source_id)
+         on conflict (from_id, entity, source_id, module) do update set into_id = excluded.into_id,
+             moved_at = clock_timestamp()",
+    ];
+    for statement in statements {
+        query(statement)
+            .bind(module)
+            .bind(column(|m| &m.entity))
+            .bind(column(|m| &m.from))
+            .bind(column(|m| &m.into))
+            .bind(column(|m| &m.source_id))
+            .execute(&mut *conn)
+            .await?;
+    }
     Ok(())
 }
 

@@ -127,7 +127,7 @@ async fn open_as(
         .application_name("concord")
         .statement_cache_capacity(0)
         .extra_float_digits(None);
-    let opened = connect(options, config.max_connections, migrator).await;
+    let opened = connect(options, config, migrator).await;
     match (opened, embedded) {
         (Ok(pool), embedded) => Ok(Database { pool, embedded }),
         (Err(error), embedded) => {
@@ -155,7 +155,7 @@ fn configured(url: &str, config: &DatabaseConfig) -> Result<PgConnectOptions, Op
 
 async fn connect(
     options: PgConnectOptions,
-    most: u32,
+    config: &DatabaseConfig,
     migrator: Option<&Migrator>,
 ) -> Result<PgPool, OpenError> {
     // One connection outside the pool first: the pool hides the cause behind its own time limit.
@@ -181,8 +181,9 @@ async fn connect(
         }
     }
     let pool = PgPoolOptions::new()
-        .max_connections(most)
-        .acquire_timeout(Duration::from_secs(30))
+        .max_connections(config.max_connections)
+        // Where others have every connection, one is waited for no longer than the run bears to be without.
+        .acquire_timeout(Duration::from_secs(config.away_seconds.clamp(1, 30)))
         .connect_lazy_with(options);
     let Some(migrator) = migrator else {
         return Ok(pool);

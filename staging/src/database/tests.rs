@@ -353,3 +353,19 @@ async fn a_pooler_in_transaction_mode_carries_migrations_and_statements_of_many_
     drop(pooler);
     direct.release().await.expect("a release");
 }
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn ids_of_sources_are_compared_as_bytes(pool: sqlx::PgPool) -> sqlx::Result<()> {
+    let others: Vec<String> = query_scalar(
+        "select format('%s.%s', t.oid::regclass, a.attname)
+         from pg_class t join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+         where t.relnamespace::regnamespace::text in ('ops', 'staging', 'history', 'prod')
+           and t.relkind in ('r', 'p') and a.atttypid = 'text'::regtype and a.attname in ('source_id', 'waits_id', 'from_id', 'into_id')
+           and a.attcollation <> 'pg_catalog.\"C\"'::regcollation
+         order by 1",
+    )
+    .fetch_all(&pool)
+    .await?;
+    assert_eq!(others, [] as [&str; 0]);
+    Ok(())
+}

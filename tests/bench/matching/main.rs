@@ -29,7 +29,7 @@ struct Arguments {
     /// Which entity and group each record is of.
     #[arg(long)]
     truth: Option<PathBuf>,
-    /// Improve the model with so many pairs near the threshold, decided by the truth.
+    /// Improve the model with so many pairs most worth asking about, decided by the truth; they count for nothing afterwards.
     #[arg(long, default_value_t = 0)]
     labels: usize,
 }
@@ -52,10 +52,6 @@ fn main() -> anyhow::Result<()> {
     let batch = Batch::read(&spec, &files, None, &mut lap)?;
     let mut model = batch.train(&spec);
     lap("train");
-    if arguments.labels > 0 {
-        let gold = Gold::read(&batch.ids, &arguments.gold, None)?;
-        labels::improve(&batch, &mut model, &gold, arguments.labels);
-    }
     let mut scored = batch.score(&model, LEAST);
     lap("score");
     model.thresholds = thresholds(&spec.decide, &scored);
@@ -63,17 +59,20 @@ fn main() -> anyhow::Result<()> {
     lap("cluster");
     let seconds = began.elapsed().as_secs_f64();
     let (cpu_seconds, peak_mib) = spent::spent();
+    let gold = Gold::read(&batch.ids, &arguments.gold, arguments.truth.as_deref())?;
+    let taught = (arguments.labels > 0)
+        .then(|| labels::taught(&batch, &model, &gold, &scored, arguments.labels))
+        .transpose()?;
     if spec.decide.one_to_one {
         scored = assigned(&scored);
     }
-    let gold = Gold::read(&batch.ids, &arguments.gold, arguments.truth.as_deref())?;
     let mut quality = serde_json::to_value(evaluate(&gold, &scored, &[model.thresholds.is_match]))?;
     quality["clusters"] = serde_json::to_value(evaluate_clusters(&gold, &decisions.clusters))?;
     let told = json!({
         "records": batch.base.records, "scored": scored.len(), "matches": decisions.matches.len(),
         "reviews": decisions.reviews.len(), "thresholds": model.thresholds, "quality": quality,
         "seconds": seconds, "laps": laps,
-        "cpu_seconds": cpu_seconds, "peak_mib": peak_mib,
+        "cpu_seconds": cpu_seconds, "peak_mib": peak_mib, "labels": taught,
     });
     println!("{}", serde_json::to_string_pretty(&told)?);
     Ok(())

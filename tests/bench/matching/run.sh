@@ -2,9 +2,11 @@
 # Measures how well and how fast records are matched, beside Splink where a Python has it, and prints one table.
 #
 #   tests/bench/matching/run.sh --er DIR [--data DIR] [--records 100000] [--seed 1] [--sets "crm assets febrl4 restaurants"] [--splink PYTHON]
+#                              [--labels 0]
 #
 # DIR holds gen_crm.py, prep.py and run_splink.py; --data holds the folders febrl4 and fodors_zagat. Builds for release, makes the
-# customers and assets in a scratch folder, and runs one whole process at a time. Leave the machine alone meanwhile.
+# customers and assets in a scratch folder, and runs one whole process at a time. --labels teaches the model so many decided pairs, and
+# measures it on all others. Leave the machine alone meanwhile.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 
@@ -13,7 +15,7 @@ fail() {
     exit 2
 }
 
-er="" data="" records=100000 seed=1 sets="crm assets febrl4 restaurants" python=""
+er="" data="" records=100000 seed=1 sets="crm assets febrl4 restaurants" python="" labels=0
 while [ $# -gt 0 ]; do
     [ $# -gt 1 ] || fail "A value is missing after $1."
     case "$1" in
@@ -23,7 +25,8 @@ while [ $# -gt 0 ]; do
     --seed) seed=$2 ;;
     --sets) sets=$2 ;;
     --splink) python=$2 ;;
-    *) fail "$1 is not known. Use --er, --data, --records, --seed, --sets and --splink." ;;
+    --labels) labels=$2 ;;
+    *) fail "$1 is not known. Use --er, --data, --records, --seed, --sets, --splink and --labels." ;;
     esac
     shift 2
 done
@@ -48,7 +51,7 @@ ours() {
     restaurants) set -- "$specs/restaurants.yaml" "$data/fodors_zagat/a.csv" "$data/fodors_zagat/b.csv" --gold "$data/fodors_zagat/gold_pairs.csv" ;;
     *) fail "The set $1 is not known." ;;
     esac
-    "$program" "$@"
+    "$program" "$@" --labels "$labels"
 }
 
 theirs() {

@@ -27,6 +27,17 @@ def concord(name, d):
     ]
 
 
+def taught(name, d, when):
+    """What labels make of a model, measured on all pairs but theirs."""
+    quality = d["labels"][when]
+    clusters, default = quality["clusters"] or {}, quality["at"][0]
+    return [
+        when, name, "", "", "", share(quality["best"]["f1"]), share(quality["recall_at_p99"]),
+        share(default["precision"]), share(default["recall"]), share(default["f1"]),
+        share(clusters.get("f1")), share(clusters.get("hard_negative_rate")), share(quality["reviews"] / max(1, d["records"])),
+    ]
+
+
 def splink(name, d):
     clusters = d.get("clusters_p0.9") or {}
     default = d["at_p0.9"]
@@ -46,3 +57,10 @@ else:
     if "laps" in told:
         steps = ", ".join(f"{name} {clock:.1f} ({cpu:.1f})" for name, clock, cpu in told["laps"])
         print(f"{'':20}seconds by the clock (of the processors): {steps}", flush=True)
+    lesson = told.get("labels")
+    if lesson:
+        verdict = "adopted" if lesson["adopted"] else "not adopted"
+        gain = f"{lesson['gain']:.3f} bits better, give or take {lesson['error']:.3f}"
+        print(f"{'':20}{lesson['labels']} labels foretell one unseen {gain}: {verdict}; all other pairs before and after:")
+        for when in ("before", "after"):
+            print(line(taught(sys.argv[2], told, when)), flush=True)

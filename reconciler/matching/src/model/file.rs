@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::frequency::Frequencies;
+use crate::compare::Comparisons;
 use crate::spec::Spec;
 
 /// A trained model.
@@ -23,6 +24,66 @@ pub struct Model {
     pub populations: Vec<Population>,
     /// Words that stand in the columns of given names and of surnames, with how often they do.
     pub lexicon: Vec<(String, u32, u32)>,
+}
+
+impl Model {
+    /// Whether it holds weights for just these populations, comparisons and levels, from which scores can be made; else what is
+    /// wrong with it.
+    pub fn check(&self, comparisons: &Comparisons) -> Result<(), String> {
+        if self.version != 1 {
+            return Err(format!("its version {} is not known", self.version));
+        }
+        let mut names = comparisons.populations.iter().map(|(name, _)| name);
+        let fits = self.populations.len() == comparisons.populations.len()
+            && self
+                .populations
+                .iter()
+                .all(|of| names.next() == Some(&of.population));
+        if !fits {
+            return Err("its populations are not those of its specification".to_owned());
+        }
+        let thresholds = [self.thresholds.is_match, self.thresholds.review];
+        if thresholds.iter().any(|threshold| threshold.is_nan()) {
+            return Err("a threshold is no number".to_owned());
+        }
+        self.populations
+            .iter()
+            .try_for_each(|of| of.check(comparisons))
+    }
+}
+
+impl Population {
+    fn check(&self, comparisons: &Comparisons) -> Result<(), String> {
+        let wrong = |what: &str| Err(format!("{what} of the population `{}`", self.population));
+        let fits = self.comparisons.len() == comparisons.list.len()
+            && self
+                .comparisons
+                .iter()
+                .zip(&comparisons.list)
+                .all(|(of, declared)| {
+                    let labels = declared.levels.iter().map(|level| &level.label);
+                    of.comparison == declared.name
+                        && labels.eq(of.levels.iter().map(|of| &of.level))
+                });
+        if !fits {
+            return wrong("its specification has other comparisons or levels than the weights");
+        }
+        let is_share = |share: f64| share > 1e-300 && share <= 1.0;
+        let is_bits = |bits: f64| bits.abs() <= 1000.0;
+        let levels = || self.comparisons.iter().flat_map(|of| &of.levels);
+        let shares = levels().flat_map(|of| [of.m, of.r, of.u, of.usual.unwrap_or(1.0)]);
+        let known = self.frequencies.values();
+        let listed = known.flat_map(|of| of.values.values().chain([&of.rest]).copied());
+        let mut shares = shares.chain([self.matching, self.related]).chain(listed);
+        let scales = self.comparisons.iter().map(|of| of.scale);
+        let mut bits = scales
+            .chain(levels().map(|of| of.learnt))
+            .chain([self.shift]);
+        if !shares.all(is_share) || !bits.all(is_bits) {
+            return wrong("there is an impossible number among the weights");
+        }
+        Ok(())
+    }
 }
 
 /// Scores in bits: the logarithm of the odds for a match.
@@ -78,6 +139,14 @@ fn whole() -> f64 {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde asks for a reference"
 )]
+fn is_nought(bits: &f64) -> bool {
+    bits.abs() < 1e-12
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
 fn is_whole(scale: &f64) -> bool {
     (*scale - 1.0).abs() < 1e-12
 }
@@ -94,6 +163,9 @@ pub struct LevelWeights {
     pub r: f64,
     /// Among unrelated pairs.
     pub u: f64,
+    /// What labels add for a match, in bits.
+    #[serde(default, skip_serializing_if = "is_nought")]
+    pub learnt: f64,
     /// The chance of agreement to which the rarity of a value is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usual: Option<f64>,

@@ -24,6 +24,7 @@ struct Weights {
 #[derive(Debug, Clone, Copy)]
 struct Weight {
     of: [f32; 3],
+    learnt: f32,
     usual: f32,
     frequency: Option<usize>,
 }
@@ -41,6 +42,15 @@ impl Sum {
         let [m, r, u] = self.0;
         let (high, low) = if r > u { (r, u) } else { (u, r) };
         m - high - (1.0 + (low - high).exp2()).log2()
+    }
+
+    /// The score where it is at least so much. Most pairs are known to be less before any logarithm is taken.
+    pub fn at_least(self, least: f32) -> Option<f32> {
+        let [m, r, u] = self.0;
+        if m - r.max(u) < least {
+            return None;
+        }
+        Some(self.score()).filter(|score| *score >= least)
     }
 
     /// The probability of a match.
@@ -63,6 +73,7 @@ impl Scorer {
                         let of = weights.levels.iter().zip(&comparison.levels);
                         of.map(|(weight, level)| Weight {
                             of: [weight.m, weight.r, weight.u].map(|share| share.log2() as f32),
+                            learnt: weight.learnt as f32,
                             usual: weight.usual.map_or(0.0, |usual| usual.log2() as f32),
                             frequency: level.frequency.filter(|_| weight.usual.is_some()),
                         })
@@ -116,7 +127,11 @@ impl Scorer {
             return [0.0; 3];
         }
         let weights = &self.populations[reached.population];
-        let [m, r, u] = weights.levels[comparison][usize::from(level)].of;
+        let Weight {
+            of: [m, r, u],
+            learnt,
+            ..
+        } = weights.levels[comparison][usize::from(level)];
         let rarity = self.rarity(reached, comparison);
         let related = if weights.individual[comparison] {
             r - rarity
@@ -124,7 +139,7 @@ impl Scorer {
             r
         };
         let scale = weights.scales[comparison];
-        [m * scale, related * scale, (u - rarity) * scale]
+        [m * scale + learnt, related * scale, (u - rarity) * scale]
     }
 
     /// How many bits what tells members of a group apart speaks against a match, without any prior.

@@ -129,11 +129,11 @@ const PROVIDERS: [&str; 15] = [
 /// Takes an address apart; what has no mailbox or no domain is none.
 pub fn email(text: &str) -> Option<Email> {
     let text = bounded(text.trim()).to_lowercase();
-    let text = text
-        .strip_prefix("mailto:")
-        .unwrap_or(&text)
-        .trim_matches(['<', '>', ' ', '.', ';', ',']);
-    let (mailbox, domain) = text.rsplit_once('@')?;
+    const AROUND: [char; 6] = ['<', '>', ' ', '.', ';', ','];
+    let (mailbox, domain) = text.trim_matches(AROUND).rsplit_once('@')?;
+    // What announces an address is no part of it: `mailto:`.
+    let mailbox = mailbox.rsplit(':').next().unwrap_or_default();
+    let mailbox = mailbox.trim_start_matches(AROUND);
     if mailbox.is_empty() || mailbox.contains(char::is_whitespace) || !domain.contains(['.', ',']) {
         return None;
     }

@@ -47,12 +47,21 @@ fn monotone(digits: &str) -> bool {
     tail.iter().all(|digit| *digit == tail[0])
 }
 
+/// A number with a country code. One that reads as another number when it is read again is none: national prefixes are put into
+/// numbers too short to have one.
 fn foreign(number: &str) -> Option<String> {
     let home = (!number.trim_start().starts_with('+')).then_some(phonenumber::country::CA);
+    let form = |parsed: phonenumber::PhoneNumber| {
+        parsed.format().mode(phonenumber::Mode::E164).to_string()
+    };
     let parsed = phonenumber::parse(home, number).ok()?;
     phonenumber::is_viable(number)
-        .then(|| parsed.format().mode(phonenumber::Mode::E164).to_string())
-        .filter(|form| form.len() >= 8)
+        .then(|| form(parsed))
+        .filter(|found| found.len() >= 8)
+        .filter(|found| {
+            let again = phonenumber::parse(None, found);
+            again.is_ok_and(|again| form(again) == *found)
+        })
 }
 
 #[cfg(test)]

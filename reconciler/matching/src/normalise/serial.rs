@@ -13,14 +13,7 @@ pub fn serial(text: &str) -> Option<String> {
         .filter(char::is_ascii_alphanumeric)
         .collect();
     form.make_ascii_uppercase();
-    for mark in ["SERIAL", "SERIE", "NUMERO", "SN", "NO", "S/N"] {
-        if let Some(rest) = form
-            .strip_prefix(mark)
-            .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-        {
-            form = rest.to_owned();
-        }
-    }
+    form = unannounced(form);
     // Within a run of digits O and I are 0 and 1; a letter in front may be part of the number.
     let digits = form.bytes().filter(u8::is_ascii_digit).count();
     if digits * 2 >= form.len() {
@@ -29,10 +22,24 @@ pub fn serial(text: &str) -> Option<String> {
             'I' | 'L' if at > 0 => '1',
             other => other,
         };
-        form = form.chars().enumerate().map(put_right).collect();
+        // What was put right may only now be seen to follow an announcement: `SN O123`.
+        form = unannounced(form.chars().enumerate().map(put_right).collect());
     }
     let first = form.chars().next()?;
     (form.len() >= 3 && digits > 0 && form.chars().any(|c| c != first)).then_some(form)
+}
+
+/// A number without the words before it.
+fn unannounced(mut form: String) -> String {
+    let marks = ["SERIAL", "SERIE", "NUMERO", "SN", "NO"];
+    let is_number = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+    while let Some(rest) = marks
+        .iter()
+        .find_map(|mark| form.strip_prefix(mark).filter(|rest| is_number(rest)))
+    {
+        form = rest.to_owned();
+    }
+    form
 }
 
 /// Makers of pianos under the names they are written with; a module may add its own.
@@ -104,7 +111,16 @@ pub fn make(text: &str, aliases: &[(String, Vec<String>)]) -> Option<String> {
     } else {
         words.join(" ")
     };
-    for form in [&spelled, &plain] {
+    let bound: Vec<&str> = plain
+        .split(' ')
+        .filter(|word| !matches!(*word, "and" | "et" | "sons" | "fils"))
+        .collect();
+    let bound = if bound.is_empty() {
+        plain.clone()
+    } else {
+        bound.join(" ")
+    };
+    for form in [&spelled, &plain, &bound] {
         if let Some((main, _)) = aliases
             .iter()
             .find(|(main, others)| main == form || others.contains(form))
@@ -117,25 +133,19 @@ pub fn make(text: &str, aliases: &[(String, Vec<String>)]) -> Option<String> {
             return Some((*main).to_owned());
         }
     }
-    let bound: Vec<&str> = plain
-        .split(' ')
-        .filter(|word| !matches!(*word, "and" | "et" | "sons" | "fils"))
-        .collect();
-    Some(if bound.is_empty() {
-        plain
-    } else {
-        bound.join(" ")
-    })
+    (!is_unknown(&bound)).then_some(bound)
 }
 
 /// A model's letters and digits, without words that every model has.
 pub fn model(text: &str) -> Option<String> {
     let spelled = folded(text);
+    let says_nothing =
+        |word: &str| matches!(word, "model" | "modele" | "type" | "series" | "serie");
     let kept: String = spelled
         .split(' ')
-        .filter(|word| !matches!(*word, "model" | "modele" | "type" | "series" | "serie"))
+        .filter(|word| !says_nothing(word))
         .collect();
-    (!is_unknown(&kept)).then_some(kept)
+    (!is_unknown(&kept) && !says_nothing(&kept)).then_some(kept)
 }
 
 #[cfg(test)]
@@ -148,6 +158,7 @@ mod tests {
             ("J 123-456", Some("J123456")),
             ("#6223706", Some("6223706")),
             ("SN 6223706", Some("6223706")),
+            ("SN O123-456", Some("0123456")),
             ("No. 6223706", Some("6223706")),
             ("62237O6", Some("6223706")),
             ("j123456 ", Some("J123456")),

@@ -2,6 +2,7 @@
 
 mod flat;
 mod hostile;
+mod labels;
 mod plain;
 mod promises;
-mod records;
+pub(crate) mod records;

@@ -10,17 +10,6 @@ use super::sample::{Patterns, Seen};
 use crate::compare::{Comparison, Comparisons, MISSING};
 use crate::model::{Model, Population};
 
-/// A class of pairs, by its place in a triple.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// The same.
-    Match,
-    /// Of one household or group, but another.
-    Related,
-    /// Nothing to do with each other.
-    Unrelated,
-}
-
 /// So many pairs is what the first guess counts as.
 const GUESS: f64 = 4.0;
 /// Matches contradict in what tells members of a group apart in so many cases at most; else the training has taken
@@ -50,9 +39,7 @@ pub fn fit(
             .iter()
             .filter(|((pattern, ..), _)| pattern.0 >> 60 == number as u64)
             .map(|((pattern, all, individual), count)| Case {
-                levels: (0..comparisons.list.len())
-                    .map(|at| pattern.level(at))
-                    .collect(),
+                levels: std::array::from_fn(|at| pattern.level(at)),
                 rarity: [0.0, -f64::from(*individual) / 2.0, -f64::from(*all) / 2.0],
                 count: *count,
             })
@@ -62,7 +49,6 @@ pub fn fit(
             covered,
             seen: &seen.levels[number],
             looked_at: seen.pairs[number],
-            is_taught: false,
         };
         fitted(population, &learning, &list);
     }
@@ -70,32 +56,30 @@ pub fn fit(
 
 /// What is known beside the patterns.
 #[derive(Debug, Clone, Copy)]
-pub struct Learning<'a> {
+struct Learning<'a> {
     /// The comparisons.
-    pub comparisons: &'a Comparisons,
+    comparisons: &'a Comparisons,
     /// Which levels blocking brings together without exception.
-    pub covered: &'a [Vec<bool>],
+    covered: &'a [Vec<bool>],
     /// How many random pairs reached each level.
-    pub seen: &'a [Vec<f64>],
+    seen: &'a [Vec<f64>],
     /// How many were looked at.
-    pub looked_at: f64,
-    /// Whether the classes are known, and nothing need be assumed of them.
-    pub is_taught: bool,
+    looked_at: f64,
 }
 
 /// A pattern as it is learnt from.
 #[derive(Debug, Clone)]
-pub struct Case {
-    /// The level of each comparison.
-    pub levels: Vec<u8>,
+struct Case {
+    /// The level of each comparison; what is behind the last of them means nothing.
+    levels: [u8; 15],
     /// What rarity adds to each class, in bits.
-    pub rarity: [f64; 3],
+    rarity: [f64; 3],
     /// How many pairs have it.
-    pub count: f64,
+    count: f64,
 }
 
 /// Fits one population to its cases.
-pub fn fitted(population: &mut Population, learning: &Learning, cases: &[Case]) {
+fn fitted(population: &mut Population, learning: &Learning, cases: &[Case]) {
     let guess = population.clone();
     let mut last = f64::MIN;
     for _ in 0..ROUNDS {
@@ -106,24 +90,6 @@ pub fn fitted(population: &mut Population, learning: &Learning, cases: &[Case]) 
         }
         last = tally.likelihood;
     }
-}
-
-/// Fits one population to cases whose class is known.
-pub fn taught(population: &mut Population, learning: &Learning, cases: &[(Case, usize)]) {
-    let guess = population.clone();
-    let mut tally = Tally::empty(population);
-    for (case, class) in cases {
-        tally.classes[*class] += case.count;
-        for (levels, level) in tally
-            .levels
-            .iter_mut()
-            .zip(&case.levels)
-            .filter(|(_, level)| **level != MISSING)
-        {
-            levels[usize::from(*level)][*class] += case.count;
-        }
-    }
-    maximise(population, &guess, learning, &tally);
 }
 
 struct Tally {
@@ -272,7 +238,7 @@ fn maximise(population: &mut Population, guess: &Population, learning: &Learning
                 let least = 0.001 / random.max(1000.0);
                 weights.u = ((counts[level][2] + 0.5) / present.max(1.0)).clamp(least, 1.0);
             }
-            if level + 1 == half.end && !learning.is_taught {
+            if level + 1 == half.end {
                 let most = if declared.individual {
                     CONTRADICTING
                 } else {
@@ -284,14 +250,13 @@ fn maximise(population: &mut Population, guess: &Population, learning: &Learning
                 weights.m = weights.m.min(weights.u / 2.0).min(AGAINST);
             }
             let learnt = (counts[level][1] + GUESS * first.r) / (total(1) + GUESS);
-            weights.r = match declared.individual && !learning.is_taught {
+            weights.r = match declared.individual {
                 true if declared.levels[level].kin => learnt.max(weights.u),
                 // What kin reach is taken from the last level.
                 true if level + 1 == half.end => (weights.u
                     - kin(declared, half.clone(), counts, total(1)))
                 .max(weights.u / 10.0),
                 true => weights.u.max(1e-7),
-                false if learning.is_taught => learnt,
                 false => learnt.max(SHARED * weights.m),
             };
         }

@@ -64,6 +64,7 @@ pub fn start(
                             m: m[level],
                             r,
                             u,
+                            learnt: 0.0,
                             usual,
                         }
                     });

@@ -5,9 +5,9 @@ mod whole;
 mod em;
 mod guess;
 mod labels;
+mod logistic;
 mod sample;
 
-pub use em::{Case, Class, Learning, fitted, taught};
-pub use labels::{Label, learn};
+pub use labels::{Label, Lesson, learn, worth_asking};
 pub use sample::{Patterns, Seen, random};
 pub use whole::train;

@@ -30,7 +30,7 @@ pub struct Seen {
 }
 
 /// A well-mixed number from a counter: the same everywhere and always.
-fn mixed(mut number: u64) -> u64 {
+pub(super) fn mixed(mut number: u64) -> u64 {
     number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -208,7 +208,7 @@ pub fn blocked(
         *all.entry(key).or_default() += weight;
     }
     let mut list: Vec<_> = all.into_iter().collect();
-    list.sort_unstable_by_key(|(key, _)| *key);
+    list.par_sort_unstable_by_key(|(key, _)| *key);
     Patterns { list }
 }
 

@@ -66,7 +66,8 @@ fn frequencies(
                 Frequencies::among(base, at, &members),
             )
         };
-        comparisons.frequencies(population).map(counted).collect()
+        let attributes: Vec<usize> = comparisons.frequencies(population).collect();
+        attributes.into_par_iter().map(counted).collect()
     };
     (0..comparisons.populations.len()).map(of).collect()
 }

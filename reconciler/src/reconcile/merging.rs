@@ -1,0 +1,379 @@
+//! Records that their source merged into others. The vanished one becomes another name of the one that survives: its children
+//! follow, what people wrote into it is carried over, its row stays marked as deleted, and a later mention of its id leads to
+//! the survivor. The evidence is what its children say (`staging.moves`); where they do not agree, a person is asked. A record
+//! that comes back is parted again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::{Map, Value, json};
+use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, PgConnection};
+use staging::ProblemKind;
+use staging::database::{query, query_as, query_scalar};
+
+use super::Work;
+use super::carrying::carry_all;
+use super::folding::{self, Fold};
+use super::parting::part_returned;
+use super::rekey;
+use crate::definition::Definition;
+use crate::history::Evidence;
+use crate::matching::{self, Said};
+
+/// The problem of a vanished record that may have been merged into another.
+const DOUBT: &str = "maybe_merged_at_source";
+
+/// A table whose rows name the entity, the column, and the module that fills it.
+type Link<'a> = (&'a Definition, &'a str);
+
+/// A vanished record, and where its children went since the last reading that saw it.
+#[derive(sqlx::FromRow)]
+pub(super) struct Vanished {
+    pub(super) source_id: String,
+    pub(super) entity_id: String,
+    gone_in: i64,
+    hash: Vec<u8>,
+    targets: Vec<String>,
+    moved: i64,
+}
+
+/// What its children make of a vanished record.
+#[derive(Debug, PartialEq)]
+enum Verdict {
+    /// Some have not been read since.
+    Wait,
+    /// It is this entity now.
+    Merged(String),
+    /// A person must say.
+    Ask,
+}
+
+/// Parts what came back, and merges what its children say was merged.
+pub(super) async fn settle(work: &mut Work<'_>, conn: &mut PgConnection) -> sqlx::Result<()> {
+    part_returned(work, conn).await?;
+    let vanished = vanished(work, conn).await?;
+    if vanished.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<&str> = vanished.iter().map(|v| v.source_id.as_str()).collect();
+    let said = matching::said(conn, work.definition, &ids).await?;
+    let ids: Vec<&str> = vanished.iter().map(|v| v.entity_id.as_str()).collect();
+    let mut children = Vec::new();
+    for link in links(work) {
+        children.push((link, still_naming(conn, link, &ids).await?));
+    }
+    let (mut merged, mut reports, mut settled) = (Vec::new(), Vec::new(), Vec::new());
+    for vanished in vanished {
+        let said = said.get(&vanished.source_id);
+        match verdict(work, conn, &vanished, &children, said).await? {
+            Verdict::Wait => settled.push(vanished.source_id),
+            Verdict::Merged(into) => merged.push((vanished, into)),
+            Verdict::Ask => reports.push(doubt(work, &vanished)),
+        }
+    }
+    staging::report_problems(conn, work.run_id, &reports).await?;
+    settled.extend(
+        merged
+            .iter()
+            .map(|(vanished, _)| vanished.source_id.clone()),
+    );
+    let settled: Vec<&str> = settled.iter().map(String::as_str).collect();
+    let over = [ProblemKind::Review];
+    staging::resolve_problems(conn, work.definition.name(), &settled, &over, "concord").await?;
+    merge_all(work, conn, merged).await
+}
+
+/// The vanished records of the module whose children were given to others after the reading before the first that missed them.
+async fn vanished(work: &Work<'_>, conn: &mut PgConnection) -> sqlx::Result<Vec<Vanished>> {
+    let definition = work.definition;
+    let missed_in_a_row = match definition.module.fetch.recheck {
+        Some(_) => 1,
+        None => i64::from(definition.module.fetch.absences.get()),
+    };
+    query_as(AssertSqlSafe(format!(
+        "select min(i.source_id) as source_id, f.from_id as entity_id, max(r.gone_in) as gone_in,
+                (array_agg(r.hash order by i.source_id))[1] as hash,
+                array_agg(distinct m.into_id) as targets, count(distinct (m.module, m.source_id)) as moved
+         from (select distinct from_id from staging.moves where entity = $1) f
+         cross join lateral (select from prod.\"{}\" t where t.id = f.from_id and t.deleted_at is not null offset 0) t
+         cross join lateral (select i.source_id from prod.identities i
+             where i.entity_id = f.from_id and i.entity = $1 and i.source = $2 and i.module = $3
+               and i.valid_to is null and i.gone and i.method <> 'merged' offset 0) i
+         cross join lateral (select r.gone_in, r.hash from staging.records r
+             where r.source_id = i.source_id and r.module = $3 and r.gone_in is not null offset 0) r
+         cross join lateral (select m.into_id, m.module, m.source_id from staging.moves m
+             where m.from_id = f.from_id and m.entity = $1 and m.moved_at > coalesce((
+                 select p.started_at from staging.passes p
+                 where p.module = $3 and p.state = 'complete' and p.strategy = 'full' and p.pass_id <= r.gone_in
+                 order by p.pass_id desc offset $4 limit 1), '-infinity') offset 0) m
+         where not exists (select from prod.identities o where o.entity_id = f.from_id and o.entity = $1
+             and o.valid_to is null and not o.gone)
+         group by f.from_id order by 1",
+        definition.entity()
+    )))
+    .bind(definition.entity())
+    .bind(&definition.module.source)
+    .bind(definition.name())
+    .bind(missed_in_a_row)
+    .fetch_all(conn)
+    .await
+}
+
+async fn verdict(
+    work: &Work<'_>,
+    conn: &mut PgConnection,
+    vanished: &Vanished,
+    children: &[(Link<'_>, HashMap<String, i64>)],
+    said: Option<&Said>,
+) -> sqlx::Result<Verdict> {
+    if let Some((entity_id, _)) = said.and_then(|said| said.is.as_ref()) {
+        return Ok(Verdict::Merged(entity_id.clone()));
+    }
+    let refused = said.map_or(&[][..], |said| &said.is_not);
+    let alive = alive(conn, work.definition.entity(), &vanished.targets).await?;
+    let targets: Vec<&String> = alive.iter().filter(|id| !refused.contains(id)).collect();
+    if targets.is_empty() {
+        return Ok(Verdict::Wait);
+    }
+    let (mut stayed, mut waits) = (0, false);
+    for (link, named) in children {
+        let Some(&named) = named.get(&vanished.entity_id) else {
+            continue;
+        };
+        match is_read_since(conn, link.0, vanished.gone_in).await? {
+            true => stayed += named,
+            // What is read by a filter is not read again for this, and says nothing against it.
+            false => waits |= link.0.module.fetch.read == fetcher::Read::Full,
+        }
+    }
+    Ok(judge(
+        &targets,
+        vanished.targets.len(),
+        vanished.moved,
+        stayed,
+        waits,
+    ))
+}
+
+/// One child alone may have been given away for itself, and so may some of several.
+fn judge(targets: &[&String], all: usize, moved: i64, stayed: i64, waits: bool) -> Verdict {
+    match targets {
+        _ if waits => Verdict::Wait,
+        [into] if all == 1 && stayed == 0 && moved > 1 => Verdict::Merged((*into).clone()),
+        _ => Verdict::Ask,
+    }
+}
+
+async fn alive(conn: &mut PgConnection, entity: &str, ids: &[String]) -> sqlx::Result<Vec<String>> {
+    query_scalar(AssertSqlSafe(format!(
+        "select t.id from prod.\"{entity}\" t where t.id = any($1) and t.deleted_at is null order by 1"
+    )))
+    .bind(ids)
+    .fetch_all(conn)
+    .await
+}
+
+/// The columns by which modules name entities of this one.
+fn links<'a>(work: &Work<'a>) -> Vec<Link<'a>> {
+    let mut links = Vec::new();
+    for child in work.definitions.parents_first() {
+        for (column, reference) in &child.spec.references {
+            if reference.to == work.definition.name() {
+                links.push((child, column.as_str()));
+            }
+        }
+    }
+    links
+}
+
+/// How many living rows of a module still name each entity: all of them in one look at the table.
+async fn still_naming(
+    conn: &mut PgConnection,
+    (child, column): Link<'_>,
+    entity_ids: &[&str],
+) -> sqlx::Result<HashMap<String, i64>> {
+    let entity = child.entity();
+    let rows: Vec<(String, i64)> = query_as(AssertSqlSafe(format!(
+        "select t.\"{column}\", count(*) from prod.\"{entity}\" t
+         where t.\"{column}\" = any($1) and t.deleted_at is null
+           and exists (select from prod.identities i where i.entity_id = t.id and i.entity = $2 and i.module = $3
+                       and i.valid_to is null and not i.gone)
+         group by 1"
+    )))
+    .bind(entity_ids)
+    .bind(entity)
+    .bind(child.name())
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Whether all records of a module were read, and taken up, after the pass in which a record was found missing.
+async fn is_read_since(
+    conn: &mut PgConnection,
+    child: &Definition,
+    pass_id: i64,
+) -> sqlx::Result<bool> {
+    let derive = child.spec.derive.as_ref();
+    query_scalar(
+        "select exists (select from staging.passes p join staging.passes g on g.pass_id = $2
+                        where p.module = $3 and p.state = 'complete' and p.strategy = 'full'
+                          and p.started_at > g.finished_at)
+            and not exists (select from staging.pending where module = $1)",
+    )
+    .bind(child.name())
+    .bind(pass_id)
+    .bind(derive.map_or(child.name(), |derive| &derive.from))
+    .fetch_one(conn)
+    .await
+}
+
+fn doubt(work: &Work<'_>, vanished: &Vanished) -> staging::Report {
+    let module = work.definition.name();
+    let why = format!(
+        "The record is gone from its source, and {} of its children went to {}; not enough to say that it was merged. Say with `concord review accept` that it is that entity, and its children and what people wrote follow; or `reject`, and it stays deleted.",
+        vanished.moved,
+        vanished.targets.join(" and ")
+    );
+    let mut report = work.report(
+        ProblemKind::Review,
+        &vanished.source_id,
+        module,
+        DOUBT,
+        &why,
+    );
+    report.detail =
+        json!({ "origin": module, "entities": vanished.targets, "moved": vanished.moved });
+    report
+}
+
+/// Makes each vanished entity part of the one that survives it, as changes of this promotion.
+async fn merge_all(
+    work: &mut Work<'_>,
+    conn: &mut PgConnection,
+    merged: Vec<(Vanished, String)>,
+) -> sqlx::Result<()> {
+    if merged.is_empty() {
+        return Ok(());
+    }
+    let number = work.promotion(conn).await?;
+    let carried = carry_all(work, conn, number, &merged).await?;
+    alias(work, conn, number, &merged, &carried).await?;
+    let folds: Vec<Fold> = merged
+        .iter()
+        .map(|(vanished, into)| Fold {
+            from: vanished.entity_id.clone(),
+            into: into.clone(),
+            evidence: evidence(work, vanished),
+        })
+        .collect();
+    let by_id: BTreeMap<&str, &Fold> = folds.iter().map(|f| (f.from.as_str(), f)).collect();
+    folding::move_links(work, conn, &by_id, &BTreeSet::new()).await?;
+    let entities = BTreeSet::from([work.definition.entity().to_owned()]);
+    rekey(conn, work.definitions, number, &entities).await?;
+    let from: Vec<&str> = by_id.keys().copied().collect();
+    query("delete from staging.moves where from_id = any($1) and entity = $2")
+        .bind(&from)
+        .bind(work.definition.entity())
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
+pub(super) fn evidence(work: &Work<'_>, vanished: &Vanished) -> Evidence {
+    Evidence {
+        module: work.definition.name().to_owned(),
+        source_id: vanished.source_id.clone(),
+        record_hash: vanished.hash.clone(),
+        pass_id: vanished.gone_in,
+        page: 0,
+    }
+}
+
+/// Ends what the vanished records were, and makes them other names of the entities that survive. They say nothing there.
+async fn alias(
+    work: &Work<'_>,
+    conn: &mut PgConnection,
+    number: i64,
+    merged: &[(Vanished, String)],
+    carried: &HashMap<String, Map<String, Value>>,
+) -> sqlx::Result<()> {
+    let nothing = Map::new();
+    let taken = merged.iter().map(|(vanished, _)| {
+        let taken = carried.get(&vanished.entity_id).unwrap_or(&nothing);
+        Json(json!({ "moved": vanished.moved, "carried": taken }))
+    });
+    query(
+        "with ended as (
+             update prod.identities i set valid_to = now(), leads = false
+             from unnest($2::text[], $3::text[], $4::jsonb[]) as m(from_id, into_id, taken)
+             where i.entity_id = m.from_id and i.entity = $1 and i.valid_to is null
+             returning i.source, i.module, i.source_id, i.entity, m.into_id,
+                 -- What was merged into it before keeps what is known of that.
+                 case when i.method = 'merged' then i.promotion else $5 end as promotion,
+                 case when i.method = 'merged' then i.evidence
+                      else m.taken || jsonb_build_object('from', i.entity_id) end as evidence)
+         insert into prod.identities
+             (source, module, source_id, entity, entity_id, method, evidence, author, leads, gone, promotion)
+         select source, module, source_id, entity, into_id, 'merged', evidence, 'concord', false, true, promotion
+         from ended",
+    )
+    .bind(work.definition.entity())
+    .bind(merged.iter().map(|(v, _)| v.entity_id.as_str()).collect::<Vec<_>>())
+    .bind(merged.iter().map(|(_, into)| into.as_str()).collect::<Vec<_>>())
+    .bind(taken.collect::<Vec<_>>())
+    .bind(number)
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_decide_together_or_a_person_does() {
+        let (one, other) = ("a".to_owned(), "b".to_owned());
+        let merged = || Verdict::Merged("a".to_owned());
+        let cases = [
+            (
+                "all of several went to one",
+                vec![&one],
+                1,
+                2,
+                0,
+                false,
+                merged(),
+            ),
+            ("one alone", vec![&one], 1, 1, 0, false, Verdict::Ask),
+            ("some stayed", vec![&one], 1, 3, 1, false, Verdict::Ask),
+            ("to two", vec![&one, &other], 2, 4, 0, false, Verdict::Ask),
+            (
+                "to one that lives and one that does not",
+                vec![&one],
+                2,
+                4,
+                0,
+                false,
+                Verdict::Ask,
+            ),
+            (
+                "some were not read since",
+                vec![&one],
+                1,
+                2,
+                0,
+                true,
+                Verdict::Wait,
+            ),
+        ];
+        for (label, targets, all, moved, stayed, waits, expected) in cases {
+            assert_eq!(
+                judge(&targets, all, moved, stayed, waits),
+                expected,
+                "{label}"
+            );
+        }
+    }
+}

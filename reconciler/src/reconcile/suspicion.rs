@@ -1,0 +1,170 @@
+//! What a record may say, and a person should look at before it is believed: that it is another thing than before under the
+//! same id, or, with many others, that a value is there no more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::claim::Shaped;
+use crate::definition::Definition;
+use crate::guard::{Extent, Guard, share};
+use crate::identities::Identity;
+use crate::merge::is_empty;
+
+/// Records told by name in an objection.
+const NAMED: usize = 3;
+/// Fewer columns than this say too little of what a thing is.
+const TELLING: usize = 4;
+
+/// What was met so far.
+#[derive(Debug, Default)]
+pub(super) struct Suspicions {
+    /// Records that are other things than before, with the columns that say so.
+    contradicted: BTreeMap<String, Vec<String>>,
+    /// In how many records a column holds nothing any more.
+    emptied: BTreeMap<String, i64>,
+}
+
+impl Suspicions {
+    /// Holds a known record against what it said before.
+    pub(super) fn look(
+        &mut self,
+        definition: &Definition,
+        telling: &BTreeSet<&str>,
+        source_id: &str,
+        before: &Identity,
+        now: &Shaped,
+    ) {
+        let others = contradictions(telling, &before.base, &now.row.0);
+        if !others.is_empty() {
+            self.contradicted.insert(source_id.to_owned(), others);
+        }
+        for (column, value) in &now.row.0 {
+            let said = before.base.get(column).is_some_and(|said| !is_empty(said));
+            // What may erase is counted where it does.
+            if is_empty(value) && said && !definition.ownership(column).erase {
+                *self.emptied.entry(column.clone()).or_default() += 1;
+            }
+        }
+    }
+
+    pub(super) fn add(&mut self, wave: Suspicions) {
+        self.contradicted.extend(wave.contradicted);
+        for (column, records) in wave.emptied {
+            *self.emptied.entry(column).or_default() += records;
+        }
+    }
+
+    /// Counts what was met, and says what stands against believing it.
+    pub(super) fn objection(
+        &self,
+        module: &str,
+        guard: &Guard,
+        extent: &mut Extent,
+    ) -> Option<String> {
+        extent.contradicted = self.contradicted.len() as i64;
+        let most = self.emptied.iter().max_by_key(|(_, records)| **records);
+        extent.emptied = most.map_or(0, |(_, records)| *records);
+        let mut told: Vec<String> = self
+            .contradicted
+            .iter()
+            .take(NAMED)
+            .map(|(id, columns)| format!("{module}/{id} ({})", columns.join(", ")))
+            .collect();
+        if self.contradicted.len() > NAMED {
+            told.push(format!("and {} more", self.contradicted.len() - NAMED));
+        }
+        if !told.is_empty() {
+            return Some(format!(
+                "The source seems to have given ids to other things: {} are nothing like what stood there.",
+                told.join(", ")
+            ));
+        }
+        let (column, records) = most?;
+        let share = share(*records, extent.live);
+        (*records > guard.free && share > guard.erase_percent).then(|| {
+            format!(
+                "The source says nothing any more in `{column}` of {records} of {} rows ({share:.1} %, allowed {} %): perhaps the credentials may no longer read it. The values stay.",
+                extent.live, guard.erase_percent
+            )
+        })
+    }
+}
+
+/// The columns by which a module's records are told apart.
+pub(super) fn telling(definition: &Definition) -> BTreeSet<&str> {
+    let keys = definition.spec.matching.keys.iter().flat_map(|key| &key.on);
+    let compared = definition.scoring.iter().flat_map(|s| s.columns());
+    keys.chain(compared)
+        .map(String::as_str)
+        .filter(|column| !column.starts_with('_'))
+        .collect()
+}
+
+/// The columns that hold something else, where so many do that the record can hardly be the same thing; none otherwise.
+fn contradictions(
+    telling: &BTreeSet<&str>,
+    before: &Map<String, Value>,
+    now: &Map<String, Value>,
+) -> Vec<String> {
+    let both = telling.iter().filter_map(|column| {
+        let (before, now) = (before.get(*column)?, now.get(*column)?);
+        (!is_empty(before) && !is_empty(now)).then(|| (*column, folded(before) != folded(now)))
+    });
+    let both: Vec<(&str, bool)> = both.collect();
+    let others = both.iter().filter(|(_, differs)| *differs);
+    let others: Vec<String> = others.map(|(column, _)| (*column).to_owned()).collect();
+    match both.len() >= TELLING && others.len() * 4 >= both.len() * 3 {
+        true => others,
+        false => Vec::new(),
+    }
+}
+
+/// A value without what spellings differ in.
+fn folded(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.to_lowercase(),
+        other => other.to_string(),
+    };
+    text.chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_record_is_another_thing_when_nearly_all_that_tells_it_differs() {
+        let telling = BTreeSet::from(["name", "email", "phone", "street", "city"]);
+        let stood = json!({ "name": "Anne Roy", "email": "a@roy.example", "phone": "514 555-0100", "street": "1, rue A", "city": "Laval" });
+        let cases = [
+            (
+                "the same in another spelling",
+                json!({ "name": "ANNE ROY", "email": "A@Roy.example", "phone": "(514) 555 0100", "street": "1 Rue A" }),
+                0,
+            ),
+            (
+                "she married and moved",
+                json!({ "name": "Anne Gagnon", "email": "a@roy.example", "phone": "514 555-0100", "street": "9, rue B", "city": "Québec" }),
+                0,
+            ),
+            (
+                "somebody else",
+                json!({ "name": "Luc Côté", "email": "l@cote.example", "phone": "418 555-0199", "street": "9, rue B", "city": "Laval" }),
+                4,
+            ),
+            (
+                "too little is said",
+                json!({ "name": "Luc Côté", "email": "l@cote.example", "phone": null }),
+                0,
+            ),
+        ];
+        for (label, now, others) in cases {
+            let object = |value: &Value| value.as_object().cloned().unwrap_or_default();
+            let found = contradictions(&telling, &object(&stood), &object(&now));
+            assert_eq!(found.len(), others, "{label}: {found:?}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What its source merged into another keeps its history, its children and what people wrote, and its old id leads to the survivor.
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+/// A loaded account, and two of its clients: the first with several pianos and the most entries.
+async fn loaded() -> (World, String, String) {
+    let world = World::small().await;
+    world.run_sync(&["--all"]).await.expect(0);
+    let rows = world
+        .rows(
+            "select c.id from prod.clients c where not c.is_placeholder
+             order by (select count(*) from prod.pianos p where p.client_id = c.id) desc,
+                 (select count(*) from prod.timeline_entries t where t.client_id = c.id) desc, c.id limit 2",
+        )
+        .await;
+    let id = |row: &Value| row["id"].as_str().expect("an id").to_owned();
+    (world, id(&rows[0]), id(&rows[1]))
+}
+
+async fn merge(world: &World, from: &str, into: &str) {
+    let merge = json!({ "source": from, "target": into });
+    world.source.admin("merge_clients", &merge).await;
+}
+
+/// The rows of all tables that name a client.
+async fn naming(world: &World, client: &str) -> i64 {
+    let sql = ["pianos", "appointments", "timeline_entries"]
+        .map(|table| format!("(select count(*) from prod.{table} where client_id = '{client}')"))
+        .join(" + ");
+    world.count(&format!("select {sql}")).await
+}
+
+async fn client(world: &World, id: &str) -> Value {
+    let row = format!(
+        "select personal_notes, tags, version, deleted_at is not null as deleted from prod.clients where id = '{id}'"
+    );
+    world.rows(&row).await.remove(0)
+}
+
+/// Who a client is: the entity and how that is known.
+async fn who(world: &World, id: &str) -> Value {
+    let row = format!(
+        "select jsonb_build_array(entity_id, method) from prod.identities
+         where module = 'clients' and source_id = '{id}' and valid_to is null"
+    );
+    world.value(&row).await
+}
+
+async fn all(world: &World) {
+    world.run_sync(&["--all"]).await.expect(0);
+}
+
+/// The entries, whose records name the old id, are taken up again, and nothing changes.
+async fn mentioned_later(world: &World, steady: &str) {
+    let folder = world.copy_module("timeline");
+    world.edit_file(&folder.join("module.yaml"), |text| text + "\n# Again.\n");
+    let again = ["--module", "timeline", "--modules", "modules"];
+    world.run_sync(&again).await.expect(0);
+    assert_eq!(
+        world.exact().await,
+        steady,
+        "the old id leads to the survivor"
+    );
+}
+
+/// A return to the promotion before the merge is exact, and so is the return from it.
+async fn undone_and_done_again(world: &World, number: i64, before: &str, steady: &str) {
+    for (number, expected) in [(number, before), (number + 1, steady)] {
+        let number = number.to_string();
+        let words = ["rollback", &number, "--yes", "--reason", "Essai."];
+        world.concord(&words).await.expect(0);
+        assert_eq!(world.exact().await, expected, "at {number}");
+    }
+}
+
+#[tokio::test]
+async fn a_merge_at_the_source_makes_an_alias_and_its_return_parts_them_again() {
+    let (world, old, new) = loaded().await;
+    let by_hand = format!(
+        "update prod.clients set personal_notes = 'Clé sous le pot', tags = array_append(tags, 'fidèle') where id = '{old}';
+         update prod.clients set personal_notes = null where id = '{new}'"
+    );
+    world.sql(&by_hand).await;
+    let (of_old, of_new) = (naming(&world, &old).await, naming(&world, &new).await);
+    assert!(of_old > 3, "{of_old} children");
+    merge(&world, &old, &new).await;
+    all(&world).await;
+    assert!(
+        naming(&world, &old).await > 0,
+        "entries that are not read again still name it"
+    );
+    let before = (
+        world.exact().await,
+        world
+            .count("select max(number) from history.promotions")
+            .await,
+    );
+    all(&world).await;
+    assert_eq!(who(&world, &old).await, json!([new, "merged"]));
+    assert_eq!(naming(&world, &old).await, 0, "no child is left behind");
+    assert_eq!(
+        naming(&world, &new).await,
+        of_old + of_new,
+        "and none is doubled"
+    );
+    let (row, gone) = (client(&world, &new).await, client(&world, &old).await);
+    assert_eq!(row["personal_notes"], "Clé sous le pot", "{row}");
+    assert!(row["tags"].to_string().contains("fidèle"), "{row}");
+    assert_eq!(
+        (&gone["deleted"], &gone["personal_notes"]),
+        (&json!(true), &json!("Clé sous le pot")),
+        "the row of the old id stays as it was"
+    );
+    let steady = world.exact().await;
+    all(&world).await;
+    assert_eq!(world.exact().await, steady, "it is merged once");
+    mentioned_later(&world, &steady).await;
+    undone_and_done_again(&world, before.1, &before.0, &steady).await;
+    let back = json!({ "op": "upsert", "kind": "client", "id": old, "value": { "id": old, "companyName": "De retour",
+        "status": "ACTIVE", "tags": [], "createdAt": "2026-05-01T00:00:00Z", "updatedAt": "2026-05-01T00:00:00Z" } });
+    world.edit(back).await;
+    all(&world).await;
+    assert_eq!(who(&world, &old).await, json!([old, "unmerged"]));
+    let (row, parted) = (client(&world, &new).await, client(&world, &old).await);
+    assert_eq!(
+        (&parted["deleted"], &row["personal_notes"]),
+        (&json!(false), &Value::Null),
+        "{parted} {row}"
+    );
+    assert!(!row["tags"].to_string().contains("fidèle"), "{row}");
+    assert!(
+        naming(&world, &old).await > 0,
+        "what its records say of it is its own again"
+    );
+    assert_eq!(
+        naming(&world, &old).await + naming(&world, &new).await,
+        of_old + of_new
+    );
+    world.concord(&["doctor", "--offline"]).await.expect(0);
+}
+
+#[tokio::test]
+async fn where_only_some_children_went_a_person_is_asked() {
+    let (world, old, new) = loaded().await;
+    let pianos = format!("select id from prod.pianos where client_id = '{old}' order by id");
+    let piano = world.rows(&pianos).await.remove(0);
+    world
+        .edit(json!([
+            { "op": "patch", "kind": "piano", "id": piano["id"], "value": { "client": new } },
+            { "op": "delete", "kind": "client", "id": old },
+        ]))
+        .await;
+    all(&world).await;
+    let answer = world.run_sync(&["--all"]).await.expect(0);
+    println!("{}", answer.module("clients"));
+    let asked = "select source_id, code, detail -> 'entities' as entities from ops.problems
+        where kind = 'review' and state = 'open' and module = 'clients' and code like 'maybe%'";
+    let expected = json!({ "source_id": old, "code": "maybe_merged_at_source", "entities": [new] });
+    assert_eq!(world.rows(asked).await, [expected]);
+    assert_eq!(
+        who(&world, &old).await,
+        json!([old, "new"]),
+        "nothing is decided"
+    );
+    let record = format!("clients/{old}");
+    let yes = [
+        "review",
+        "accept",
+        &record,
+        "--reason",
+        "Une maison.",
+        "--actor",
+        "chef",
+    ];
+    world.concord(&yes).await.expect(0);
+    all(&world).await;
+    assert_eq!(world.rows(asked).await, Vec::<Value>::new());
+    assert_eq!(who(&world, &old).await, json!([new, "merged"]));
+    assert_eq!(naming(&world, &old).await, 0);
+    let words = ["unmerge", &record, "--reason", "Non.", "--actor", "chef"];
+    world.concord(&words).await.expect(0);
+    assert_eq!(who(&world, &old).await, json!([old, "unmerged"]));
+    all(&world).await;
+    assert_eq!(
+        who(&world, &old).await,
+        json!([old, "unmerged"]),
+        "and it stays so"
+    );
+    assert!(
+        naming(&world, &old).await > 0,
+        "its children are its own again"
+    );
+}
+
+/// A row of nobody's record leads along with the others, and back.
+#[tokio::test]
+async fn an_alias_follows_where_its_survivor_is_merged_and_still_knows_what_it_was() {
+    let (world, old, new) = loaded().await;
+    let third = world
+        .value(&format!(
+            "select max(id) from prod.clients where not is_placeholder and id not in ('{old}', '{new}')"
+        ))
+        .await;
+    let third = third.as_str().expect("an id").to_owned();
+    let by_hand = format!(
+        "insert into prod.pianos (id, client_id, version, is_placeholder) values ('à la main', '{old}', 1, false);
+         update prod.clients set tags = array_append(tags, 'fidèle') where id = '{old}'"
+    );
+    world.sql(&by_hand).await;
+    let owner = "select client_id from prod.pianos where id = 'à la main'";
+    let tagged = |id: &str| {
+        format!("select coalesce('fidèle' = any(tags), false) from prod.clients where id = '{id}'")
+    };
+    for (from, into) in [(&old, &new), (&new, &third)] {
+        merge(&world, from, into).await;
+        all(&world).await;
+        all(&world).await;
+        assert_eq!(who(&world, from).await, json!([into, "merged"]));
+        assert_eq!(world.value(owner).await, json!(into));
+        assert_eq!(world.value(&tagged(into)).await, true, "{into}");
+    }
+    assert_eq!(who(&world, &old).await, json!([third, "merged"]));
+    let back = json!({ "op": "upsert", "kind": "client", "id": old, "value": { "id": old, "companyName": "De retour",
+        "status": "ACTIVE", "tags": [], "createdAt": "2026-05-01T00:00:00Z", "updatedAt": "2026-05-01T00:00:00Z" } });
+    world.edit(back).await;
+    all(&world).await;
+    assert_eq!(who(&world, &old).await, json!([old, "unmerged"]));
+    assert_eq!(who(&world, &new).await, json!([third, "merged"]));
+    assert_eq!(world.value(owner).await, json!(old));
+    assert_eq!(world.value(&tagged(&third)).await, false);
+    assert_eq!(
+        world.value(&tagged(&old)).await,
+        true,
+        "its own row had kept it"
+    );
+    let steady = world.exact().await;
+    all(&world).await;
+    assert_eq!(world.exact().await, steady);
+    world.concord(&["doctor", "--offline"]).await.expect(0);
+}
