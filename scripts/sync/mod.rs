@@ -17,6 +17,7 @@ mod round;
 mod run;
 mod selection;
 mod stage;
+mod steps;
 mod stop;
 mod verdict;
 mod waiting;

@@ -10,8 +10,9 @@ use tokio::sync::watch;
 
 use super::outages::trouble_of;
 use super::poison::Poison;
-use super::run::{PROMOTE, lock_wait};
+use super::run::lock_wait;
 use super::stage::hold;
+use super::steps::PROMOTE;
 use super::waiting::hold_alone;
 use super::{Job, Progressed, halt_at};
 
