@@ -351,7 +351,12 @@ async fn circles_and_self_references_land_whole() {
 #[tokio::test]
 async fn what_is_set_aside_is_told_in_all_and_of_the_run() {
     let world = World::small().await;
-    world.run_sync(&["--all"]).await.expect(0);
+    let line = world.run_sync(&["--all"]).await.expect(0).module("pianos");
+    let cause = line["cause"].as_str().expect("a cause");
+    assert!(
+        cause.ends_with("show them."),
+        "all that is set aside is this run's: {cause}"
+    );
     let parked = "select count(*) from ops.problems where kind = 'parking' and state = 'open' and module = 'pianos'";
     let parked = world.count(parked).await;
     assert!(parked > 0, "pianos wait for their owners");

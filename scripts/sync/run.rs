@@ -12,7 +12,7 @@ use staging::{Holder, Lease, Outcome, PageTally, RunState};
 use super::drift::{self, Look};
 use super::outages::{Away, Outages};
 use super::steps::{CROSSED, LOOK, PROMOTE, READ, end_reading, mark, step, tell_decided};
-use super::verdict::{cancelled, ended, explain, failed, in_all, verdict};
+use super::verdict::{cancelled, ended, explain, failed, set_aside, verdict};
 use super::{Stop, account, halt_at, older, promote, stage};
 
 /// What a run is asked to do.
@@ -270,9 +270,9 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<(Outco
         .cause
         .or(read.cause)
         .or_else(|| explain(state, &read.staged, &claims));
-    let cause = match (state, cause) {
-        (RunState::OkQ, Some(cause)) => Some(in_all(job, &cause).await?),
-        (_, cause) => cause,
+    let cause = match state {
+        RunState::OkQ => Some(set_aside(job, &claims, cause).await?),
+        _ => cause,
     };
     let outcome = Outcome {
         state,

@@ -36,10 +36,6 @@ pub(super) fn ended(state: RunState, cause: String) -> Outcome {
 /// The cause of a state that no single event explains.
 pub(super) fn explain(state: RunState, staged: &PageTally, claims: &ClaimTally) -> Option<String> {
     match state {
-        RunState::OkQ => Some(format!(
-            "Of this run's records, {} were quarantined, {} parked and {} put in review",
-            claims.quarantined, claims.parked, claims.in_review
-        )),
         RunState::Failed => Some(format!(
             "The counts do not add up ({staged:?}, {claims:?}). This is a bug in Concord: report it with this line."
         )),
@@ -47,17 +43,33 @@ pub(super) fn explain(state: RunState, staged: &PageTally, claims: &ClaimTally) 
     }
 }
 
-/// Adds to the cause what of the module is set aside in all: a run counts the records it took up only.
-pub(super) async fn in_all(job: &Job<'_>, cause: &str) -> anyhow::Result<String> {
+/// What of the module is set aside in all and, where that is not the same, of the records that the run took up.
+pub(super) async fn set_aside(
+    job: &Job<'_>,
+    claims: &ClaimTally,
+    cause: Option<String>,
+) -> anyhow::Result<String> {
     let count = async || {
         let mut tx = job.pool.begin().await?;
         Ok(staging::set_aside(&mut tx, job.definition.name()).await?)
     };
     let all = job.outages.insist(count).await?;
-    Ok(format!(
-        "{} quarantined, {} parked, {} in review: `concord quarantine list`, `concord parking list` show them. {cause}.",
+    let mut told = format!(
+        "{} quarantined, {} parked, {} in review: `concord quarantine list`, `concord parking list` show them.",
         all.quarantined, all.parked, all.in_review
-    ))
+    );
+    let own = [claims.quarantined, claims.parked, claims.in_review].map(i64::from);
+    if own != [all.quarantined, all.parked, all.in_review] {
+        let [quarantined, parked, in_review] = own;
+        told += &format!(
+            " Of this run's records, {quarantined} were quarantined, {parked} parked and {in_review} put in review."
+        );
+    }
+    if let Some(cause) = cause {
+        told += " ";
+        told += &cause;
+    }
+    Ok(told)
 }
 
 /// The state and the cause of a run that the database stopped; `None` for a failure that is a bug.
