@@ -69,6 +69,19 @@ async fn two_hosts_keep_one_limit_together_and_none_is_refused() {
     assert_eq!(world.count(staged).await, 500);
 }
 
+/// Why another host waits, which asks the source nothing.
+async fn held_back(world: &World) -> String {
+    let asked = world.source.stats().await["requests"].clone();
+    let other = elsewhere(world, &["--module", "users"]).await.expect(75);
+    assert_eq!(
+        world.source.stats().await["requests"],
+        asked,
+        "nobody asks meanwhile"
+    );
+    let line = other.module("users");
+    line["cause"].as_str().expect("a cause").to_owned()
+}
+
 #[tokio::test]
 async fn a_pause_asked_of_one_host_holds_the_others() {
     let world = World::small().await;
@@ -76,15 +89,7 @@ async fn a_pause_asked_of_one_host_holds_the_others() {
         .fault(json!({ "name": "too_many_requests", "value": 600 }))
         .await;
     world.run_sync(&["--module", "users"]).await.expect(75);
-    let asked = world.source.stats().await["requests"].clone();
-    let other = elsewhere(&world, &["--module", "users"]).await.expect(75);
-    assert_eq!(
-        world.source.stats().await["requests"],
-        asked,
-        "nobody asks meanwhile"
-    );
-    let line = other.module("users");
-    let cause = line["cause"].as_str().expect("a cause");
+    let cause = held_back(&world).await;
     assert!(
         cause.contains("slow down") || cause.contains("wait"),
         "{cause}"
@@ -102,15 +107,7 @@ async fn a_source_that_fails_one_host_is_left_alone_by_all() {
     });
     world.fault(json!({ "name": "server_error" })).await;
     world.run_sync(&["--module", "users"]).await.expect(75);
-    let asked = world.source.stats().await["requests"].clone();
-    let other = elsewhere(&world, &["--module", "users"]).await.expect(75);
-    assert_eq!(
-        world.source.stats().await["requests"],
-        asked,
-        "nobody asks meanwhile"
-    );
-    let line = other.module("users");
-    let cause = line["cause"].as_str().expect("a cause");
+    let cause = held_back(&world).await;
     assert!(
         cause.contains("left alone since") && cause.contains("503"),
         "{cause}"

@@ -110,6 +110,13 @@ pub async fn stage_pages(
     derivations: &[Derivation],
 ) -> sqlx::Result<PageTally> {
     let mut versions = versions_of(pages);
+    // A first load fills the table within one statistics interval: for every statement here the index is right at any size.
+    sqlx::raw_sql(
+        "set local enable_hashjoin = off; set local enable_mergejoin = off;
+         set local enable_bitmapscan = off; set local enable_seqscan = off",
+    )
+    .execute(&mut *conn)
+    .await?;
     if !copy_unasked(conn, place, &versions).await? {
         judge(conn, place.module, &mut versions).await?;
         copy_new(conn, place, &with_verdict(&versions, Verdict::New)).await?;
@@ -203,10 +210,6 @@ async fn judge(
     let live: Vec<usize> = (0..versions.len())
         .filter(|&n| versions[n].verdict == Verdict::New)
         .collect();
-    // A first load fills the table within one statistics interval: the index is right at any size.
-    sqlx::raw_sql("set local enable_bitmapscan = off; set local enable_seqscan = off")
-        .execute(&mut *conn)
-        .await?;
     let ids: Vec<&str> = live.iter().map(|&n| versions[n].id).collect();
     let known: Vec<(String, Vec<u8>, bool)> = query_as(
         "select source_id, hash, gone_in is not null from staging.records where module = $1 and source_id = any($2)",
