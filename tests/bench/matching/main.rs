@@ -4,12 +4,13 @@ mod labels;
 mod spent;
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
 use clap::Parser;
-use matching::batch::Batch;
+use matching::batch::{Batch, Scored};
 use matching::decide::{Links, assigned, thresholds};
 use matching::evaluate::{Gold, evaluate, evaluate_clusters};
 use matching::spec::Spec;
@@ -37,6 +38,16 @@ struct Arguments {
 /// Pairs scored lower are of no use to anybody.
 const LEAST: f32 = -10.0;
 
+/// A number of all scores, keys and clusters: the same for two builds that do the same.
+fn digest(scored: &[Scored], clusters: &[u32]) -> String {
+    let mut hasher = DefaultHasher::new();
+    for pair in scored {
+        (pair.one, pair.other, pair.score.to_bits(), pair.keys).hash(&mut hasher);
+    }
+    clusters.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let spec = Spec::parse(&fs::read_to_string(&arguments.spec)?).context("the specification")?;
@@ -60,6 +71,7 @@ fn main() -> anyhow::Result<()> {
     let seconds = began.elapsed().as_secs_f64();
     let (cpu_seconds, peak_mib) = spent::spent();
     let gold = Gold::read(&batch.ids, &arguments.gold, arguments.truth.as_deref())?;
+    let digest = digest(&scored, &decisions.clusters);
     let taught = (arguments.labels > 0)
         .then(|| labels::taught(&batch, &model, &gold, &scored, arguments.labels))
         .transpose()?;
@@ -72,7 +84,7 @@ fn main() -> anyhow::Result<()> {
         "records": batch.base.records, "scored": scored.len(), "matches": decisions.matches.len(),
         "reviews": decisions.reviews.len(), "thresholds": model.thresholds, "quality": quality,
         "seconds": seconds, "laps": laps,
-        "cpu_seconds": cpu_seconds, "peak_mib": peak_mib, "labels": taught,
+        "cpu_seconds": cpu_seconds, "peak_mib": peak_mib, "labels": taught, "digest": digest,
     });
     println!("{}", serde_json::to_string_pretty(&told)?);
     Ok(())
