@@ -98,19 +98,12 @@ impl Table {
         }
         let mut record = csv::ByteRecord::new();
         while reader.read_byte_record(&mut record).map_err(failed)? {
-            let whole = std::str::from_utf8(record.as_slice());
+            let whole = std::str::from_utf8(record.as_slice()).unwrap_or_default();
             for place in &places {
-                match (whole, record.range(*place)) {
-                    (_, None) => self.push(path, "")?,
-                    (Ok(whole), Some(range))
-                        if whole.is_char_boundary(range.start)
-                            && whole.is_char_boundary(range.end) =>
-                    {
-                        self.push(path, &whole[range])?
-                    }
-                    (_, Some(range)) => {
-                        self.push(path, &String::from_utf8_lossy(&record.as_slice()[range]))?
-                    }
+                let range = record.range(*place).unwrap_or_default();
+                match whole.get(range.clone()) {
+                    Some(value) => self.push(path, value)?,
+                    None => self.push(path, &String::from_utf8_lossy(&record.as_slice()[range]))?,
                 }
             }
         }

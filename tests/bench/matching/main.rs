@@ -1,16 +1,16 @@
 //! Matches the records of files, and says as JSON how well and how fast.
 
+mod digest;
 mod labels;
 mod spent;
 
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
 use clap::Parser;
-use matching::batch::{Batch, Scored};
+use matching::batch::Batch;
 use matching::decide::{Links, assigned, thresholds};
 use matching::evaluate::{Gold, evaluate, evaluate_clusters};
 use matching::spec::Spec;
@@ -38,16 +38,6 @@ struct Arguments {
 /// Pairs scored lower are of no use to anybody.
 const LEAST: f32 = -10.0;
 
-/// A number of all scores, keys and clusters: the same for two builds that do the same.
-fn digest(scored: &[Scored], clusters: &[u32]) -> String {
-    let mut hasher = DefaultHasher::new();
-    for pair in scored {
-        (pair.one, pair.other, pair.score.to_bits(), pair.keys).hash(&mut hasher);
-    }
-    clusters.hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
-}
-
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let spec = Spec::parse(&fs::read_to_string(&arguments.spec)?).context("the specification")?;
@@ -71,7 +61,7 @@ fn main() -> anyhow::Result<()> {
     let seconds = began.elapsed().as_secs_f64();
     let (cpu_seconds, peak_mib) = spent::spent();
     let gold = Gold::read(&batch.ids, &arguments.gold, arguments.truth.as_deref())?;
-    let digest = digest(&scored, &decisions.clusters);
+    let digest = digest::digest(&scored, &decisions.clusters);
     let taught = (arguments.labels > 0)
         .then(|| labels::taught(&batch, &model, &gold, &scored, arguments.labels))
         .transpose()?;

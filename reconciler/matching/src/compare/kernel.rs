@@ -123,8 +123,8 @@ fn distance(one: &[u8], other: &[u8]) -> usize {
         }
     };
     let place = |row: usize, column: usize| row % 3 * width + column;
-    for column in 0..width {
-        rows[column] = column;
+    for (column, first) in rows[..width].iter_mut().enumerate() {
+        *first = column;
     }
     for (at, letter) in one.iter().enumerate() {
         rows[place(at + 1, 0)] = at + 1;
