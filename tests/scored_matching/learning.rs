@@ -17,7 +17,7 @@ fn customers() -> String {
         json!({
             "id": format!("c{at}"), "kind": "person", "first_name": given, "last_name": surname,
             "phone": format!("514 842-{:04}", 1000 + person), "street": format!("{} rue Fleury", 10 + person),
-            "municipality": "Montreal", "postal_code": if at % 2 == 0 { "H2H 2C7" } else { "" },
+            "municipality": "Montreal", "postal_code": if at.is_multiple_of(2) { "H2H 2C7" } else { "" },
         })
     };
     (0..400).map(|at| line(at).to_string() + "\n").collect()

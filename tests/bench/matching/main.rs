@@ -61,7 +61,6 @@ fn main() -> anyhow::Result<()> {
     let seconds = began.elapsed().as_secs_f64();
     let (cpu_seconds, peak_mib) = spent::spent();
     let gold = Gold::read(&batch.ids, &arguments.gold, arguments.truth.as_deref())?;
-    let digest = digest::digest(&scored, &decisions.clusters);
     let taught = (arguments.labels > 0)
         .then(|| labels::taught(&batch, &model, &gold, &scored, arguments.labels))
         .transpose()?;
@@ -73,8 +72,8 @@ fn main() -> anyhow::Result<()> {
     let told = json!({
         "records": batch.base.records, "scored": scored.len(), "matches": decisions.matches.len(),
         "reviews": decisions.reviews.len(), "thresholds": model.thresholds, "quality": quality,
-        "seconds": seconds, "laps": laps,
-        "cpu_seconds": cpu_seconds, "peak_mib": peak_mib, "labels": taught, "digest": digest,
+        "seconds": seconds, "laps": laps, "cpu_seconds": cpu_seconds, "peak_mib": peak_mib,
+        "labels": taught, "digest": digest::digest(&scored, &decisions.clusters),
     });
     println!("{}", serde_json::to_string_pretty(&told)?);
     Ok(())
