@@ -1,21 +1,22 @@
-//! `concord matching`: a model for telling records apart, trained on files, measured and explained without a database; and one record held
-//! against the database.
+//! `concord matching`: a model for telling records apart, trained on files and on what people decided, measured and explained without a
+//! database; and one record held against the database.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use matching::batch::{Batch, Scored};
-use matching::decide::{Decisions, Links, assigned, thresholds};
+use matching::decide::{Links, assigned, thresholds};
 use matching::evaluate::{Gold, evaluate, evaluate_clusters};
 use matching::explain::explain;
 use matching::model::Model;
 use matching::normalise::Lexicon;
 use matching::spec::Spec;
-use matching::train::{Label, Lesson, learn, worth_asking};
+use matching::train::{FEWEST, Label, Lesson, learn, worth_asking};
 use serde_json::{Value, json};
 
 use super::Answer;
+use super::decisions::Decisions;
 use crate::config::Config;
 
 /// What to do with a model.
@@ -49,9 +50,12 @@ pub struct Train {
     /// Where to write the model: JSON where the name ends in .json, else YAML.
     #[arg(long)]
     model: PathBuf,
-    /// Pairs that people decided, to improve it with: id_l, id_r and match (1 or 0).
+    /// Pairs of these records that people decided, to improve it with: id_l, id_r and match (1 or 0).
     #[arg(long)]
     labels: Option<PathBuf>,
+    /// Do not learn from what people decided in the database, in `review` and `unmerge`, about the module whose specification it is.
+    #[arg(long)]
+    without_decisions: bool,
 }
 
 /// Measuring.
@@ -97,7 +101,7 @@ pub struct Explain {
 /// Does it.
 pub async fn run(command: Command, config: &Config) -> anyhow::Result<Answer> {
     match command {
-        Command::Train(args) => train(&args),
+        Command::Train(args) => train(&args, config).await,
         Command::Evaluate(args) => measure(&args),
         Command::Explain(args) => explained(&args),
         Command::Resolve(args) => super::resolve::run(args, config).await,
@@ -107,24 +111,28 @@ pub async fn run(command: Command, config: &Config) -> anyhow::Result<Answer> {
 /// Pairs scored lower are of no use to anybody.
 const LEAST: f32 = -10.0;
 
-fn train(args: &Train) -> anyhow::Result<Answer> {
+async fn train(args: &Train, config: &Config) -> anyhow::Result<Answer> {
     let text = fs::read_to_string(&args.spec).with_context(|| args.spec.display().to_string())?;
     let spec = Spec::parse(&text).with_context(|| args.spec.display().to_string())?;
+    let decisions = match args.without_decisions {
+        true => Decisions::default(),
+        false => super::decisions::of_spec(&text, config).await?,
+    };
     let batch = Batch::read(&spec, &paths(&args.files), None, &mut |_| {})?;
     let mut model = batch.train(&spec);
-    let mut learnt = String::new();
-    if let Some(labels) = &args.labels {
-        let labels = read_labels(labels, &batch)?;
-        let lesson = learn(
-            &mut model,
-            &batch.comparisons,
-            &batch.layout,
-            &batch.base,
-            &batch.facts,
-            &labels,
-        );
-        learnt = told_of(lesson);
-    }
+    let labels = match &args.labels {
+        Some(labels) => read_labels(labels, &batch)?,
+        None => Vec::new(),
+    };
+    let lesson = learn(
+        &mut model,
+        &batch.comparisons,
+        &batch.layout,
+        &batch.base,
+        &batch.facts,
+        &labels,
+        &decisions.shown,
+    );
     model.thresholds = thresholds(&spec.decide, &batch.score(&model, LEAST));
     let written = match args
         .model
@@ -150,21 +158,45 @@ fn train(args: &Train) -> anyhow::Result<Answer> {
             population.population
         ));
     }
-    text.push_str(&learnt);
-    let json =
-        json!({ "model": args.model, "records": model.records, "thresholds": model.thresholds });
+    text.push_str(&told_of(lesson, &decisions));
+    let json = json!({
+        "model": args.model, "records": model.records, "thresholds": model.thresholds, "labels": lesson.labels,
+        "decisions": decisions.shown.len() - lesson.unfit, "decisions_left_out": lesson.unfit + decisions.unseen,
+        "corrected": lesson.is_adopted,
+    });
     Answer::new(text, &json)
 }
 
-fn told_of(lesson: Lesson) -> String {
+fn told_of(lesson: Lesson, decisions: &Decisions) -> String {
+    let mut text = String::new();
+    if let Some(module) = &decisions.module {
+        let (used, unfit) = (decisions.shown.len() - lesson.unfit, lesson.unfit);
+        text = format!("{used} decisions of people about {module} were used");
+        if unfit > 0 {
+            text.push_str(&format!(
+                ", {unfit} were not: they were made by other comparisons"
+            ));
+        }
+        if decisions.unseen > 0 {
+            let unseen = decisions.unseen;
+            text.push_str(&format!(", {unseen} were not: no score was shown for them"));
+        }
+        text.push_str(".\n");
+    }
     let outcome = match lesson.is_adopted {
-        true => "The model was corrected.",
-        false => "That proves nothing: the model stays as it was without them.",
+        true => "The model was corrected.".to_owned(),
+        false if lesson.labels < FEWEST => {
+            format!("Fewer than {FEWEST} prove nothing: the model stays as it was without them.")
+        }
+        false => "That proves nothing: the model stays as it was without them.".to_owned(),
     };
-    format!(
-        "{} labels; one that was not learnt from is foretold {:.3} bits better, give or take {:.3}. {outcome}\n",
-        lesson.labels, lesson.gain, lesson.error
-    )
+    if lesson.labels > 0 {
+        text.push_str(&format!(
+            "{} labels in all; one that was not learnt from is foretold {:.3} bits better, give or take {:.3}. {outcome}\n",
+            lesson.labels, lesson.gain, lesson.error
+        ));
+    }
+    text
 }
 
 fn measure(args: &Evaluate) -> anyhow::Result<Answer> {
@@ -214,7 +246,7 @@ fn measure(args: &Evaluate) -> anyhow::Result<Answer> {
 fn quality(
     gold: &Gold,
     scored: &[Scored],
-    decisions: &Decisions,
+    decisions: &matching::decide::Decisions,
     model: &Model,
 ) -> anyhow::Result<Value> {
     let found = evaluate(gold, scored, &[model.thresholds.is_match]);

@@ -3,6 +3,7 @@
 mod command;
 
 mod approve;
+mod decisions;
 mod diff;
 mod doctor;
 mod fetch;

@@ -2,6 +2,8 @@
 
 mod people;
 
+mod learning;
+
 mod landing;
 
 mod surviving;

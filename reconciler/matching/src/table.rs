@@ -98,9 +98,13 @@ impl Table {
         }
         let mut record = csv::ByteRecord::new();
         while reader.read_byte_record(&mut record).map_err(failed)? {
+            let whole = std::str::from_utf8(record.as_slice()).unwrap_or_default();
             for place in &places {
-                let value = record.get(*place).unwrap_or_default();
-                self.push(path, &String::from_utf8_lossy(value))?;
+                let range = record.range(*place).unwrap_or_default();
+                match whole.get(range.clone()) {
+                    Some(value) => self.push(path, value)?,
+                    None => self.push(path, &String::from_utf8_lossy(&record.as_slice()[range]))?,
+                }
             }
         }
         Ok(())

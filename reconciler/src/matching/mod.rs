@@ -2,6 +2,7 @@
 
 mod blocks;
 mod decide;
+mod decided;
 mod judge;
 mod keys;
 mod links;
@@ -13,6 +14,7 @@ mod strangers;
 
 pub(crate) use blocks::renew_blocks;
 pub use decide::{Candidate, Decision, decide};
+pub use decided::decided;
 pub(crate) use judge::{Asking, judge};
 pub use judge::{Likely, Verdict};
 pub(crate) use keys::distinct_of;

@@ -35,6 +35,7 @@ pub fn taught(
         &batch.base,
         &batch.facts,
         &labels,
+        &[],
     );
     let again = batch.score(&better, LEAST);
     better.thresholds = thresholds(&better.spec.decide, &again);

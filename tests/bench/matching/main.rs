@@ -1,5 +1,6 @@
 //! Matches the records of files, and says as JSON how well and how fast.
 
+mod digest;
 mod labels;
 mod spent;
 
@@ -71,8 +72,8 @@ fn main() -> anyhow::Result<()> {
     let told = json!({
         "records": batch.base.records, "scored": scored.len(), "matches": decisions.matches.len(),
         "reviews": decisions.reviews.len(), "thresholds": model.thresholds, "quality": quality,
-        "seconds": seconds, "laps": laps,
-        "cpu_seconds": cpu_seconds, "peak_mib": peak_mib, "labels": taught,
+        "seconds": seconds, "laps": laps, "cpu_seconds": cpu_seconds, "peak_mib": peak_mib,
+        "labels": taught, "digest": digest::digest(&scored, &decisions.clusters),
     });
     println!("{}", serde_json::to_string_pretty(&told)?);
     Ok(())

@@ -28,14 +28,27 @@ pub struct KeyReport {
 pub struct Blocks {
     /// The keys, with what each left out.
     pub keys: Vec<KeyReport>,
+    /// The records of each block in order, one block after the other; the last of a block is marked.
     members: Vec<u32>,
-    ends: Vec<u32>,
-    key_of: Vec<u8>,
-    record_ends: Vec<u32>,
-    of_record: Vec<u32>,
+    /// How many members there are up to the end of each key.
+    key_ends: Vec<usize>,
+    /// Where the places of each record end.
+    place_ends: Vec<u32>,
+    /// Where the records stand among the members.
+    places: Vec<Place>,
     /// The members of blocks that were too large, where one attribute makes the key.
     left_out: Vec<(usize, Vec<u32>)>,
 }
+
+/// A place among the members of blocks, and the key of the block.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    at: u32,
+    key: u8,
+}
+
+/// The mark of the last member of a block.
+const LAST: u32 = 1 << 31;
 
 /// A record that some keys bring together with another, and which keys.
 pub type Partner = (u32, u64);
@@ -46,22 +59,22 @@ impl Blocks {
         let mut blocks = Self {
             keys: Vec::new(),
             members: Vec::new(),
-            ends: vec![0],
-            key_of: Vec::new(),
-            record_ends: Vec::new(),
-            of_record: Vec::new(),
+            key_ends: Vec::new(),
+            place_ends: Vec::new(),
+            places: Vec::new(),
             left_out: Vec::new(),
         };
-        for (number, key) in keys.iter().enumerate() {
+        for key in keys {
             let entries = key.entries(base);
-            let report = blocks.add(base, key, number as u8, &entries);
+            let report = blocks.add(base, key, &entries);
             blocks.keys.push(report);
+            blocks.key_ends.push(blocks.members.len());
         }
         blocks.index(base.records);
         blocks
     }
 
-    fn add(&mut self, base: &Base, key: &Key, number: u8, entries: &[(u64, u32)]) -> KeyReport {
+    fn add(&mut self, base: &Base, key: &Key, entries: &[(u64, u32)]) -> KeyReport {
         let mut report = KeyReport {
             key: key.label.clone(),
             ..KeyReport::default()
@@ -87,8 +100,9 @@ impl Blocks {
                 continue;
             }
             self.members.extend(block.iter().map(|(_, record)| *record));
-            self.ends.push(self.members.len() as u32);
-            self.key_of.push(number);
+            if let Some(last) = self.members.last_mut() {
+                *last |= LAST;
+            }
         }
         report
     }
@@ -96,21 +110,48 @@ impl Blocks {
     fn index(&mut self, records: u32) {
         let mut counts = vec![0_u32; records as usize + 1];
         for member in &self.members {
-            counts[*member as usize + 1] += 1;
+            counts[(*member & !LAST) as usize + 1] += 1;
         }
         for at in 1..counts.len() {
             counts[at] += counts[at - 1];
         }
         let mut next = counts.clone();
-        self.of_record = vec![0; self.members.len()];
-        for block in 0..self.key_of.len() {
-            for at in self.ends[block]..self.ends[block + 1] {
-                let member = self.members[at as usize] as usize;
-                self.of_record[next[member] as usize] = block as u32;
+        self.places = vec![Place::default(); self.members.len()];
+        let mut start = 0;
+        for (key, end) in self.key_ends.iter().enumerate() {
+            for at in start..*end {
+                let member = (self.members[at] & !LAST) as usize;
+                self.places[next[member] as usize] = Place {
+                    at: at as u32,
+                    key: key as u8,
+                };
                 next[member] += 1;
             }
+            start = *end;
         }
-        self.record_ends = counts;
+        self.place_ends = counts;
+    }
+
+    fn places_of(&self, record: u32) -> &[Place] {
+        let record = record as usize;
+        &self.places[self.place_ends[record] as usize..self.place_ends[record + 1] as usize]
+    }
+
+    /// The members of a block behind a place.
+    fn behind(&self, place: Place) -> impl Iterator<Item = u32> {
+        let at = place.at as usize;
+        let mut ended = self.members[at] & LAST != 0;
+        self.members[at + 1..].iter().map_while(move |member| {
+            let within = !ended;
+            ended = member & LAST != 0;
+            within.then_some(member & !LAST)
+        })
+    }
+
+    /// The members of a block before a place.
+    fn before(&self, place: Place) -> impl Iterator<Item = u32> {
+        let before = self.members[..place.at as usize].iter().rev();
+        before.take_while(|member| **member & LAST == 0).copied()
     }
 
     /// The attribute and the members of blocks that were too large, where one attribute makes the key.
@@ -160,17 +201,11 @@ impl Blocks {
 
     /// All records that it is compared with, in order.
     pub fn all_partners(&self, base: &Base, record: u32) -> Vec<u32> {
-        let blocks = &self.of_record[self.record_ends[record as usize] as usize
-            ..self.record_ends[record as usize + 1] as usize];
-        let members = |block: &u32| {
-            self.ends[*block as usize] as usize..self.ends[*block as usize + 1] as usize
-        };
-        let mut found: Vec<u32> = blocks
-            .iter()
-            .flat_map(|block| &self.members[members(block)])
-            .copied()
+        let places = self.places_of(record).iter();
+        let mut found: Vec<u32> = places
+            .flat_map(|place| self.before(*place).chain(self.behind(*place)))
             .collect();
-        found.retain(|other| *other != record && base.comparable(record, *other));
+        found.retain(|other| base.comparable(record, *other));
         found.sort_unstable();
         found.dedup();
         found
@@ -179,21 +214,13 @@ impl Blocks {
     /// The records after this one that it is compared with, in order, each once, with the keys that say so.
     pub fn partners(&self, base: &Base, record: u32, out: &mut Vec<Partner>) {
         out.clear();
-        let blocks = &self.of_record[self.record_ends[record as usize] as usize
-            ..self.record_ends[record as usize + 1] as usize];
-        for block in blocks {
-            let members = &self.members
-                [self.ends[*block as usize] as usize..self.ends[*block as usize + 1] as usize];
-            let bit = 1_u64 << self.key_of[*block as usize];
-            let after = members.partition_point(|member| *member <= record);
-            out.extend(
-                members[after..]
-                    .iter()
-                    .filter(|other| base.comparable(record, **other))
-                    .map(|other| (*other, bit)),
-            );
+        for place in self.places_of(record) {
+            let bit = 1_u64 << place.key;
+            let others = self.behind(*place);
+            let others = others.filter(|other| base.comparable(record, *other));
+            out.extend(others.map(|other| (other, bit)));
         }
-        out.sort_unstable();
+        out.sort_unstable_by_key(|(other, _)| *other);
         out.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             if same {

@@ -107,11 +107,39 @@ pub fn edits(one: &str, other: &str, most: usize) -> usize {
     if most < 2 {
         return most + 1;
     }
-    strsim::osa_distance(text(one), text(other)).min(most + 1)
+    distance(one, other).min(most + 1)
 }
 
-fn text(ascii: &[u8]) -> &str {
-    std::str::from_utf8(ascii).unwrap_or_default()
+/// The distance by optimal string alignment, for texts of any length; short ones need no memory of their own.
+fn distance(one: &[u8], other: &[u8]) -> usize {
+    const SHORT: usize = 64;
+    let width = other.len() + 1;
+    let (mut short, mut long) = ([0; 3 * (SHORT + 1)], Vec::new());
+    let rows = match other.len() <= SHORT {
+        true => &mut short[..3 * width],
+        false => {
+            long.resize(3 * width, 0);
+            &mut long[..]
+        }
+    };
+    let place = |row: usize, column: usize| row % 3 * width + column;
+    for (column, first) in rows[..width].iter_mut().enumerate() {
+        *first = column;
+    }
+    for (at, letter) in one.iter().enumerate() {
+        rows[place(at + 1, 0)] = at + 1;
+        for (there, candidate) in other.iter().enumerate() {
+            let changed = rows[place(at, there)] + usize::from(letter != candidate);
+            let added = rows[place(at + 1, there)] + 1;
+            let dropped = rows[place(at, there + 1)] + 1;
+            let mut fewest = changed.min(added).min(dropped);
+            if at > 0 && there > 0 && *letter == other[there - 1] && one[at - 1] == *candidate {
+                fewest = fewest.min(rows[place(at + 2, there - 1)] + 1);
+            }
+            rows[place(at + 1, there + 1)] = fewest;
+        }
+    }
+    rows[place(one.len(), other.len())]
 }
 
 #[cfg(test)]

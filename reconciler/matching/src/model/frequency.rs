@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Base, Column, NONE};
@@ -80,15 +82,24 @@ impl Frequencies {
 
     /// The logarithms of the shares of a column's values.
     pub fn logarithms(&self, column: &Column) -> Vec<f32> {
-        let share = |id: u32| {
-            if id == NONE {
-                1.0
-            } else {
-                self.share(column.text(id))
-            }
+        if column.len() < self.values.len() {
+            let logarithm = |id: u32| match id {
+                NONE => 0.0,
+                id => self.share(column.text(id)).log2() as f32,
+            };
+            return (0..column.len() as u32).map(logarithm).collect();
+        }
+        // Of many values only few are listed.
+        let listed = self.values.iter();
+        let listed: FxHashMap<&str, f32> = listed
+            .map(|(value, share)| (value.as_str(), share.log2() as f32))
+            .collect();
+        let rest = self.rest.log2() as f32;
+        let logarithm = |id: u32| match id {
+            NONE => 0.0,
+            id => listed.get(column.text(id)).copied().unwrap_or(rest),
         };
-        (0..column.len() as u32)
-            .map(|id| share(id).log2() as f32)
-            .collect()
+        let ids = (0..column.len() as u32).into_par_iter();
+        ids.with_min_len(1 << 12).map(logarithm).collect()
     }
 }

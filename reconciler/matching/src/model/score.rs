@@ -53,9 +53,28 @@ impl Sum {
         Some(self.score()).filter(|score| *score >= least)
     }
 
+    /// Adds what a comparison says.
+    pub fn add(&mut self, part: [f32; 3]) {
+        for (sum, part) in self.0.iter_mut().zip(part) {
+            *sum += part;
+        }
+    }
+
     /// The probability of a match.
     pub fn probability(self) -> f64 {
         1.0 / (1.0 + f64::from(-self.score()).exp2())
+    }
+}
+
+impl Population {
+    /// How many bits the rarity of a value of an attribute adds where a comparison reaches a level.
+    pub fn rarity(&self, comparison: usize, level: usize, attribute: &str, value: &str) -> f32 {
+        let usual = self.comparisons[comparison].levels[level].usual;
+        let (Some(usual), Some(known)) = (usual, self.frequencies.get(attribute)) else {
+            return 0.0;
+        };
+        let rarity = usual.log2() as f32 - known.share(value).log2() as f32;
+        rarity.clamp(-RARITY, RARITY)
     }
 }
 
@@ -126,13 +145,31 @@ impl Scorer {
         if level == MISSING {
             return [0.0; 3];
         }
-        let weights = &self.populations[reached.population];
+        self.part_of(
+            reached.population,
+            comparison,
+            level,
+            self.rarity(reached, comparison),
+        )
+    }
+
+    /// What a level of a comparison says for each class, with so many bits for the rarity of its value.
+    pub fn part_of(
+        &self,
+        population: usize,
+        comparison: usize,
+        level: u8,
+        rarity: f32,
+    ) -> [f32; 3] {
+        if level == MISSING {
+            return [0.0; 3];
+        }
+        let weights = &self.populations[population];
         let Weight {
             of: [m, r, u],
             learnt,
             ..
         } = weights.levels[comparison][usize::from(level)];
-        let rarity = self.rarity(reached, comparison);
         let related = if weights.individual[comparison] {
             r - rarity
         } else {
@@ -161,14 +198,11 @@ impl Scorer {
     /// What all comparisons say.
     pub fn sum(&self, reached: &Reached) -> Sum {
         let weights = &self.populations[reached.population];
-        let mut sum = weights.prior;
+        let mut sum = Sum(weights.prior);
         for comparison in 0..weights.levels.len() {
-            let part = self.part(reached, comparison);
-            for (sum, part) in sum.iter_mut().zip(part) {
-                *sum += part;
-            }
+            sum.add(self.part(reached, comparison));
         }
-        Sum(sum)
+        sum
     }
 }
 

@@ -1,6 +1,7 @@
 //! E-mail addresses: which mailbox is meant, and what the mailbox says about a person.
 
 use super::text::{bounded, folded};
+use crate::compare::edits;
 
 /// An address taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,13 +192,13 @@ fn known_domain(domain: &str) -> String {
     let Some((name, suffix)) = domain.split_once('.') else {
         return domain;
     };
-    let slip = PROVIDERS.iter().find(|provider| {
-        **provider == name
-            || (provider.len() >= 5
-                && name.len() + 1 >= provider.len()
-                && strsim::osa_distance(name, provider) == 1)
-    });
-    let Some(provider) = slip else { return domain };
+    let slip = |provider: &&&str| {
+        provider.len() >= 5 && name.len() + 1 >= provider.len() && edits(name, provider, 1) == 1
+    };
+    let known = PROVIDERS.iter().find(|provider| **provider == name);
+    let Some(provider) = known.or_else(|| PROVIDERS.iter().find(slip)) else {
+        return domain;
+    };
     let suffix = match suffix {
         "con" | "cmo" | "comm" | "co" | "om" | "cm" | "vom" | "xom" | "comn" => "com",
         "cа" | "caa" | "ac" => "ca",

@@ -32,13 +32,17 @@ pub fn local_part(form: &str) -> &str {
 }
 
 fn subscriber(text: &str) -> &str {
-    let lower = text.to_ascii_lowercase();
-    let end = EXTENSIONS
-        .iter()
-        .filter_map(|mark| lower.find(mark))
-        .min()
-        .unwrap_or(text.len());
-    &text[..end]
+    let bytes = text.as_bytes();
+    let is_mark = |at: &usize| {
+        let mut marks = EXTENSIONS.iter().map(|mark| mark.as_bytes());
+        marks.any(|mark| {
+            let there = bytes[*at..].get(..mark.len());
+            there.is_some_and(|there| there.eq_ignore_ascii_case(mark))
+        })
+    };
+    let may_be_mark = |at: &usize| bytes[*at] == b'#' || bytes[*at].is_ascii_alphabetic();
+    let end = (0..bytes.len()).find(|at| may_be_mark(at) && is_mark(at));
+    &text[..end.unwrap_or(text.len())]
 }
 
 /// Whether one digit is repeated throughout: what forms are filled with to be rid of them.

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use super::records::{Outcome, matched, rows, written};
 use crate::decide::Links;
+use crate::explain::explain;
 use crate::model::Model;
-use crate::train::{Label, Lesson, learn, worth_asking};
+use crate::train::{Decided, Label, Lesson, learn, worth_asking};
 
 /// Invented records, and which person each is.
 fn households(name: &str) -> (Outcome, Vec<usize>) {
@@ -39,6 +40,7 @@ fn taught(outcome: &Outcome, model: &Model, labels: &[Label]) -> (Model, Lesson)
         &batch.base,
         &batch.facts,
         labels,
+        &[],
     );
     (model, lesson)
 }
@@ -133,4 +135,61 @@ fn half_of_the_questions_are_matches_as_they_stand() {
     let mut backwards = outcome.scored.clone();
     backwards.reverse();
     assert_eq!(asked, worth_asking(&backwards, thresholds, 8));
+}
+
+#[test]
+fn what_was_shown_to_whom_decided_teaches_the_same_as_the_records_themselves() {
+    let (outcome, person) = households("labels-shown");
+    let labels = labels(&outcome, &person, 3);
+    let mut model = outcome.model.clone();
+    model.populations[0].shift = 3.0;
+    let (by_records, lesson) = taught(&outcome, &model, &labels);
+    assert!(lesson.is_adopted, "{lesson:?}");
+    let batch = &outcome.batch;
+    let shown = |label: &Label| {
+        let explanation = explain(batch, &model, label.one, label.other);
+        let written = serde_json::to_value(explanation).expect("JSON");
+        Decided {
+            evidence: serde_json::from_value(written).expect("evidence"),
+            is_match: label.is_match,
+        }
+    };
+    let mut decided: Vec<Decided> = labels.iter().map(shown).collect();
+    let learnt = |decided: &[Decided]| {
+        let mut model = model.clone();
+        let (comparisons, layout) = (&batch.comparisons, &batch.layout);
+        let lesson = learn(
+            &mut model,
+            comparisons,
+            layout,
+            &batch.base,
+            &batch.facts,
+            &[],
+            decided,
+        );
+        (model, lesson)
+    };
+    let (by_evidence, lesson) = learnt(&decided);
+    assert!(lesson.is_adopted, "{lesson:?}");
+    assert_eq!((lesson.labels, lesson.unfit), (labels.len(), 0));
+    let of = |model: &Model| {
+        (
+            model.populations[0].shift,
+            model.populations[0].comparisons[0].scale,
+        )
+    };
+    let ((shift, scale), (other_shift, other_scale)) = (of(&by_records), of(&by_evidence));
+    assert!((shift - other_shift).abs() < 0.3, "{shift} {other_shift}");
+    assert!((scale - other_scale).abs() < 0.2, "{scale} {other_scale}");
+    decided.reverse();
+    assert_eq!(learnt(&decided).0, by_evidence, "in whatever order");
+    for one in &mut decided {
+        one.evidence.steps[0].comparison.push('?');
+    }
+    let (after, lesson) = learnt(&decided);
+    assert_eq!((lesson.labels, lesson.unfit), (0, labels.len()));
+    assert_eq!(
+        after, model,
+        "what other comparisons showed teaches nothing"
+    );
 }

@@ -6,29 +6,21 @@
 
 use std::f64::consts::LN_2;
 
+use super::decided::{Decided, Known, Label};
 use super::logistic::{Row, fit};
 use crate::base::Base;
 use crate::batch::Scored;
 use crate::compare::{Comparisons, Facts, MISSING};
-use crate::model::{Model, Scorer, Thresholds};
+use crate::model::{Model, Scorer, Sum, Thresholds};
 use crate::profile::Layout;
-
-/// A decided pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Label {
-    /// One record.
-    pub one: u32,
-    /// The other.
-    pub other: u32,
-    /// Whether they are one.
-    pub is_match: bool,
-}
 
 /// What labels taught.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Lesson {
     /// How many labels there were.
     pub labels: usize,
+    /// How many decided pairs were left out, because they were held against each other by other comparisons.
+    pub unfit: usize,
     /// How many bits better a label is foretold by a model that has not seen it, and how uncertain that is: one standard error.
     pub gain: f64,
     /// The standard error of the gain.
@@ -46,7 +38,7 @@ const LEVEL: f64 = 0.5;
 const FIRMNESS: [f64; 3] = [0.25, 0.5, 1.0];
 const FOLDS: usize = 5;
 /// Fewer labels prove nothing.
-const FEWEST: usize = 25;
+pub const FEWEST: usize = 25;
 
 /// Which coefficient corrects what.
 struct Places {
@@ -82,7 +74,7 @@ impl Places {
     }
 }
 
-/// Corrects a model where that helps; the order of the labels does not matter.
+/// Corrects a model where that helps; the order of the labels does not matter, nor that of the decided pairs.
 pub fn learn(
     model: &mut Model,
     comparisons: &Comparisons,
@@ -90,6 +82,7 @@ pub fn learn(
     base: &Base,
     facts: &Facts,
     labels: &[Label],
+    decided: &[Decided],
 ) -> Lesson {
     let mut labels: Vec<Label> = labels
         .iter()
@@ -102,15 +95,19 @@ pub fn learn(
     labels.sort_unstable_by_key(|label| (label.one, label.other, label.is_match));
     let places = Places::of(comparisons);
     let scorer = Scorer::new(model, comparisons, layout, base);
-    let row = |label: &Label| {
-        let reached = comparisons.reach(base, facts, label.one, label.other);
-        let sum = scorer.sum(&reached);
+    let row = |known: &Known| {
+        let part = |at: usize| {
+            let level = known.pattern.level(at);
+            scorer.part_of(known.population, at, level, known.rarity[at])
+        };
+        let mut sum = Sum(scorer.prior(known.population));
+        (0..places.levels.len()).for_each(|at| sum.add(part(at)));
         let rival = if sum.0[1] > sum.0[2] { 1 } else { 2 };
-        let mut features = vec![(reached.population, 1.0)];
+        let mut features = vec![(known.population, 1.0)];
         for (at, first) in places.levels.iter().enumerate() {
-            let level = reached.pattern.level(at);
+            let level = known.pattern.level(at);
             if level != MISSING {
-                let part = scorer.part(&reached, at);
+                let part = part(at);
                 let weight = f64::from(part[0] - part[rival]) * LN_2;
                 features.push((places.populations + at, weight));
                 features.push((first + usize::from(level), 1.0));
@@ -119,11 +116,23 @@ pub fn learn(
         Row {
             known: f64::from(sum.score()) * LN_2,
             features,
-            holds: label.is_match,
+            holds: known.is_match,
         }
     };
-    let rows: Vec<Row> = labels.iter().map(row).collect();
+    let of_records = |label: &Label| Known::of_records(&scorer, comparisons, base, facts, label);
+    let mut known: Vec<Known> = labels.iter().map(of_records).collect();
+    let fitting = decided.iter();
+    let fitting = fitting.filter_map(|d| Known::of_evidence(model, comparisons, layout, d));
+    let mut fitting: Vec<Known> = fitting.collect();
+    fitting.sort_unstable_by_key(|known| {
+        let rarity = known.rarity.map(f32::to_bits);
+        (known.pattern, rarity, known.is_match)
+    });
+    let unfit = decided.len() - fitting.len();
+    known.extend(fitting);
+    let rows: Vec<Row> = known.iter().map(row).collect();
     let (firmness, mut lesson) = validated(&rows, &places);
+    lesson.unfit = unfit;
     lesson.is_adopted = rows.len() >= FEWEST && lesson.gain > lesson.error;
     if lesson.is_adopted {
         let all: Vec<&Row> = rows.iter().collect();
@@ -154,6 +163,7 @@ fn validated(rows: &[Row], places: &Places) -> (f64, Lesson) {
             labels: rows.len(),
             gain: mean,
             error: (spread / count).sqrt(),
+            unfit: 0,
             is_adopted: false,
         };
         (firmness, lesson)

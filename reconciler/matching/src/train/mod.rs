@@ -2,12 +2,14 @@
 
 mod whole;
 
+mod decided;
 mod em;
 mod guess;
 mod labels;
 mod logistic;
 mod sample;
 
-pub use labels::{Label, Lesson, learn, worth_asking};
+pub use decided::{Decided, Evidence, EvidenceStep, Label};
+pub use labels::{FEWEST, Lesson, learn, worth_asking};
 pub use sample::{Patterns, Seen, random};
 pub use whole::train;
