@@ -193,6 +193,10 @@ mod tests {
 
     #[test]
     fn any_text_has_stable_and_bounded_forms() {
+        // What coverage once found.
+        for text in ["11144LLLLLLLL", "0110113os33os3", ")@0, 4ul|S,\0\n<<"] {
+            forms(text);
+        }
         feed(20_000, &SEEDS, &WORDS, forms);
     }
 

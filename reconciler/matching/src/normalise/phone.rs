@@ -13,10 +13,11 @@ pub fn phone(text: &str) -> Option<String> {
     let number = subscriber(text);
     let plus = number.trim_start().starts_with('+');
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-    let digits = digits
-        .strip_prefix("011")
-        .filter(|_| !plus)
-        .map_or(digits.as_str(), |rest| rest);
+    let digits = match plus {
+        true => digits.as_str(),
+        // Once or again: what is left must read the same.
+        false => digits.trim_start_matches("011"),
+    };
     let home = match (digits.len(), plus) {
         (11, _) if digits.starts_with('1') => &digits[1..],
         (10, false) => digits,
