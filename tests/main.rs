@@ -3,6 +3,7 @@
 mod absence;
 mod accounts;
 mod contradictions;
+mod divided;
 mod embedded;
 mod first_run;
 mod folder_sources;

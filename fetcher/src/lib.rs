@@ -21,8 +21,8 @@ pub use export::{ExportError, Written, write_jsonl};
 pub use failure::{Attempt, Class, FetchError, GraphQlError};
 pub use length::length_of_time;
 pub use modules::{
-    Bound, FetchSpec, IdPath, Module, ModuleError, Nested, NewestFirst, Paging, Path, Reach, Read,
-    Recheck, Since, Style, Window, load_modules, nearest, one_of,
+    Bound, Divide, FetchSpec, IdPath, Module, ModuleError, Nested, NewestFirst, Paging, Path,
+    Reach, Read, Recheck, Scale, Since, Style, Window, load_modules, nearest, one_of,
 };
 pub use pages::{Cursor, Hole, Page, Record, Selection, is_there, pages};
 pub use schema::{

@@ -1,5 +1,6 @@
 //! The fetcher against small sources in this process: every style of paging, every class of failure.
 
+mod divided;
 mod failures;
 mod folders;
 mod limits;

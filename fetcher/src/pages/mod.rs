@@ -1,5 +1,7 @@
 //! A module's stream of pages.
 
+mod ahead;
+mod divided;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod json;

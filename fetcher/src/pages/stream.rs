@@ -1,10 +1,11 @@
 //! The stream: asks for the next page while the one before is being used.
 
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
 
+use super::ahead::{Item, Sender, ahead};
+use super::divided::{Part, Places, places};
 use super::known::Known;
 use super::nested;
 use super::page::{Cursor, Hole, Page, Record, Selection};
@@ -14,44 +15,21 @@ use crate::failure::{Attempt, FetchError, GraphQlError};
 use crate::modules::{Module, Style};
 use crate::source::{Question, Source};
 
-/// One page waits in the channel and one in the sender's hand: two are read ahead.
-const WAITING: usize = 1;
-
-/// A module's pages, from the start or from a stored cursor. Pages are read ahead, two at most;
-/// dropping the stream stops the reading. After an error the stream ends.
+/// A module's pages, from the start or from a stored cursor. Pages are read ahead, two at most (of a divided stream,
+/// two of each part and two of the whole); dropping the stream stops the reading. After an error the stream ends.
 pub fn pages(
     source: &Source,
     module: &Module,
     selection: Selection,
     from: Option<Cursor>,
-) -> impl Stream<Item = Result<Page, FetchError>> + Send + Unpin + 'static {
-    let (sender, receiver) = mpsc::channel(WAITING);
+) -> impl Stream<Item = Item> + Send + Unpin + 'static {
     let reader = Reader {
         source: source.clone(),
         module: module.clone(),
         selection,
+        part: None,
     };
-    let task = tokio::spawn(async move {
-        tokio::select! {
-            () = sender.closed() => {}
-            () = reader.run(from, &sender) => {}
-        }
-    });
-    Box::pin(futures::stream::unfold(
-        (receiver, Some(task)),
-        |(mut receiver, mut task)| async move {
-            if let Some(item) = receiver.recv().await {
-                return Some((item, (receiver, task)));
-            }
-            // A reader that panicked must not look like one that came to the end.
-            if let Some(Err(stopped)) = futures::future::OptionFuture::from(task.take()).await
-                && stopped.is_panic()
-            {
-                std::panic::resume_unwind(stopped.into_panic());
-            }
-            None
-        },
-    ))
+    ahead(async move |sender| reader.read(from, &sender).await)
 }
 
 /// How often an empty page that leads nowhere is asked for again before it counts as a loop.
@@ -69,23 +47,68 @@ fn stands_still(cut: &Slice, position: &Position) -> bool {
         && matches!(position, Position::Start | Position::After(_))
 }
 
+#[derive(Clone)]
 struct Reader {
     source: Source,
     module: Module,
     selection: Selection,
+    /// The part of a divided stream that it reads.
+    part: Option<Part>,
 }
 
-type Sender = mpsc::Sender<Result<Page, FetchError>>;
-
 impl Reader {
-    async fn run(&self, from: Option<Cursor>, sender: &Sender) {
-        if let Err(failure) = self.read_all(from, sender).await {
-            // Nobody listening any more is no failure of the source.
-            let _ = sender.send(Err(failure)).await;
+    /// Reads the stream, as a whole or in parts.
+    async fn read(self, from: Option<Cursor>, sender: &Sender) -> Result<(), FetchError> {
+        let places = places(&self.module.fetch, &self.selection, from.as_ref())
+            .map_err(|stuck| self.stuck(&stuck, from.as_ref(), 1))?;
+        match places {
+            Some(places) => self.read_parts(places, sender).await,
+            None => self.read_whole(from, sender).await,
         }
     }
 
-    async fn read_all(&self, from: Option<Cursor>, sender: &Sender) -> Result<(), FetchError> {
+    /// Reads the parts side by side, their pages in the order in which they come.
+    async fn read_parts(&self, mut places: Places, sender: &Sender) -> Result<(), FetchError> {
+        let mut total = self.count().await?;
+        let divide = self.module.fetch.divide.iter();
+        let open = divide.flat_map(|divide| places.open(divide));
+        let mut parts = futures::stream::select_all(open.map(|(part, from)| {
+            let number = part.number;
+            let reader = Self {
+                part: Some(part),
+                ..self.clone()
+            };
+            ahead(async move |sender| reader.read_whole(from, &sender).await)
+                .map(move |item| (number, item))
+        }));
+        let mut number = 0;
+        while let Some((part, item)) = parts.next().await {
+            let mut page = item?;
+            places.move_on(part, page.next);
+            number += 1;
+            page.number = number;
+            page.next = places.cursor();
+            if page.next.is_none() {
+                // What came or went meanwhile counts.
+                total = self.count().await?;
+            }
+            page.total_count = total;
+            if sender.send(Ok(page)).await.is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// How many records the source says the undivided stream has.
+    async fn count(&self) -> Result<Option<u64>, FetchError> {
+        let start = Position::begin(&self.module.fetch.paging, None)
+            .map_err(|stuck| self.stuck(&stuck, None, 1))?;
+        let (cut, _) = self.ask(&start, 1, 1).await?;
+        Ok(cut.total)
+    }
+
+    async fn read_whole(&self, from: Option<Cursor>, sender: &Sender) -> Result<(), FetchError> {
         let paging = &self.module.fetch.paging;
         let mut position = Position::begin(paging, from.as_ref())
             .map_err(|stuck| self.stuck(&stuck, from.as_ref(), 1))?;
@@ -189,7 +212,15 @@ impl Reader {
     }
 
     fn what(&self, number: u32) -> String {
-        format!("page {number} of {}", self.module.name)
+        let of = self
+            .part
+            .iter()
+            .map(|part| format!("part {} of ", part.number));
+        format!(
+            "page {number} of {}{}",
+            of.collect::<String>(),
+            self.module.name
+        )
     }
 
     fn stuck(&self, stuck: &Stuck, from: Option<&Cursor>, number: u32) -> FetchError {
@@ -238,6 +269,9 @@ impl Reader {
             if let (Some(variable), Some(instant)) = (variable, instant) {
                 variables.insert(variable.to_owned(), Value::from(written.form(instant)));
             }
+        }
+        if let Some(part) = &self.part {
+            part.fill(&mut variables);
         }
         position.fill(&spec.paging, size, &mut variables);
         let question = Question {
@@ -303,6 +337,12 @@ impl Reader {
                 path: error.path,
                 message: format!("The source failed here: {}", error.message),
             });
+        }
+        if let Some(part) = &self.part {
+            records = part.own(records).map_err(|problem| FetchError::Shape {
+                attempt: self.attempt(number),
+                problem,
+            })?;
         }
         nested::complete(&self.source, &self.module, &mut records, &mut holes).await?;
         let (total_count, bytes) = (cut.total, cut.bytes);

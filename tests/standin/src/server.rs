@@ -87,7 +87,7 @@ pub(crate) struct Shared {
     graph: RwLock<Arc<Graph>>,
     board: Mutex<Switchboard>,
     auth: Mutex<Auth>,
-    stats: Mutex<Stats>,
+    stats: Arc<Mutex<Stats>>,
     limiter: Mutex<Limiter>,
 }
 
@@ -100,7 +100,7 @@ impl Shared {
             graph: RwLock::new(Arc::new(Graph::build(&[])?)),
             board: Mutex::default(),
             auth: Mutex::new(Auth::new()),
-            stats: Mutex::default(),
+            stats: Arc::default(),
             limiter: Mutex::default(),
             options,
         })
@@ -128,6 +128,11 @@ impl Shared {
 
     pub(crate) fn stats(&self) -> MutexGuard<'_, Stats> {
         self.stats.lock().expect(POISONED)
+    }
+
+    /// The counts, for what outlives the request.
+    pub(crate) fn stats_handle(&self) -> Arc<Mutex<Stats>> {
+        Arc::clone(&self.stats)
     }
 
     pub(crate) fn limiter(&self) -> MutexGuard<'_, Limiter> {
