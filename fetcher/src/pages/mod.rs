@@ -11,6 +11,7 @@ mod page;
 mod position;
 mod recheck;
 mod slice;
+mod split;
 mod stream;
 
 pub(crate) use json::{Whole, envelope, raw_at};

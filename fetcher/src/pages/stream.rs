@@ -1,5 +1,7 @@
 //! The stream: asks for the next page while the one before is being used.
 
+use std::sync::Arc;
+
 use futures::{Stream, StreamExt};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -11,6 +13,7 @@ use super::nested;
 use super::page::{Cursor, Hole, Page, Record, Selection};
 use super::position::{Circle, Position, Stuck};
 use super::slice::{Slice, slice, source_id};
+use super::split::Split;
 use crate::failure::{Attempt, FetchError, GraphQlError};
 use crate::modules::{Module, Style};
 use crate::source::{Question, Source};
@@ -104,8 +107,15 @@ impl Reader {
     async fn count(&self) -> Result<Option<u64>, FetchError> {
         let start = Position::begin(&self.module.fetch.paging, None)
             .map_err(|stuck| self.stuck(&stuck, None, 1))?;
-        let (cut, _) = self.ask(&start, 1, 1).await?;
-        Ok(cut.total)
+        let mut split = self.first_split();
+        loop {
+            match self.ask(&start, 1, 1, &split.query).await {
+                Err(failure) if failure.is_about_depth() => {
+                    split = self.less_deep(&split, failure)?
+                }
+                outcome => return Ok(outcome?.0.total),
+            }
+        }
     }
 
     async fn read_whole(&self, from: Option<Cursor>, sender: &Sender) -> Result<(), FetchError> {
@@ -116,10 +126,15 @@ impl Reader {
         let (mut number, mut stalls) = (1, 0);
         let mut size = self.first_size(&position);
         let mut known = Known::behind(&self.module.fetch, &self.selection);
+        let mut split = self.first_split();
         loop {
-            let (cut, errors) = match self.ask(&position, number, size).await {
+            let (cut, errors) = match self.ask(&position, number, size, &split.query).await {
                 Err(failure) if failure.is_about_size() => {
                     (position, size) = self.smaller(&position, size, failure)?;
+                    continue;
+                }
+                Err(failure) if failure.is_about_depth() => {
+                    split = self.less_deep(&split, failure)?;
                     continue;
                 }
                 outcome => outcome?,
@@ -137,7 +152,13 @@ impl Reader {
             let repeats = following.is_some()
                 && (following.as_ref() == Some(&position) || circle.closes(place));
             let next = following.as_ref().and_then(Position::cursor);
-            let page = self.page(number, cut, errors, next.clone()).await?;
+            let page = match self.page(number, cut, errors, next.clone(), &split).await {
+                Err(failure) if failure.is_about_depth() => {
+                    split = self.less_deep(&split, failure)?;
+                    continue;
+                }
+                outcome => outcome?,
+            };
             let is_known = known
                 .as_mut()
                 .is_some_and(|known| known.hold(&page.records));
@@ -191,6 +212,31 @@ impl Reader {
         tracing::warn!(module = %self.module.name, page_size = half, reason = %failure,
             "the source refuses pages of this size; smaller ones are asked for");
         Ok((place, half))
+    }
+
+    /// What the kind of this module's queries is called where it is remembered how deep they may be.
+    fn depth_kind(&self) -> String {
+        format!("{}.depth", self.module.name)
+    }
+
+    /// The queries to begin with: as the source took them lately.
+    fn first_split(&self) -> Split {
+        let depth = self.source.page_size(&self.depth_kind());
+        depth
+            .and_then(|depth| Split::of(&self.module, depth))
+            .unwrap_or_else(|| Split::none(&self.module))
+    }
+
+    /// The queries with one nested connection less, or the failure where there is none that can be left out.
+    fn less_deep(&self, split: &Split, failure: FetchError) -> Result<Split, FetchError> {
+        let Some(split) = Split::of(&self.module, split.depth + 1) else {
+            return Err(failure);
+        };
+        tracing::warn!(module = %self.module.name, asked_alone = split.depth, reason = %failure,
+            "the source refuses a query of this depth; its deepest nested connections are asked for by themselves");
+        self.source
+            .remember_page_size(&self.depth_kind(), split.depth);
+        Ok(split)
     }
 
     /// A size the source took after refusing a larger one is where the next run begins.
@@ -252,6 +298,7 @@ impl Reader {
         position: &Position,
         number: u32,
         size: u32,
+        query: &Arc<str>,
     ) -> Result<(Slice, Vec<GraphQlError>), FetchError> {
         let spec = &self.module.fetch;
         let mut variables: Map<String, Value> = spec
@@ -277,7 +324,7 @@ impl Reader {
         let question = Question {
             what: self.what(number),
             kind: self.module.name.clone(),
-            query: self.module.query.clone(),
+            query: query.clone(),
             variables,
             cursor: position.cursor().map(|cursor| cursor.0),
             once: false,
@@ -301,6 +348,7 @@ impl Reader {
         cut: Slice,
         errors: Vec<GraphQlError>,
         next: Option<Cursor>,
+        split: &Split,
     ) -> Result<Page, FetchError> {
         let spec = &self.module.fetch;
         let place = |index: usize| format!("{}.{index}", spec.connection.join(&spec.nodes));
@@ -344,7 +392,7 @@ impl Reader {
                 problem,
             })?;
         }
-        nested::complete(&self.source, &self.module, &mut records, &mut holes).await?;
+        nested::complete(&self.source, &self.module, split, &mut records, &mut holes).await?;
         let (total_count, bytes) = (cut.total, cut.bytes);
         Ok(Page {
             number,
