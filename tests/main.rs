@@ -8,6 +8,7 @@ mod embedded;
 mod first_run;
 mod folder_sources;
 mod hand_edits;
+mod hostile;
 mod hosts;
 mod killed;
 mod late;

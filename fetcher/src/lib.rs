@@ -30,6 +30,6 @@ pub use schema::{
     introspect, probe, scaffold, selection_paths, show_schema,
 };
 pub use source::{
-    AccountConfig, AuthConfig, AuthKind, BreakerConfig, ConfigError, Part, Pauses, Presence,
-    Priority, Rate, RetryConfig, SecretRef, Source, SourceConfig, Standing,
+    AccountConfig, AuthConfig, AuthKind, BreakerConfig, ConfigError, Noticed, Part, Pauses,
+    Presence, Priority, Rate, RetryConfig, SecretRef, Source, SourceConfig, Standing,
 };

@@ -8,6 +8,7 @@ mod logins;
 mod nested;
 mod network;
 mod paging;
+mod repeated;
 mod schemas;
 mod secrets;
 mod sizes;

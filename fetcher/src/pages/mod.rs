@@ -6,12 +6,14 @@ mod divided;
 pub(crate) mod fuzz;
 mod json;
 mod known;
+mod lessened;
 mod nested;
 mod page;
 mod position;
 mod recheck;
 mod slice;
 mod split;
+mod stitch;
 mod stream;
 
 pub(crate) use json::{Whole, envelope, raw_at};

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::json::{Whole, envelope, raw_at};
 use super::page::{Hole, Record};
 use super::split::Split;
+use super::stitch::{Edit, apply, edits, insertion, place_in};
 use crate::failure::{Attempt, FetchError};
 use crate::modules::{Module, Nested, Path};
 use crate::source::{Question, Source};
@@ -136,12 +137,6 @@ fn parse<'t, T: Deserialize<'t>>(raw: &'t str) -> Option<T> {
     serde_json::from_str(raw).ok()
 }
 
-/// Where a part cut from a text stands in it.
-fn place_in(whole: &str, part: &str) -> Range<usize> {
-    let start = part.as_ptr() as usize - whole.as_ptr() as usize;
-    start..start + part.len()
-}
-
 /// The value at a path in the record; lists on the way take the indices that led to the connection.
 fn bound<'t>(raw: &'t str, path: &[String], indices: &[usize]) -> Option<&'t str> {
     if raw.starts_with('[') && !path.is_empty() {
@@ -199,15 +194,12 @@ impl Follower<'_> {
             let added = self.rest(first.cursor, &mut variables, holes).await?;
             whole = apply(&whole, edits(&whole, &first.place, &added));
         }
-        let key = self.nested.at.segments().last();
-        let key = serde_json::to_string(&key).unwrap_or_default();
-        let end = open.place.end - 1;
-        let empty = record[open.place.start + 1..end].trim().is_empty();
-        let comma = if empty { "" } else { "," };
-        Ok(vec![Edit {
-            place: end..end,
-            with: format!("{comma}{key}:{whole}"),
-        }])
+        Ok(vec![insertion(
+            record,
+            &open.place,
+            &self.nested.at,
+            &whole,
+        )])
     }
 
     /// What the further pages of a connection hold, from this cursor on.
@@ -367,48 +359,4 @@ impl Follower<'_> {
             }),
         }
     }
-}
-
-/// A piece of the record's text and what takes its place.
-struct Edit {
-    place: Range<usize>,
-    with: String,
-}
-
-/// Appends to the connection's lists and says that nothing follows.
-fn edits(record: &str, place: &Range<usize>, added: &BTreeMap<&str, Vec<String>>) -> Vec<Edit> {
-    let connection = &record[place.clone()];
-    let mut edits = Vec::new();
-    for (key, elements) in added {
-        let Some(list) = raw_at(connection, &[(*key).to_owned()]) else {
-            continue;
-        };
-        if elements.is_empty() || !list.starts_with('[') {
-            continue;
-        }
-        let end = place_in(record, list).end - 1;
-        let empty = list[1..list.len() - 1].trim().is_empty();
-        let comma = if empty { "" } else { "," };
-        edits.push(Edit {
-            place: end..end,
-            with: format!("{comma}{}", elements.join(",")),
-        });
-    }
-    let more = ["pageInfo".to_owned(), "hasNextPage".to_owned()];
-    if let Some(more) = raw_at(connection, &more) {
-        edits.push(Edit {
-            place: place_in(record, more),
-            with: "false".to_owned(),
-        });
-    }
-    edits
-}
-
-fn apply(text: &str, mut edits: Vec<Edit>) -> String {
-    edits.sort_by_key(|edit| std::cmp::Reverse(edit.place.start));
-    let mut whole = text.to_owned();
-    for edit in edits {
-        whole.replace_range(edit.place, &edit.with);
-    }
-    whole
 }

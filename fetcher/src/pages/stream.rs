@@ -11,7 +11,7 @@ use super::divided::{Part, Places, places};
 use super::known::Known;
 use super::nested;
 use super::page::{Cursor, Hole, Page, Record, Selection};
-use super::position::{Circle, Position, Stuck};
+use super::position::{Circle, Position, Stuck, moves, print_of, stands_still};
 use super::slice::{Slice, slice, source_id};
 use super::split::Split;
 use crate::failure::{Attempt, FetchError, GraphQlError};
@@ -35,26 +35,14 @@ pub fn pages(
     ahead(async move |sender| reader.read(from, &sender).await)
 }
 
-/// How often an empty page that leads nowhere is asked for again before it counts as a loop.
+/// How often a page that leads nowhere, empty or the one before once more, is asked for again before it counts as a loop.
 const PATIENCE: u32 = 3;
 
-/// An empty page that promises more and does not move on: a source still catching up with itself.
-fn stands_still(cut: &Slice, position: &Position) -> bool {
-    let moves = cut
-        .cursor
-        .as_ref()
-        .is_some_and(|cursor| *position != Position::After(cursor.clone()));
-    cut.outer == 0
-        && cut.more == Some(true)
-        && !moves
-        && matches!(position, Position::Start | Position::After(_))
-}
-
 #[derive(Clone)]
-struct Reader {
-    source: Source,
-    module: Module,
-    selection: Selection,
+pub(super) struct Reader {
+    pub(super) source: Source,
+    pub(super) module: Module,
+    pub(super) selection: Selection,
     /// The part of a divided stream that it reads.
     part: Option<Part>,
 }
@@ -123,7 +111,7 @@ impl Reader {
         let mut position = Position::begin(paging, from.as_ref())
             .map_err(|stuck| self.stuck(&stuck, from.as_ref(), 1))?;
         let mut circle = Circle::default();
-        let (mut number, mut stalls) = (1, 0);
+        let (mut number, mut stalls, mut before) = (1, 0, None);
         let mut size = self.first_size(&position);
         let mut known = Known::behind(&self.module.fetch, &self.selection);
         let mut split = self.first_split();
@@ -140,11 +128,22 @@ impl Reader {
                 outcome => outcome?,
             };
             self.remember(size);
+            let print = print_of(&cut);
+            let repeated = print.is_some() && print == before;
+            if repeated
+                && stalls < PATIENCE
+                && paging.style != Style::List
+                && !moves(&cut, &position)
+            {
+                self.source.note_repeated(&self.module.name);
+                stalls += 1;
+                continue;
+            }
             if stands_still(&cut, &position) && stalls < PATIENCE {
                 stalls += 1;
                 continue;
             }
-            stalls = 0;
+            (stalls, before) = (0, print);
             let following = position
                 .after(paging.style, &cut)
                 .map_err(|stuck| self.stuck(&stuck, None, number))?;
@@ -178,74 +177,6 @@ impl Reader {
                 None => return Ok(()),
             }
             number += 1;
-        }
-    }
-
-    /// The page size to begin with: the selection's, else the module's, but no more than the source took lately.
-    fn first_size(&self, position: &Position) -> u32 {
-        let paging = &self.module.fetch.paging;
-        let wanted = self.selection.page_size.unwrap_or(paging.size);
-        let taken = self.source.page_size(&self.module.name);
-        let size = taken.map_or(wanted, |taken| taken.min(wanted)).max(1);
-        match position.among(paging, size) {
-            Some(same) if same == *position => size,
-            _ => paging.size,
-        }
-    }
-
-    /// Half the page size and the same place among such pages, or the failure where there is none.
-    fn smaller(
-        &self,
-        position: &Position,
-        size: u32,
-        failure: FetchError,
-    ) -> Result<(Position, u32), FetchError> {
-        let paging = &self.module.fetch.paging;
-        let half = size / 2;
-        let place = match half > 0 && paging.size_variable.is_some() {
-            true => position.among(paging, half),
-            false => None,
-        };
-        let Some(place) = place else {
-            return Err(failure);
-        };
-        tracing::warn!(module = %self.module.name, page_size = half, reason = %failure,
-            "the source refuses pages of this size; smaller ones are asked for");
-        Ok((place, half))
-    }
-
-    /// What the kind of this module's queries is called where it is remembered how deep they may be.
-    fn depth_kind(&self) -> String {
-        format!("{}.depth", self.module.name)
-    }
-
-    /// The queries to begin with: as the source took them lately.
-    fn first_split(&self) -> Split {
-        let depth = self.source.page_size(&self.depth_kind());
-        depth
-            .and_then(|depth| Split::of(&self.module, depth))
-            .unwrap_or_else(|| Split::none(&self.module))
-    }
-
-    /// The queries with one nested connection less, or the failure where there is none that can be left out.
-    fn less_deep(&self, split: &Split, failure: FetchError) -> Result<Split, FetchError> {
-        let Some(split) = Split::of(&self.module, split.depth + 1) else {
-            return Err(failure);
-        };
-        tracing::warn!(module = %self.module.name, asked_alone = split.depth, reason = %failure,
-            "the source refuses a query of this depth; its deepest nested connections are asked for by themselves");
-        self.source
-            .remember_page_size(&self.depth_kind(), split.depth);
-        Ok(split)
-    }
-
-    /// A size the source took after refusing a larger one is where the next run begins.
-    fn remember(&self, size: u32) {
-        let name = &self.module.name;
-        let wanted = self.module.fetch.paging.size;
-        let other = self.selection.page_size.unwrap_or(wanted);
-        if size < wanted.min(other) && self.source.page_size(name) != Some(size) {
-            self.source.remember_page_size(name, size);
         }
     }
 

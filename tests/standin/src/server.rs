@@ -1,6 +1,7 @@
 //! Starting and stopping a stand-in, and the state its handlers share.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
@@ -89,6 +90,7 @@ pub(crate) struct Shared {
     auth: Mutex<Auth>,
     stats: Arc<Mutex<Stats>>,
     limiter: Mutex<Limiter>,
+    last: Mutex<HashMap<Vec<String>, Vec<u8>>>,
 }
 
 const POISONED: &str = "a handler panicked while it held this lock";
@@ -102,6 +104,7 @@ impl Shared {
             auth: Mutex::new(Auth::new()),
             stats: Arc::default(),
             limiter: Mutex::default(),
+            last: Mutex::default(),
             options,
         })
     }
@@ -137,6 +140,11 @@ impl Shared {
 
     pub(crate) fn limiter(&self) -> MutexGuard<'_, Limiter> {
         self.limiter.lock().expect(POISONED)
+    }
+
+    /// The last answer to each set of root fields.
+    pub(crate) fn last(&self) -> MutexGuard<'_, HashMap<Vec<String>, Vec<u8>>> {
+        self.last.lock().expect(POISONED)
     }
 
     /// Builds the schema again for the changes that are on.
