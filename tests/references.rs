@@ -354,7 +354,7 @@ async fn what_is_set_aside_is_told_in_all_and_of_the_run() {
     let line = world.run_sync(&["--all"]).await.expect(0).module("pianos");
     let cause = line["cause"].as_str().expect("a cause");
     assert!(
-        cause.ends_with("show them."),
+        cause.ends_with("parked (`concord parking list`)."),
         "all that is set aside is this run's: {cause}"
     );
     let parked = "select count(*) from ops.problems where kind = 'parking' and state = 'open' and module = 'pianos'";
@@ -369,7 +369,9 @@ async fn what_is_set_aside_is_told_in_all_and_of_the_run() {
         .expect(0)
         .module("pianos");
     let cause = line["cause"].as_str().expect("a cause");
-    let begins = format!("1 quarantined, {parked} parked, 0 in review: `concord quarantine list`");
+    let begins = format!(
+        "1 quarantined (`concord quarantine list`), {parked} parked (`concord parking list`). Of"
+    );
     assert!(cause.starts_with(&begins), "{cause}");
     let ends = format!("Of this run's records, 0 were quarantined, {parked} parked");
     assert!(cause.contains(&ends), "{cause}");

@@ -3,7 +3,8 @@
 use fetcher::{FetchError, Source, is_there};
 use sqlx::PgConnection;
 
-use super::stage::{Place, hold};
+use super::group::hold;
+use super::stage::Place;
 use super::{Job, ReadEnd, stopped};
 
 /// Records asked for by their ids in one run at most; the others wait for the next complete reading.

@@ -7,6 +7,7 @@ mod again;
 mod approval;
 mod drift;
 mod dry;
+mod group;
 mod halt;
 mod hosts;
 mod older;

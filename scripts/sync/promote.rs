@@ -8,10 +8,10 @@ use staging::database::{Trouble, query, query_as, query_scalar};
 use staging::{ClaimTally, Lease, ProblemKind, Report, RunState};
 use tokio::sync::watch;
 
+use super::group::hold;
 use super::outages::trouble_of;
 use super::poison::Poison;
 use super::run::lock_wait;
-use super::stage::hold;
 use super::steps::PROMOTE;
 use super::waiting::hold_alone;
 use super::{Job, Progressed, halt_at};

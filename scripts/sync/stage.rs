@@ -1,13 +1,14 @@
-//! Fetching and staging side by side: pages that are ready together are staged together.
+//! Fetching and staging side by side: pages that are ready together are staged together, by `group.rs`.
 
 use fetcher::{Cursor, FetchError, Priority, Read, Selection, Source, pages};
 use futures::StreamExt;
 use sqlx::PgConnection;
 use staging::database::{Trouble, query};
-use staging::{ExaminedPage, Lease, PagePlace, PageTally, Pass, PassEnd};
+use staging::{ExaminedPage, Lease, PageTally, Pass, PassEnd};
 use tokio::sync::mpsc;
 
 use super::absent::{absent, take_for_gone};
+use super::group::{Forgotten, hold, stage_group};
 use super::outages::trouble_of;
 use super::selection::select;
 use super::waiting::{self, Unsure};
@@ -138,11 +139,7 @@ async fn traverse(
         // The end is durable, and all before it: the pass is judged by what is staged.
         let durable = unsure.records() + records > BUFFERED || next.is_none();
         let pages = ready.len() as i64;
-        let staged = place
-            .job
-            .outages
-            .uncross(async || stage(place, cursor.as_deref(), &ready, durable).await)
-            .await;
+        let staged = stage_group(place, cursor.as_deref(), &ready, durable).await;
         unsure.add(cursor.take(), ready);
         match staged {
             Ok(tally) => {
@@ -284,61 +281,6 @@ impl<'a> Reading<'a> {
         }
         ready
     }
-}
-
-/// The database lacks pages that it had committed, or has pages that nobody here gave it.
-#[derive(Debug, thiserror::Error)]
-#[error("the last pages it had taken are not in the database any more")]
-struct Forgotten;
-
-/// One transaction for the pages and the checkpoint behind them. Unless it is `durable`, it may be lost with the
-/// server's last milliseconds: pages and checkpoint are lost together then, and are staged or read again.
-pub(super) async fn stage(
-    place: &Place<'_>,
-    cursor: Option<&str>,
-    ready: &[ExaminedPage],
-    durable: bool,
-) -> anyhow::Result<PageTally> {
-    let mut tx = place.job.pool.begin().await?;
-    if !durable {
-        query("set local synchronous_commit = off")
-            .execute(&mut *tx)
-            .await?;
-    }
-    hold(&mut tx, place.lease).await?;
-    let staged = staging::staged_to(&mut tx, place.pass_id).await?;
-    if let Some(first) = ready.first()
-        && first.page.number as i32 != staged + 1
-    {
-        // The connection may be another one than before without anybody's notice, and the server just recovered.
-        anyhow::bail!(Forgotten);
-    }
-    let page_place = PagePlace {
-        module: &place.lease.module,
-        pass_id: place.pass_id,
-        run_id: Some(place.run_id),
-        cursor,
-    };
-    let derivations = place.job.definitions.derivations();
-    let tally = staging::stage_pages(&mut tx, page_place, ready, &derivations).await?;
-    let total = ready.iter().rev().find_map(|ready| ready.page.total_count);
-    if let Some(total) = total.and_then(|total| i64::try_from(total).ok()) {
-        staging::note_total(&mut tx, place.pass_id, total).await?;
-    }
-    halt_at("staging");
-    tx.commit().await?;
-    Ok(tally)
-}
-
-/// Fails when another process took the lease meanwhile.
-pub(super) async fn hold(tx: &mut PgConnection, lease: &Lease) -> anyhow::Result<()> {
-    if staging::check_lease(tx, lease).await? {
-        return Ok(());
-    }
-    anyhow::bail!(
-        "The lease of `{}` was taken by another process while this one slept; that one goes on, and this one has changed nothing more.",
-        lease.module
-    )
 }
 
 /// Judges the pass, together with an earlier one of this run that left doubts. Answers the absent records, too, that

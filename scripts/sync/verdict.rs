@@ -54,22 +54,28 @@ pub(super) async fn set_aside(
         Ok(staging::set_aside(&mut tx, job.definition.name()).await?)
     };
     let all = job.outages.insist(count).await?;
-    let mut told = format!(
-        "{} quarantined, {} parked, {} in review: `concord quarantine list`, `concord parking list` show them.",
-        all.quarantined, all.parked, all.in_review
-    );
+    let aside = [
+        (all.quarantined, "quarantined (`concord quarantine list`)"),
+        (all.parked, "parked (`concord parking list`)"),
+        (all.in_review, "in review (`concord review list`)"),
+    ];
+    let aside = aside.iter().filter(|(records, _)| *records > 0);
+    let aside: Vec<String> = aside
+        .map(|(records, how)| format!("{records} {how}"))
+        .collect();
+    let mut told = Vec::new();
+    if !aside.is_empty() {
+        told.push(format!("{}.", aside.join(", ")));
+    }
     let own = [claims.quarantined, claims.parked, claims.in_review].map(i64::from);
     if own != [all.quarantined, all.parked, all.in_review] {
         let [quarantined, parked, in_review] = own;
-        told += &format!(
-            " Of this run's records, {quarantined} were quarantined, {parked} parked and {in_review} put in review."
-        );
+        told.push(format!(
+            "Of this run's records, {quarantined} were quarantined, {parked} parked and {in_review} put in review."
+        ));
     }
-    if let Some(cause) = cause {
-        told += " ";
-        told += &cause;
-    }
-    Ok(told)
+    told.extend(cause);
+    Ok(told.join(" "))
 }
 
 /// The state and the cause of a run that the database stopped; `None` for a failure that is a bug.

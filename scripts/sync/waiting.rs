@@ -6,9 +6,10 @@ use staging::database::query;
 use staging::{ExaminedPage, Lease, Spool, SpoolOf, SpooledPage};
 
 use super::Job;
+use super::group::{hold, stage};
 use super::halt_at;
 use super::outages::trouble_of;
-use super::stage::{BUFFERED, Place, Reading, Went, hold, stage};
+use super::stage::{BUFFERED, Place, Reading, Went};
 
 /// Pages whose commit the disk may not have yet, or has no answer: what the database may turn out to lack.
 #[derive(Default)]

@@ -2,7 +2,8 @@
 
 use sqlx::PgConnection;
 
-use crate::records::{PagePlace, Version};
+use crate::records::PagePlace;
+use crate::versions::Version;
 
 /// Bytes sent at once: the server takes the first rows in while the others are on their way.
 const PART: usize = 64 * 1024;

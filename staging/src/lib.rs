@@ -19,6 +19,7 @@ mod runs;
 mod shares;
 mod sources;
 mod spool;
+mod versions;
 
 pub use absences::{count_absences, mark_gone};
 pub use canonical::{Examined, examine};
@@ -38,7 +39,7 @@ pub use problems::{
     Problem, ProblemKind, Report, SetAside, open_problems, report_problems, resolve_problems,
     set_aside,
 };
-pub use records::{ExaminedPage, PagePlace, PageTally, ensure_partition, stage_pages};
+pub use records::{PagePlace, PageTally, copy_pages, ensure_partition, stage_copied, stage_pages};
 pub use runs::{
     ClaimTally, Outcome, RunState, came_twice, finish_run, mark_step, open_run, run_state,
 };
@@ -48,3 +49,4 @@ pub use sources::{
     standings,
 };
 pub use spool::{Spool, SpoolOf, SpooledPage};
+pub use versions::{ExaminedPage, share_ids};

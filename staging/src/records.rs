@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use fetcher::Page;
 use sqlx::{Connection, PgConnection};
 
 use crate::database::{query, query_as, query_scalar};
 
-use crate::canonical::{Examined, examine};
 use crate::copy::copy_new;
 use crate::pending::{Derivation, derive, enqueue, enqueue_new};
+use crate::versions::{ExaminedPage, Verdict, Version, count, ids, versions_of, with_verdict};
 
 /// What one page, or several staged together, meant for staging. `fetched` is always the sum of the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -67,37 +66,6 @@ fn is_name(module: &str) -> bool {
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
-/// A page whose records have been examined, away from the connection that stages them.
-pub struct ExaminedPage {
-    /// The page.
-    pub page: Page,
-    examined: Vec<Examined>,
-}
-
-impl From<Page> for ExaminedPage {
-    fn from(page: Page) -> Self {
-        let examined = page.records.iter().map(|r| examine(&r.json)).collect();
-        Self { page, examined }
-    }
-}
-
-/// One record of a page, examined.
-pub(crate) struct Version<'a> {
-    pub(crate) page: &'a Page,
-    pub(crate) id: &'a str,
-    pub(crate) json: &'a [u8],
-    pub(crate) examined: &'a Examined,
-    verdict: Verdict,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    New,
-    Changed,
-    Unchanged,
-    Superseded,
-}
-
 /// Stages pages and moves the checkpoint behind the last of them; the caller's transaction makes the two
 /// one. Staging the same pages again changes no record.
 ///
@@ -110,67 +78,70 @@ pub async fn stage_pages(
     derivations: &[Derivation],
 ) -> sqlx::Result<PageTally> {
     let mut versions = versions_of(pages);
-    // A first load fills the table within one statistics interval: for every statement here the index is right at any size.
+    keep_to_index(conn).await?;
+    if !copy_unasked(conn, place, &versions).await? {
+        judge(conn, place.module, &mut versions).await?;
+        let new = with_verdict(&versions, Verdict::New);
+        copy_new(conn, place, &new).await?;
+        enqueue_new(conn, place.module, &ids(&new)).await?;
+    }
+    let changed = with_verdict(&versions, Verdict::Changed);
+    replace_changed(conn, place, &changed).await?;
+    enqueue(conn, place.module, &ids(&changed), derivations).await?;
+    conclude(conn, place, pages, &versions, derivations).await
+}
+
+/// Copies pages that may be staged later in this transaction, by [`stage_copied`], and at the earliest when those before
+/// them are. False, and nothing copied, where one of their records is known or the page before had one that was.
+///
+/// It writes new keys only. Others can have to wait for them, and they for others, only through the ids they have in
+/// common: see [`crate::share_ids`].
+pub async fn copy_pages(
+    conn: &mut PgConnection,
+    place: PagePlace<'_>,
+    pages: &[ExaminedPage],
+) -> sqlx::Result<bool> {
+    keep_to_index(conn).await?;
+    copy_unasked(conn, place, &versions_of(pages)).await
+}
+
+/// Stages pages that [`copy_pages`] has copied, as [`stage_pages`] does.
+pub async fn stage_copied(
+    conn: &mut PgConnection,
+    place: PagePlace<'_>,
+    pages: &[ExaminedPage],
+    derivations: &[Derivation],
+) -> sqlx::Result<PageTally> {
+    conclude(conn, place, pages, &versions_of(pages), derivations).await
+}
+
+/// A first load fills the table within one statistics interval: for every statement of staging the index is right at
+/// any size.
+async fn keep_to_index(conn: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::raw_sql(
         "set local enable_hashjoin = off; set local enable_mergejoin = off;
          set local enable_bitmapscan = off; set local enable_seqscan = off",
     )
-    .execute(&mut *conn)
+    .execute(conn)
     .await?;
-    if !copy_unasked(conn, place, &versions).await? {
-        judge(conn, place.module, &mut versions).await?;
-        copy_new(conn, place, &with_verdict(&versions, Verdict::New)).await?;
-    }
-    let new = with_verdict(&versions, Verdict::New);
-    let changed = with_verdict(&versions, Verdict::Changed);
-    replace_changed(conn, place, &changed).await?;
-    let new: Vec<&str> = new.iter().map(|v| v.id).collect();
-    let changed: Vec<&str> = changed.iter().map(|v| v.id).collect();
-    enqueue_new(conn, place.module, &new).await?;
-    derive(conn, place.module, &new, derivations).await?;
-    enqueue(conn, place.module, &changed, derivations).await?;
-    record_pages(conn, place, pages, &versions).await
+    Ok(())
 }
 
-fn versions_of(pages: &[ExaminedPage]) -> Vec<Version<'_>> {
-    let mut versions: Vec<Version> =
-        Vec::with_capacity(pages.iter().map(|p| p.examined.len()).sum());
-    let mut last: HashMap<&str, usize> = HashMap::with_capacity(versions.capacity());
-    for ExaminedPage { page, examined } in pages {
-        for (record, examined) in page.records.iter().zip(examined) {
-            let mut verdict = Verdict::New;
-            match last.get(record.source_id.as_str()).copied() {
-                Some(earlier) if versions[earlier].examined.hash == examined.hash => {
-                    verdict = Verdict::Unchanged
-                }
-                earlier => {
-                    if let Some(earlier) = earlier {
-                        versions[earlier].verdict = Verdict::Superseded;
-                    }
-                    last.insert(&record.source_id, versions.len());
-                }
-            }
-            versions.push(Version {
-                page,
-                id: &record.source_id,
-                json: &record.json,
-                examined,
-                verdict,
-            });
-        }
-    }
-    versions
+/// What is left when the records are written.
+async fn conclude(
+    conn: &mut PgConnection,
+    place: PagePlace<'_>,
+    pages: &[ExaminedPage],
+    versions: &[Version<'_>],
+    derivations: &[Derivation],
+) -> sqlx::Result<PageTally> {
+    let new = with_verdict(versions, Verdict::New);
+    derive(conn, place.module, &ids(&new), derivations).await?;
+    record_pages(conn, place, pages, versions).await
 }
 
-/// In the order of their ids, so that neighbours in an index are written together.
-fn with_verdict<'a, 'b>(versions: &'b [Version<'a>], verdict: Verdict) -> Vec<&'b Version<'a>> {
-    let mut found: Vec<&Version> = versions.iter().filter(|v| v.verdict == verdict).collect();
-    found.sort_unstable_by_key(|v| v.id);
-    found
-}
-
-/// Copies the records without asking which of them are known, where the page before had none that was, as in a first
-/// load. False when one of them is known after all, and nothing was copied.
+/// Copies the records, and that they wait, without asking which of them are known, where the page before had none that
+/// was, as in a first load. False when one of them is known after all, and nothing was copied.
 async fn copy_unasked(
     conn: &mut PgConnection,
     place: PagePlace<'_>,
@@ -188,7 +159,10 @@ async fn copy_unasked(
     let mut attempt = conn.begin().await?;
     let new = with_verdict(versions, Verdict::New);
     match copy_new(&mut attempt, place, &new).await {
-        Ok(()) => attempt.commit().await.map(|()| true),
+        Ok(()) => {
+            enqueue_new(&mut attempt, place.module, &ids(&new)).await?;
+            attempt.commit().await.map(|()| true)
+        }
         Err(known)
             if known
                 .as_database_error()
@@ -353,17 +327,6 @@ async fn record_pages(
     Ok(total)
 }
 
-fn count(versions: &[Version<'_>]) -> PageTally {
-    let of = |verdict| versions.iter().filter(|v| v.verdict == verdict).count() as i32;
-    PageTally {
-        fetched: versions.len() as i32,
-        new: of(Verdict::New),
-        changed: of(Verdict::Changed),
-        unchanged: of(Verdict::Unchanged),
-        superseded: of(Verdict::Superseded),
-    }
-}
-
 async fn keep_superseded(
     conn: &mut PgConnection,
     place: PagePlace<'_>,
@@ -392,6 +355,7 @@ mod tests {
     use sqlx::PgPool;
 
     use super::*;
+    use crate::versions::share_ids;
 
     fn page(number: u32, records: &[(&str, &str)]) -> ExaminedPage {
         let records = records.iter().map(|(id, json)| Record {
@@ -491,6 +455,57 @@ mod tests {
         .fetch_all(&mut *tx)
         .await?;
         assert_eq!(staged, ["a", "b2", "c", "d"]);
+        Ok(())
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn pages_copied_ahead_are_staged_as_all_others_once_it_is_their_turn(
+        pool: PgPool,
+    ) -> sqlx::Result<()> {
+        let mut tx = pool.begin().await?;
+        ensure_partition(&mut tx, "clients").await?;
+        let pass = crate::open_pass(&mut tx, "clients", "full", None, None).await?;
+        let place = PagePlace {
+            module: "clients",
+            pass_id: pass.pass_id,
+            run_id: None,
+            cursor: None,
+        };
+        stage_pages(&mut tx, place, &[page(1, &[("a", "{}")])], &[]).await?;
+        tx.commit().await?;
+        let before = [page(2, &[("b", "{}"), ("c", "{}")])];
+        let ahead = [
+            page(3, &[("d", "{}"), ("d", "[]")]),
+            page(4, &[("e", "{}")]),
+        ];
+        let known = [page(5, &[("f", "{}"), ("b", "{}")])];
+        assert!(share_ids(&before, &known) && !share_ids(&before, &ahead));
+
+        let mut later = pool.begin().await?;
+        assert!(copy_pages(&mut later, place, &ahead).await?);
+        let mut tx = pool.begin().await?;
+        stage_pages(&mut tx, place, &before, &[]).await?;
+        tx.commit().await?;
+        let tally = stage_copied(&mut later, place, &ahead, &[]).await?;
+        assert_eq!((tally.fetched, tally.new, tally.superseded), (3, 2, 1));
+        later.commit().await?;
+
+        let mut tx = pool.begin().await?;
+        assert!(!copy_pages(&mut tx, place, &known).await?);
+        tx.commit().await?;
+        for of in ["records", "pending"] {
+            let sql =
+                format!("select string_agg(source_id, '' order by source_id) from staging.{of}");
+            let ids: String = query_scalar(sqlx::AssertSqlSafe(sql))
+                .fetch_one(&pool)
+                .await?;
+            assert_eq!(ids, "abcde", "{of}");
+        }
+        let page: i32 =
+            query_scalar("select page from staging.checkpoints where module = 'clients'")
+                .fetch_one(&pool)
+                .await?;
+        assert_eq!(page, 4);
         Ok(())
     }
 }

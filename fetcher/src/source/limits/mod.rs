@@ -5,6 +5,7 @@ mod gate;
 mod hints;
 mod hosts;
 mod ledger;
+mod own;
 mod pace;
 mod part;
 mod points;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::breaker::{Breaker, Entry};
 use super::hints::Hints;
+use super::own::OwnRate;
 use super::part::Part;
 use super::points::Points;
 use super::window::Window;
@@ -250,13 +251,7 @@ impl Pace {
     }
 
     fn earliest(&self, rate: &Rate, kind: &str, now: f64) -> f64 {
-        let burst = match self.share < 1.0 || self.part != Part::ALL {
-            true => 1,
-            false => rate.burst.max(1),
-        };
-        let own = self
-            .own_rate(rate)
-            .map(|own| self.next - f64::from(burst - 1) / own);
+        let own = self.own_rate(rate).map(|own| own.earliest(self.next, now));
         let windows = self
             .windows
             .values()
@@ -271,7 +266,7 @@ impl Pace {
     /// Takes the place; answers with the points it costs.
     fn take(&mut self, go: f64, rate: &Rate, kind: &str) -> f64 {
         if let Some(own) = self.own_rate(rate) {
-            self.next = self.next.max(go) + 1.0 / own;
+            self.next = own.take(self.next, go);
         }
         for window in self.windows.values_mut() {
             window.take(go, self.jitter);
@@ -285,21 +280,24 @@ impl Pace {
     }
 
     /// The configured rate, as far as the source bears it; none where only the source's own limits count.
-    fn own_rate(&self, rate: &Rate) -> Option<f64> {
+    fn own_rate(&self, rate: &Rate) -> Option<OwnRate> {
         let told = !self.windows.is_empty() || self.points.is_some();
-        match rate.per_second {
-            None if told => None,
-            given => {
-                let all = given.unwrap_or(UNTOLD).clamp(0.001, 1e6);
-                Some(all * self.share * self.part.fraction())
-            }
+        if rate.per_second.is_none() && told {
+            return None;
         }
+        let all = rate.per_second.unwrap_or(UNTOLD).clamp(0.001, 1e6);
+        let whole = self.share == 1.0 && self.part == Part::ALL;
+        Some(OwnRate {
+            per_second: all * self.share * self.part.fraction(),
+            burst: if whole { rate.burst } else { 1 },
+        })
     }
 
     /// Requests per second at present, as far as known.
     pub(super) fn rate(&self, rate: &Rate) -> f64 {
         let windows = self.windows.values().map(Window::rate);
-        let own = self.own_rate(rate).unwrap_or(f64::INFINITY);
+        let own = self.own_rate(rate);
+        let own = own.map_or(f64::INFINITY, |own| own.per_second);
         let least = windows.fold(own, f64::min);
         match &self.points {
             Some(points) if least.is_infinite() => points.rate() / points.cost("").max(1.0),
