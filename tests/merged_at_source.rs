@@ -240,3 +240,24 @@ async fn an_alias_follows_where_its_survivor_is_merged_and_still_knows_what_it_w
     assert_eq!(world.exact().await, steady);
     world.concord(&["doctor", "--offline"]).await.expect(0);
 }
+
+/// A child that is given away while its parent stays is remembered only as long as the parent could turn out to be merged.
+#[tokio::test]
+async fn children_given_away_are_forgotten_when_their_parent_has_been_seen_since() {
+    let (world, old, new) = loaded().await;
+    let pianos = format!("select id from prod.pianos where client_id = '{old}' order by id");
+    let piano = world.rows(&pianos).await.remove(0);
+    world
+        .edit(
+            json!({ "op": "patch", "kind": "piano", "id": piano["id"], "value": { "client": new } }),
+        )
+        .await;
+    let moves = "select count(*) from staging.moves";
+    let mut remembered = Vec::new();
+    for _ in 0..4 {
+        all(&world).await;
+        remembered.push(world.count(moves).await);
+    }
+    assert_eq!(remembered[0], 1, "{remembered:?}");
+    assert_eq!(remembered[3], 0, "{remembered:?}");
+}

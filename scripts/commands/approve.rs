@@ -1,6 +1,9 @@
-//! `concord approve`: lets a blocked change set pass.
+//! `concord approve`: lets pass what a run was blocked by.
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
+use sqlx::PgConnection;
 use staging::database::{query, query_as};
 
 use super::actor::Actor;
@@ -8,12 +11,13 @@ use super::{Answer, with_database};
 use crate::config::Config;
 use crate::process::UsageError;
 
-/// Approve a change set that a guard stopped; the next run applies it.
+/// Approve what a run was blocked by; the next run goes on with it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The problem's number, as `concord status` and the run's cause show it.
-    problem_id: i64,
-    /// Why it may pass; kept with the decision.
+    /// The problems' numbers, as `concord status` and the run's cause show them.
+    #[arg(required = true)]
+    problem_ids: Vec<i64>,
+    /// Why they may pass; kept with the decision.
     #[arg(long)]
     reason: String,
     #[command(flatten)]
@@ -29,55 +33,71 @@ struct Found {
 
 #[derive(Serialize)]
 struct Approved {
-    problem_id: i64,
-    module: String,
+    problem_ids: Vec<i64>,
+    modules: BTreeSet<String>,
     author: String,
     reason: String,
 }
 
-/// Approves one waiting change set.
+/// Approves all of them, or none.
 pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
-    let (id, reason, author) = (
-        args.problem_id,
-        args.reason.trim().to_owned(),
-        args.actor.name(),
-    );
+    let reason = args.reason.trim().to_owned();
+    let author = args.actor.name();
     if reason.is_empty() {
         return Err(UsageError(
             "The reason is empty. Say with --reason why these changes may pass.".to_owned(),
         )
         .into());
     }
-    let module = with_database(config, async |pool| {
+    let modules = with_database(config, async |pool| {
         let mut tx = pool.begin().await?;
-        let found: Option<Found> = query_as("select kind, state, module from ops.problems where problem_id = $1 for update")
-            .bind(id)
-            .fetch_optional(&mut *tx)
-            .await?;
-        let module = approvable(id, found)?;
-        query(
-            "update ops.problems set state = 'approved', author = $2, reason = $3, resolved_at = clock_timestamp()
-             where problem_id = $1",
-        )
-        .bind(id)
-        .bind(&author)
-        .bind(&reason)
-        .execute(&mut *tx)
-        .await?;
+        let mut modules = BTreeSet::new();
+        for &id in &args.problem_ids {
+            modules.insert(approve(&mut tx, id, &author, &reason).await?);
+        }
         tx.commit().await?;
-        Ok(module)
+        Ok(modules)
     })
     .await?;
-    let text = format!("Approved by {author}. `run_sync --module {module}` applies the changes.");
+    let again: Vec<String> = modules.iter().map(|m| format!("--module {m}")).collect();
+    let text = format!(
+        "Approved by {author}. `run_sync {}` goes on.",
+        again.join(" ")
+    );
     Answer::new(
         text,
         &Approved {
-            problem_id: id,
-            module,
+            problem_ids: args.problem_ids,
+            modules,
             author,
             reason,
         },
     )
+}
+
+/// Gives the module that may go on.
+async fn approve(
+    tx: &mut PgConnection,
+    id: i64,
+    author: &str,
+    reason: &str,
+) -> anyhow::Result<String> {
+    let found: Option<Found> =
+        query_as("select kind, state, module from ops.problems where problem_id = $1 for update")
+            .bind(id)
+            .fetch_optional(&mut *tx)
+            .await?;
+    let module = approvable(id, found)?;
+    query(
+        "update ops.problems set state = 'approved', author = $2, reason = $3, resolved_at = clock_timestamp()
+         where problem_id = $1",
+    )
+    .bind(id)
+    .bind(author)
+    .bind(reason)
+    .execute(tx)
+    .await?;
+    Ok(module)
 }
 
 fn approvable(id: i64, found: Option<Found>) -> Result<String, UsageError> {
@@ -87,7 +107,7 @@ fn approvable(id: i64, found: Option<Found>) -> Result<String, UsageError> {
             "There is no problem {id}. `concord status` shows what waits."
         )),
         Some(found) if found.kind != "approval" => refuse(format!(
-            "Problem {id} is of the kind `{}`, and only a change set that a guard stopped can be approved.",
+            "Problem {id} is of the kind `{}`, and only what a run was blocked by can be approved.",
             found.kind
         )),
         Some(found) if found.state != "open" => refuse(format!(

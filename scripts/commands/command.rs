@@ -28,7 +28,7 @@ pub enum Command {
     WhyMatch(why_match::Args),
     /// Take a record out of the entity it joined.
     Unmerge(unmerge::Args),
-    /// Let a change set pass that a guard stopped; the next run applies it.
+    /// Let pass what a run was blocked by; the next run goes on with it.
     Approve(approve::Args),
     /// The promotions, newest first.
     Log(log::Args),

@@ -1,15 +1,18 @@
 //! A database that is older than what this host remembers: restored from a backup, with the data directory left as it was.
 //!
 //! Of each module's last run its number and beginning are kept in `runs/<module>.json` in the data directory. A database that
-//! does not have that run any more is an older one. What the runs between did is gone with them, so the pass that it may have
-//! open, and pages on disk that belong to one of theirs, are given up, and the module is read from its beginning.
+//! does not have that run any more is an older one, or another one than was meant: nothing is read until a person agrees. What
+//! the runs between did is gone with them, so the pass that it may have open, and pages on disk that belong to one of theirs,
+//! are given up then, and the module is read from its beginning.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::PgConnection;
 use staging::database::{query_as, query_scalar};
 
+use super::approval::Question;
 use super::{Job, Range};
 
 /// A run, as a file of this host remembers it.
@@ -31,12 +34,19 @@ fn file(job: &Job<'_>) -> PathBuf {
     folder.join(format!("{}.json", job.definition.name()))
 }
 
-/// What this host remembers and the database has forgotten, as a sentence; `None` where all is as it was. Asked before
-/// the run is opened, which may take the number of a forgotten one. Gives up the pass that was open then.
-pub(super) async fn forgotten(
+/// What this host remembers and the database has forgotten.
+pub(super) struct Forgotten<'a> {
+    /// What a person must agree to.
+    pub(super) question: Question<'a>,
+    /// It, as a sentence.
+    pub(super) why: String,
+}
+
+/// `None` where all is as it was. Asked before the run is opened, which may take the number of a forgotten one.
+pub(super) async fn forgotten<'a>(
     conn: &mut PgConnection,
-    job: &Job<'_>,
-) -> sqlx::Result<Option<String>> {
+    job: &Job<'a>,
+) -> sqlx::Result<Option<Forgotten<'a>>> {
     let read = std::fs::read(file(job)).unwrap_or_default();
     let Ok(last) = serde_json::from_slice::<LastRun>(&read) else {
         return Ok(None);
@@ -46,7 +56,8 @@ pub(super) async fn forgotten(
     }
     let module = job.definition.name();
     let (known, newest): (bool, Option<i64>) = query_as(
-        "select coalesce(bool_or(run_id = $2 and started_at = $3::timestamptz), false), max(run_id)
+        "select coalesce(bool_or(run_id = $2 and started_at = $3::timestamptz), false),
+                max(run_id) filter (where state is distinct from 'BLOCKED')
          from ops.runs where module = $1",
     )
     .bind(module)
@@ -57,15 +68,23 @@ pub(super) async fn forgotten(
     if known {
         return Ok(None);
     }
-    staging::abandon_pass(conn, module).await?;
     let newest = match newest {
         Some(run_id) => format!("it ends with run {run_id}"),
         None => "it has none".to_owned(),
     };
-    Ok(Some(format!(
-        "The database is older than run {} of {}, which this host remembers: {newest}. It was restored from a backup. The module was read from its beginning; what was done by hand or decided since the backup is not in it.",
+    let why = format!(
+        "The database is older than run {} of {}, which this host remembers: {newest}. It was restored from a backup, or is another than was meant.",
         last.run_id, last.started_at
-    )))
+    );
+    let change = json!({ "run_id": last.run_id, "started_at": last.started_at });
+    Ok(Some(Forgotten {
+        question: Question {
+            module,
+            code: "restored",
+            change,
+        },
+        why,
+    }))
 }
 
 /// The run that is being opened, to be remembered; `None` where it is none of those.

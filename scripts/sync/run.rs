@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use staging::database::query;
 use staging::{Holder, Lease, Outcome, PageTally, RunState};
 
+use super::approval::{ask, taken};
 use super::drift::{self, Look};
 use super::outages::{Away, Outages};
 use super::steps::{CROSSED, LOOK, PROMOTE, READ, end_reading, mark, step, tell_decided};
@@ -105,19 +106,22 @@ pub(super) struct ReadEnd {
 /// Runs a module and records how it ended. An error is a database that stayed away or a bug; everything a
 /// source or a record can do wrong is an outcome.
 pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
-    let name = job.definition.name();
     job.outages.forget();
     let opened = job.outages.insist(async || open(job).await).await;
     let Opened {
         lease,
         run_id,
         resumed,
-        restored,
+        older,
     } = match opened.context("The run could not be opened.")? {
         Ok(opened) => opened,
         Err(holder) => return Ok(Ended::Held(holder)),
     };
     halt_at("opened");
+    if let Older::Blocks(cause) = older {
+        let outcome = ended(RunState::Blocked, cause);
+        return end(job, &lease, run_id, outcome, resumed).await;
+    }
     let renewal = tokio::spawn(keep_lease(job.pool.clone(), lease.clone()));
     let outcome = tokio::select! {
         outcome = run(job, &lease, run_id) => outcome,
@@ -138,23 +142,34 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
             }
         },
     };
-    if let Some(restored) = &restored {
+    if let Older::Agreed(why) = &older {
         let rest = outcome.cause.map(|cause| format!(" {cause}"));
-        outcome.cause = Some(restored.clone() + &rest.unwrap_or_default());
+        outcome.cause = Some(format!("{why}{}", rest.unwrap_or_default()));
     }
+    let resumed = resumed || again || older != Older::Not || job.outages.outlived();
+    end(job, &lease, run_id, outcome, resumed).await
+}
+
+async fn end(
+    job: &Job<'_>,
+    lease: &Lease,
+    run_id: i64,
+    outcome: Outcome,
+    resumed: bool,
+) -> anyhow::Result<Ended> {
     job.outages
-        .insist(async || Ok(finish(job, &lease, run_id, &outcome).await?))
+        .insist(async || Ok(finish(job, lease, run_id, &outcome).await?))
         .await
         .context("The end of the run could not be recorded.")?;
     tracing::info!(
-        module = name,
+        module = job.definition.name(),
         run_id,
         state = outcome.state.as_str(),
         "run ended"
     );
     Ok(Ended::Ran {
         run_id,
-        resumed: resumed || again || restored.is_some() || job.outages.outlived(),
+        resumed,
         outcome: Box::new(outcome),
     })
 }
@@ -164,8 +179,17 @@ struct Opened {
     lease: Lease,
     run_id: i64,
     resumed: bool,
-    /// What is to be said where the database is older than the run before.
-    restored: Option<String>,
+    older: Older,
+}
+
+/// Whether the database is older than the run before.
+#[derive(PartialEq)]
+enum Older {
+    Not,
+    /// It is, and a person must agree first.
+    Blocks(String),
+    /// It is, and a person has agreed that the module is read from its beginning.
+    Agreed(String),
 }
 
 async fn open(job: &Job<'_>) -> anyhow::Result<Result<Opened, Holder>> {
@@ -185,12 +209,30 @@ async fn open(job: &Job<'_>) -> anyhow::Result<Result<Opened, Holder>> {
         (_, Range::Full) => "full",
     };
     let source = &job.definition.module.source;
-    let restored = older::forgotten(&mut tx, job).await?;
+    let forgotten = older::forgotten(&mut tx, job).await?;
     let (run_id, resumed) = staging::open_run(&mut tx, name, source, mode, strategy).await?;
-    if restored.is_some() {
-        mark_resumed(&mut tx, run_id).await?;
-    }
-    let last = older::last_run(&mut tx, job, run_id).await?;
+    let older = match forgotten {
+        None => Older::Not,
+        Some(of) if taken(&mut tx, &of.question).await? => {
+            staging::abandon_pass(&mut tx, name).await?;
+            mark_resumed(&mut tx, run_id).await?;
+            Older::Agreed(format!(
+                "{} The module was read from its beginning; what was done by hand or decided since the backup is not in it.",
+                of.why
+            ))
+        }
+        Some(of) => {
+            let number = ask(&mut tx, &of.question, run_id, &of.why).await?;
+            Older::Blocks(format!(
+                "{} Nothing was read. If it is the right one, `concord approve {number} --reason …` and run again: the module is read from its beginning.",
+                of.why
+            ))
+        }
+    };
+    let last = match older {
+        Older::Blocks(_) => None,
+        _ => older::last_run(&mut tx, job, run_id).await?,
+    };
     tx.commit().await?;
     // Not before: a run whose commit is lost would be missed later.
     older::remember(job, last);
@@ -198,7 +240,7 @@ async fn open(job: &Job<'_>) -> anyhow::Result<Result<Opened, Holder>> {
         lease,
         run_id,
         resumed,
-        restored,
+        older,
     }))
 }
 

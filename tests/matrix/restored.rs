@@ -84,6 +84,19 @@ async fn a_database_restored_from_a_backup_is_noticed_and_read_anew() {
             scene.trial.run().await.expect(0);
         }
         restore(&name).await;
+        let production = scene.trial.world.exact().await;
+        let (answer, asked) = scene.run_beside(async {}).await;
+        let line = answer.expect(4).module("clients");
+        let cause = line["cause"].as_str().expect("a cause").to_owned();
+        assert!(
+            line["state"] == "BLOCKED" && cause.contains("The database is older than run"),
+            "{label}: {line}"
+        );
+        assert_eq!(asked, 0, "{label}: nothing is asked before a person agrees");
+        let again = scene.trial.run().await.expect(4).module("clients");
+        assert_eq!(again["cause"], line["cause"], "{label}: it is asked once");
+        assert_eq!(scene.trial.world.exact().await, production, "{label}");
+        scene.trial.approve(&cause, "Restored on purpose.").await;
         let (answer, asked) = scene.run_beside(async {}).await;
         let line = answer.expect(0).module("clients");
         let cause = line["cause"].as_str().expect("a cause");

@@ -51,6 +51,7 @@ enum Verdict {
 /// Parts what came back, and merges what its children say was merged.
 pub(super) async fn settle(work: &mut Work<'_>, conn: &mut PgConnection) -> sqlx::Result<()> {
     part_returned(work, conn).await?;
+    forget_old_moves(work, conn).await?;
     let vanished = vanished(work, conn).await?;
     if vanished.is_empty() {
         return Ok(());
@@ -86,10 +87,6 @@ pub(super) async fn settle(work: &mut Work<'_>, conn: &mut PgConnection) -> sqlx
 /// The vanished records of the module whose children were given to others after the reading before the first that missed them.
 async fn vanished(work: &Work<'_>, conn: &mut PgConnection) -> sqlx::Result<Vec<Vanished>> {
     let definition = work.definition;
-    let missed_in_a_row = match definition.module.fetch.recheck {
-        Some(_) => 1,
-        None => i64::from(definition.module.fetch.absences.get()),
-    };
     query_as(AssertSqlSafe(format!(
         "select min(i.source_id) as source_id, f.from_id as entity_id, max(r.gone_in) as gone_in,
                 (array_agg(r.hash order by i.source_id))[1] as hash,
@@ -114,9 +111,37 @@ async fn vanished(work: &Work<'_>, conn: &mut PgConnection) -> sqlx::Result<Vec<
     .bind(definition.entity())
     .bind(&definition.module.source)
     .bind(definition.name())
-    .bind(missed_in_a_row)
+    .bind(missed_in_a_row(definition))
     .fetch_all(conn)
     .await
+}
+
+/// After how many readings in a row that miss it a record counts as vanished.
+fn missed_in_a_row(definition: &Definition) -> i64 {
+    match definition.module.fetch.recheck {
+        Some(_) => 1,
+        None => i64::from(definition.module.fetch.absences.get()),
+    }
+}
+
+/// Forgets children that were given away so long before the latest readings that no record which still stands can turn
+/// out to have been merged then.
+async fn forget_old_moves(work: &Work<'_>, conn: &mut PgConnection) -> sqlx::Result<()> {
+    let definition = work.definition;
+    query(AssertSqlSafe(format!(
+        "delete from staging.moves m
+         where m.entity = $1
+           and m.moved_at < (select p.started_at from staging.passes p
+               where p.module = $2 and p.state = 'complete' and p.strategy = 'full' order by p.pass_id desc offset $3 limit 1)
+           and exists (select from prod.\"{}\" t where t.id = m.from_id and t.deleted_at is null)",
+        definition.entity()
+    )))
+    .bind(definition.entity())
+    .bind(definition.name())
+    .bind(missed_in_a_row(definition))
+    .execute(conn)
+    .await
+    .map(drop)
 }
 
 async fn verdict(
