@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use fetcher::{Class, FetchError, Source};
+use fetcher::{Class, FetchError, Noticed, Source};
 use reconciler::{Definition, Definitions};
 use sqlx::PgPool;
 use staging::database::query;
@@ -281,7 +281,7 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<(Outco
         return Ok((blocked, false));
     }
     step(job, run_id, READ, "RUNNING").await?;
-    let read = match job.source {
+    let mut read = match job.source {
         Some(source) => stage::read(job, source, lease, run_id)
             .await
             .context("Staging stopped.")?,
@@ -290,8 +290,9 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<(Outco
             ..ReadEnd::default()
         },
     };
+    let noticed = noticed(job, run_id, &mut read);
     job.outages
-        .insist(async || Ok(end_reading(job, run_id).await?))
+        .insist(async || Ok(end_reading(job, run_id, &noticed).await?))
         .await?;
     halt_at("read");
     step(job, run_id, PROMOTE, "RUNNING").await?;
@@ -327,6 +328,24 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<(Outco
         promotion: promoted.number,
     };
     Ok((outcome, read.resumed))
+}
+
+/// What was noticed of the source's answers. What came in place of one is kept where that ended the read.
+fn noticed(job: &Job<'_>, run_id: i64, read: &mut ReadEnd) -> Noticed {
+    let module = job.definition.name();
+    let mut noticed = job
+        .source
+        .map(|source| source.noticed(module))
+        .unwrap_or_default();
+    if read.stop.is_none() {
+        noticed.unusable = None;
+    }
+    if let (Some(_), Some(cause)) = (&noticed.unusable, &mut read.cause) {
+        cause.push_str(&format!(
+            " What came is kept: `concord runs --run {run_id}`."
+        ));
+    }
+    noticed
 }
 
 /// The outcome of a module whose source has another schema now; `None` where it can be read.
