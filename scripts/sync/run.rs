@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use fetcher::{Class, FetchError, Noticed, Source};
+use fetcher::{Class, FetchError, Source};
 use reconciler::{Definition, Definitions};
 use sqlx::PgPool;
 use staging::database::query;
@@ -12,7 +12,7 @@ use staging::{Holder, Lease, Outcome, PageTally, RunState};
 use super::approval::{ask, taken};
 use super::drift::{self, Look};
 use super::outages::{Away, Outages};
-use super::steps::{CROSSED, LOOK, PROMOTE, READ, end_reading, mark, step, tell_decided};
+use super::steps::{CROSSED, LOOK, PROMOTE, READ, end_reading, mark, noticed, step, tell_decided};
 use super::verdict::{cancelled, ended, explain, failed, set_aside, verdict};
 use super::{Stop, account, halt_at, older, promote, stage};
 
@@ -328,24 +328,6 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<(Outco
         promotion: promoted.number,
     };
     Ok((outcome, read.resumed))
-}
-
-/// What was noticed of the source's answers. What came in place of one is kept where that ended the read.
-fn noticed(job: &Job<'_>, run_id: i64, read: &mut ReadEnd) -> Noticed {
-    let module = job.definition.name();
-    let mut noticed = job
-        .source
-        .map(|source| source.noticed(module))
-        .unwrap_or_default();
-    if read.stop.is_none() {
-        noticed.unusable = None;
-    }
-    if let (Some(_), Some(cause)) = (&noticed.unusable, &mut read.cause) {
-        cause.push_str(&format!(
-            " What came is kept: `concord runs --run {run_id}`."
-        ));
-    }
-    noticed
 }
 
 /// The outcome of a module whose source has another schema now; `None` where it can be read.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fetcher::Noticed;
 use sqlx::PgPool;
 
-use super::Job;
+use super::{Job, ReadEnd};
 
 pub(super) const LOOK: &str = "look at the schema";
 /// Written at the end of a run of which something had to be tried again.
@@ -54,6 +54,24 @@ pub(super) async fn tell_decided(
         let _ = mark(&pool, run_id, PROMOTE, "RUNNING", Some(&detail)).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
+}
+
+/// What was noticed of the source's answers. What came in place of one is kept where that ended the read.
+pub(super) fn noticed(job: &Job<'_>, run_id: i64, read: &mut ReadEnd) -> Noticed {
+    let module = job.definition.name();
+    let mut noticed = job
+        .source
+        .map(|source| source.noticed(module))
+        .unwrap_or_default();
+    if read.stop.is_none() {
+        noticed.unusable = None;
+    }
+    if let (Some(_), Some(cause)) = (&noticed.unusable, &mut read.cause) {
+        cause.push_str(&format!(
+            " What came is kept: `concord runs --run {run_id}`."
+        ));
+    }
+    noticed
 }
 
 /// Ends the step, with what there is to say of records that came more than once, each time with other content, and of
