@@ -146,7 +146,7 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
         let rest = outcome.cause.map(|cause| format!(" {cause}"));
         outcome.cause = Some(format!("{why}{}", rest.unwrap_or_default()));
     }
-    let resumed = resumed || again || older != Older::Not || job.outages.outlived();
+    let resumed = resumed || again || older != Older::Not;
     end(job, &lease, run_id, outcome, resumed).await
 }
 
@@ -169,7 +169,8 @@ async fn end(
     );
     Ok(Ended::Ran {
         run_id,
-        resumed,
+        // As its end was recorded, too.
+        resumed: resumed || job.outages.outlived(),
         outcome: Box::new(outcome),
     })
 }
