@@ -131,10 +131,11 @@ const PROVIDERS: [&str; 15] = [
 pub fn email(text: &str) -> Option<Email> {
     let text = bounded(text.trim()).to_lowercase();
     const AROUND: [char; 6] = ['<', '>', ' ', '.', ';', ','];
-    let (mailbox, domain) = text.trim_matches(AROUND).rsplit_once('@')?;
+    let is_around = |c: char| AROUND.contains(&c) || c.is_whitespace();
+    let (mailbox, domain) = text.trim_matches(is_around).rsplit_once('@')?;
     // What announces an address is no part of it: `mailto:`.
     let mailbox = mailbox.rsplit(':').next().unwrap_or_default();
-    let mailbox = mailbox.trim_start_matches(AROUND);
+    let mailbox = mailbox.trim_start_matches(is_around);
     if mailbox.is_empty() || mailbox.contains(char::is_whitespace) || !domain.contains(['.', ',']) {
         return None;
     }
@@ -221,6 +222,7 @@ mod tests {
                 Some("anne.roy@example.org"),
                 false,
             ),
+            ("<a.roy@bell.net\r,>", Some("a.roy@bell.net"), false),
             ("Anne.Roy+piano@GMAIL.com", Some("anneroy@gmail.com"), false),
             ("anne.roy@gmial.com", Some("anneroy@gmail.com"), false),
             ("a.roy@hotmial.con", Some("a.roy@hotmail.com"), false),

@@ -61,7 +61,7 @@ fn foreign(number: &str) -> Option<String> {
     let parsed = phonenumber::parse(home, number).ok()?;
     phonenumber::is_viable(number)
         .then(|| form(parsed))
-        .filter(|found| found.len() >= 8)
+        .filter(|found| found.len() >= 8 && !monotone(found))
         .filter(|found| {
             let again = phonenumber::parse(None, found);
             again.is_ok_and(|again| form(again) == *found)
@@ -85,6 +85,7 @@ mod tests {
             ("+33 1 42 68 53 00", Some("+33142685300")),
             ("310/246-1501", Some("+13102461501")),
             ("000-000-0000", None),
+            ("11144LLLLLLLL", None),
             ("555", None),
             ("", None),
             ("n/a", None),
