@@ -13,4 +13,5 @@ pub mod round;
 pub mod sync;
 
 mod explanation;
+mod inert;
 mod table;

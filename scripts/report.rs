@@ -4,6 +4,7 @@ use reconciler::history::RowDiff;
 use serde::Serialize;
 use staging::{ClaimTally, Holder, Outcome, PageTally};
 
+use crate::inert::inert;
 use crate::process::EXIT_WAITING;
 use crate::sync::{Away, DryRun};
 use crate::table::Table;
@@ -194,7 +195,7 @@ pub fn print_dry_run(module: &str, dry: &DryRun, json: bool) -> anyhow::Result<(
         println!("  {cause}");
     }
     for row in &dry.rows {
-        println!("{}", row_text(row));
+        println!("{}", inert(&row_text(row)));
     }
     Ok(())
 }

@@ -131,3 +131,46 @@ async fn values_that_all_go_at_once_stay_and_wait_for_a_word() {
     world.run_sync(&again).await.expect(0);
     world.run_sync(&["--module", "clients"]).await.expect(0);
 }
+
+#[tokio::test]
+async fn fields_that_are_left_out_of_every_record_change_nothing() {
+    let world = World::small().await;
+    let odd = client(
+        "cli_noted",
+        [
+            "Anne",
+            "Roy",
+            "a@roy.example",
+            "514 555-0100",
+            "9, rue des Lilas",
+            "Laval",
+        ],
+    );
+    world.edit(odd).await;
+    let modules = ["--module", "users", "--module", "clients"];
+    world.run_sync(&modules).await.expect(0);
+    let before = (world.production().await, world.history().await);
+    let value = json!([
+        "PrivateClient.personalNotes",
+        "PrivateClient.tags",
+        "PrivateClient.companyName"
+    ]);
+    world
+        .fault(json!({ "name": "field_absent", "value": value }))
+        .await;
+    let line = world.run_sync(&modules).await.expect(0).module("clients");
+    assert_eq!(
+        line["staged"]["changed"], line["staged"]["fetched"],
+        "{line}"
+    );
+    assert_eq!(line["promotion"], Value::Null, "{line}");
+    assert_eq!((world.production().await, world.history().await), before);
+    world.clear_faults().await;
+    let line = world.run_sync(&modules).await.expect(0).module("clients");
+    assert_eq!(
+        line["promotion"],
+        Value::Null,
+        "and they come back as nothing new: {line}"
+    );
+    assert_eq!((world.production().await, world.history().await), before);
+}

@@ -3,10 +3,12 @@
 mod absence;
 mod accounts;
 mod contradictions;
+mod divided;
 mod embedded;
 mod first_run;
 mod folder_sources;
 mod hand_edits;
+mod hostile;
 mod hosts;
 mod killed;
 mod late;

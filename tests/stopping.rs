@@ -4,6 +4,7 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use sqlx::Connection;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
 
@@ -95,6 +96,56 @@ async fn a_run_that_is_asked_to_end_says_so_and_the_next_goes_on() {
     let states = world.run_sync(&["--all"]).await.expect(0).states();
     assert_eq!(states[0].0, "users");
     assert_eq!(world.count(running).await, 0);
+}
+
+#[tokio::test]
+async fn a_run_that_is_asked_to_end_within_its_promotion_takes_it_back() {
+    let world = World::small().await;
+    world.run_sync(&["--all"]).await.expect(0);
+    let id = world
+        .value("select id from prod.clients order by id limit 1")
+        .await;
+    world
+        .edit(json!({ "op": "patch", "kind": "client", "id": id, "value": { "companyName": "Maison neuve" } }))
+        .await;
+    let before = (world.exact().await, world.history().await);
+    let mut other = sqlx::PgConnection::connect(&world.database.url)
+        .await
+        .expect("a connection");
+    let mut held = other.begin().await.expect("a transaction");
+    sqlx::raw_sql("select * from prod.clients for update")
+        .execute(&mut *held)
+        .await
+        .expect("locks");
+    let (mut child, mut lines) = started(&world, &["--module", "clients"]);
+    let waits = "select count(*) from pg_stat_activity
+                 where datname = current_database() and wait_event_type = 'Lock'";
+    while world.count(waits).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    send(&child, Signal::TERM);
+    let line = next(&mut lines).await;
+    assert_eq!(line["state"], "CANCELLED", "{line}");
+    assert_eq!(child.wait().await.expect("an end").code(), Some(5));
+    held.rollback().await.expect("an end");
+    let line = world
+        .run_sync(&["--module", "clients", "--dry-run"])
+        .await
+        .expect(0)
+        .module("clients");
+    assert_eq!(
+        (world.exact().await, world.history().await),
+        before,
+        "{line}"
+    );
+    let line = world
+        .run_sync(&["--module", "clients"])
+        .await
+        .expect(0)
+        .module("clients");
+    assert_eq!(line["claims"]["updated"], 1, "{line}");
+    let name = "select company_name from prod.clients order by id limit 1";
+    assert_eq!(world.value(name).await, "Maison neuve");
 }
 
 #[tokio::test]

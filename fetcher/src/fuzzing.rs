@@ -77,6 +77,7 @@ mod tests {
             "18446744073709551615",
             "",
             "+7:007",
+            r#"divided:{"cuts":[5],"parts":["start",{"after":"x"}]}"#,
         ];
         feed(&seeds.map(str::to_owned), 20_000, |bytes| {
             cursor(&modules, bytes)

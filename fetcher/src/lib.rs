@@ -21,8 +21,8 @@ pub use export::{ExportError, Written, write_jsonl};
 pub use failure::{Attempt, Class, FetchError, GraphQlError};
 pub use length::length_of_time;
 pub use modules::{
-    Bound, FetchSpec, IdPath, Module, ModuleError, Nested, NewestFirst, Paging, Path, Reach, Read,
-    Recheck, Since, Style, Window, load_modules, nearest, one_of,
+    Bound, Divide, FetchSpec, IdPath, Module, ModuleError, Nested, NewestFirst, Paging, Path,
+    Reach, Read, Recheck, Scale, Since, Style, Window, load_modules, nearest, one_of,
 };
 pub use pages::{Cursor, Hole, Page, Record, Selection, is_there, pages};
 pub use schema::{
@@ -30,6 +30,6 @@ pub use schema::{
     introspect, probe, scaffold, selection_paths, show_schema,
 };
 pub use source::{
-    AccountConfig, AuthConfig, AuthKind, BreakerConfig, ConfigError, Part, Pauses, Presence,
-    Priority, Rate, RetryConfig, SecretRef, Source, SourceConfig, Standing,
+    AccountConfig, AuthConfig, AuthKind, BreakerConfig, ConfigError, Noticed, Part, Pauses,
+    Presence, Priority, Rate, RetryConfig, SecretRef, Source, SourceConfig, Standing,
 };

@@ -213,10 +213,37 @@ fn faults_beside_the_query() -> Vec<(&'static str, String, &'static str)> {
     ]
 }
 
+/// The same, of streams that cannot be divided so.
+#[rustfmt::skip]
+fn faults_of_a_division() -> Vec<(&'static str, String, &'static str)> {
+    const RANGED: &str = "query Q($after: String, $from: Int, $to: Int) {
+  rows(after: $after, from: $from, to: $to) { nodes { id at } pageInfo { hasNextPage endCursor } totalCount } }";
+    const UNCOUNTED: &str = "query Q($after: String, $from: Int, $to: Int) {
+  rows(after: $after, from: $from, to: $to) { nodes { id at } pageInfo { hasNextPage endCursor } } }";
+    let of = |label, divide: &str, query| {
+        let yaml = format!("module: clients\nsource: demo\nfetch:\n  connection: rows\n  divide:\n    {}\n", divide.replace(", ", "\n    "));
+        (label, yaml, query)
+    };
+    let rest = "variable: from, until: to, as: number";
+    vec![
+        of("one part", &format!("into: 1, at: .at, from: 0, to: 9, {rest}"), RANGED),
+        of("parts by what is not selected", &format!("into: 4, at: .ad, from: 0, to: 9, {rest}"), RANGED),
+        of("parts without a count", &format!("into: 4, at: .at, from: 0, to: 9, {rest}"), UNCOUNTED),
+        of("parts without variables", "into: 4, at: .at, from: 0, to: 9, as: number", RANGED),
+        of("parts by variables not declared", "into: 4, at: .at, from: 0, to: 9, as: number, variable: form, until: to", RANGED),
+        of("parts measured from nothing", &format!("into: 4, at: .at, from: soon, to: 9, {rest}"), RANGED),
+        of("parts without an end", &format!("into: 4, at: .at, from: 0, {rest}"), RANGED),
+        of("parts that end before they begin", &format!("into: 4, at: .at, from: 9, to: 0, {rest}"), RANGED),
+        of("parts of an unknown kind", "into: 4, at: .at, from: 0, as: numbers", RANGED),
+        of("parts of an unknown key", &format!("into: 4, at: .at, form: 0, {rest}"), RANGED),
+    ]
+}
+
 #[test]
 fn faults_name_the_line_and_the_remedy() {
     let mut cases = faults();
     cases.extend(faults_beside_the_query());
+    cases.extend(faults_of_a_division());
     let told: Vec<String> = cases
         .iter()
         .map(|(label, yaml, query)| format!("{label}\n  {}", fault(yaml, query)))

@@ -1,5 +1,6 @@
 //! The fetcher against small sources in this process: every style of paging, every class of failure.
 
+mod divided;
 mod failures;
 mod folders;
 mod limits;
@@ -7,6 +8,7 @@ mod logins;
 mod nested;
 mod network;
 mod paging;
+mod repeated;
 mod schemas;
 mod secrets;
 mod sizes;

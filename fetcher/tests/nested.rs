@@ -1,7 +1,7 @@
 //! Nested connections are followed to their end and stitched into the record.
 
 use axum::response::IntoResponse;
-use fetcher::FetchError;
+use fetcher::{FetchError, Module};
 use serde_json::{Value, json};
 
 use crate::source::{Asked, Scripted, module, read};
@@ -45,14 +45,49 @@ fn emails(contact: &str, start: u64) -> Value {
     )
 }
 
-fn answer(asked: &Asked) -> axum::Json<Value> {
+/// The module that follows contacts, and the e-mails of each.
+pub fn nested() -> Module {
+    module(
+        FETCH,
+        QUERY,
+        &[("contacts.graphql", CONTACTS), ("emails.graphql", EMAILS)],
+    )
+}
+
+/// Takes out what the query does not select.
+fn selected(mut value: Value, query: &str) -> Value {
+    match &mut value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| {
+                !["contacts", "emails"].contains(&name.as_str()) || query.contains(name)
+            });
+            for field in fields.values_mut() {
+                *field = selected(field.take(), query);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                *item = selected(item.take(), query);
+            }
+        }
+        _ => {}
+    }
+    value
+}
+
+/// Answers its three queries.
+pub fn answer(asked: &Asked) -> axum::Json<Value> {
     let query = asked.body["query"].as_str().unwrap();
+    axum::Json(selected(everything(asked, query), query))
+}
+
+fn everything(asked: &Asked, query: &str) -> Value {
     let text = |name: &str| asked.variable(name).as_str().unwrap().to_owned();
     let after = asked
         .variable("after")
         .as_str()
         .map_or(0, |after| after.parse().unwrap());
-    axum::Json(if query.starts_with("query C") {
+    if query.starts_with("query C") {
         json!({ "data": { "client": { "contacts": contacts(&text("id"), after) } } })
     } else if query.starts_with("query E") {
         assert!(text("contact").starts_with(&format!("{}/", text("client"))));
@@ -62,7 +97,7 @@ fn answer(asked: &Asked) -> axum::Json<Value> {
             let id = format!("cli_{n}");
             json!({ "id": id, "contacts": contacts(&format!("cli_{n}"), 0), "kept": 1.50 })
         }) } })
-    })
+    }
 }
 
 #[tokio::test]

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use crate::source::{Scripted, ids, module, read, relay};
 
-fn numbered(from: u64, to: u64) -> Vec<Value> {
+pub fn numbered(from: u64, to: u64) -> Vec<Value> {
     (from..to)
         .map(|n| json!({ "id": format!("cli_{n}"), "name": n }))
         .collect()
 }
 
-fn expected(count: u64) -> Vec<String> {
+pub fn expected(count: u64) -> Vec<String> {
     (0..count).map(|n| format!("cli_{n}")).collect()
 }
 
@@ -92,7 +92,7 @@ async fn at_most_two_pages_are_read_ahead() {
     );
 }
 
-const OFFSET: &str =
+pub const OFFSET: &str =
     "query Q($limit: Int, $offset: Int) { rows(limit: $limit, offset: $offset) { id name } }";
 
 #[tokio::test]

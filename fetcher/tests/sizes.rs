@@ -140,3 +140,71 @@ async fn numbered_pages_are_halved_where_their_rows_stay_in_place() {
     let expected: Vec<String> = (0..19).map(|n| n.to_string()).collect();
     assert_eq!(ids(&pages), expected);
 }
+
+/// How deep the fields of a query go.
+fn depth(query: &str) -> usize {
+    let mut depth = 0;
+    let opened = query.chars().map(|c| {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        depth
+    });
+    opened.max().unwrap_or(0)
+}
+
+#[tokio::test]
+async fn a_query_that_is_too_deep_is_split_at_its_nested_connections() {
+    let (whole, module) = (
+        Scripted::start(crate::nested::answer).await,
+        crate::nested::nested(),
+    );
+    let (pages, failure) = read(&whole.open(), &module).await;
+    assert!(failure.is_none(), "{failure:?}");
+    let values = |pages: &[fetcher::Page]| -> Vec<serde_json::Value> {
+        let records = pages.iter().flat_map(|page| &page.records);
+        records
+            .map(|record| serde_json::from_slice(&record.json).unwrap())
+            .collect()
+    };
+    for (most, splits) in [(7, 0), (6, 1), (5, 1), (4, 2)] {
+        let server = Scripted::start(move |asked| {
+            let query = asked.body["query"].as_str().unwrap();
+            if depth(query) > most {
+                let told = format!(
+                    "Query has depth of {}, which exceeds max depth of {most}",
+                    depth(query)
+                );
+                return axum::Json(json!({ "errors": [{ "message": told }] })).into_response();
+            }
+            crate::nested::answer(asked).into_response()
+        })
+        .await;
+        let folder = tempfile::tempdir().unwrap();
+        let (split, failure) = read(&open(&server, folder.path()), &module).await;
+        assert!(failure.is_none(), "{most}: {failure:?}");
+        assert_eq!(values(&split), values(&pages), "{most}");
+        let refused = |from: usize| {
+            let asked = server.asked().split_off(from);
+            let deep = asked
+                .iter()
+                .filter(|asked| depth(asked.body["query"].as_str().unwrap()) > most);
+            deep.count()
+        };
+        assert_eq!(refused(0), splits, "{most}");
+        // Another process of this host, later, knows.
+        let before = server.asked().len();
+        read(&open(&server, folder.path()), &module).await;
+        assert_eq!(refused(before), 0, "{most}");
+    }
+    // The deepest that is left cannot be asked for less deep.
+    let refusal =
+        json!({ "errors": [{ "message": "Query has depth of 4, which exceeds max depth of 1" }] });
+    let server = Scripted::start(move |_| axum::Json(refusal.clone()).into_response()).await;
+    let (_, failure) = read(&server.open(), &module).await;
+    let told = failure.unwrap().to_string();
+    assert!(told.contains("`nested` in module.yaml"), "{told}");
+    assert_eq!(server.asked().len(), 3);
+}

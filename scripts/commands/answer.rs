@@ -4,6 +4,8 @@ use std::io::{ErrorKind, Write};
 
 use serde::Serialize;
 
+use crate::inert::inert;
+
 /// A command's outcome: for people, for machines, and the exit code.
 #[derive(Debug)]
 pub struct Answer {
@@ -55,6 +57,7 @@ impl Answer {
         } else {
             self.text
         };
+        let text = inert(&text);
         let mut out = std::io::stdout().lock();
         let newline = if text.is_empty() || text.ends_with('\n') {
             ""

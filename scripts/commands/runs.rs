@@ -13,6 +13,9 @@ pub struct Args {
     /// Only runs of this module.
     #[arg(long)]
     module: Option<String>,
+    /// One run alone, step by step, with what its source sent in place of an answer.
+    #[arg(long, conflicts_with_all = ["module", "limit"])]
+    run: Option<i64>,
     /// How many.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(i64).range(1..=10_000))]
     limit: i64,
@@ -47,8 +50,56 @@ struct Run {
     cause: Option<String>,
 }
 
+#[derive(Serialize, sqlx::FromRow)]
+struct Step {
+    step: String,
+    state: String,
+    started_at: String,
+    seconds: Option<f64>,
+    detail: Option<String>,
+}
+
+/// Shows the steps of one run.
+async fn steps(run_id: i64, config: &Config) -> anyhow::Result<Answer> {
+    let steps: Vec<Step> = reading(config, async |tx| {
+        let rows = query_as(
+            "select step, state, to_char(started_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as started_at,
+                    extract(epoch from finished_at - started_at)::double precision as seconds, detail
+             from ops.run_steps where run_id = $1 order by ops.run_steps.started_at, step",
+        );
+        Ok(rows.bind(run_id).fetch_all(&mut **tx).await?)
+    })
+    .await?;
+    if steps.is_empty() {
+        let told = format!("Run {run_id} has no steps. `concord runs` lists the runs there are.");
+        return Answer::new(told, &steps);
+    }
+    let mut text = String::new();
+    for step in &steps {
+        let seconds = step.seconds.map(|seconds| format!(", {seconds:.1} s"));
+        let Step {
+            step: name,
+            state,
+            started_at,
+            detail,
+            ..
+        } = step;
+        text += &format!(
+            "{name}: {state}, {started_at}{}\n",
+            seconds.unwrap_or_default()
+        );
+        for line in detail.iter().flat_map(|detail| detail.lines()) {
+            text += &format!("    {line}\n");
+        }
+    }
+    Answer::new(text, &steps)
+}
+
 /// Shows the last runs.
 pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
+    if let Some(run_id) = args.run {
+        return steps(run_id, config).await;
+    }
     let runs: Vec<Run> = reading(config, async |tx| {
         let rows = query_as(
             "select run_id, module, mode, state, resumed,

@@ -12,7 +12,7 @@ use staging::{Holder, Lease, Outcome, PageTally, RunState};
 use super::approval::{ask, taken};
 use super::drift::{self, Look};
 use super::outages::{Away, Outages};
-use super::steps::{CROSSED, LOOK, PROMOTE, READ, end_reading, mark, step, tell_decided};
+use super::steps::{CROSSED, LOOK, PROMOTE, READ, end_reading, mark, noticed, step, tell_decided};
 use super::verdict::{cancelled, ended, explain, failed, set_aside, verdict};
 use super::{Stop, account, halt_at, older, promote, stage};
 
@@ -146,7 +146,7 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
         let rest = outcome.cause.map(|cause| format!(" {cause}"));
         outcome.cause = Some(format!("{why}{}", rest.unwrap_or_default()));
     }
-    let resumed = resumed || again || older != Older::Not || job.outages.outlived();
+    let resumed = resumed || again || older != Older::Not;
     end(job, &lease, run_id, outcome, resumed).await
 }
 
@@ -169,7 +169,8 @@ async fn end(
     );
     Ok(Ended::Ran {
         run_id,
-        resumed,
+        // As its end was recorded, too.
+        resumed: resumed || job.outages.outlived(),
         outcome: Box::new(outcome),
     })
 }
@@ -281,7 +282,7 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<(Outco
         return Ok((blocked, false));
     }
     step(job, run_id, READ, "RUNNING").await?;
-    let read = match job.source {
+    let mut read = match job.source {
         Some(source) => stage::read(job, source, lease, run_id)
             .await
             .context("Staging stopped.")?,
@@ -290,8 +291,9 @@ async fn run(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<(Outco
             ..ReadEnd::default()
         },
     };
+    let noticed = noticed(job, run_id, &mut read);
     job.outages
-        .insist(async || Ok(end_reading(job, run_id).await?))
+        .insist(async || Ok(end_reading(job, run_id, &noticed).await?))
         .await?;
     halt_at("read");
     step(job, run_id, PROMOTE, "RUNNING").await?;

@@ -6,6 +6,7 @@ mod crowd;
 mod database;
 mod dying;
 mod line;
+mod noticed;
 mod nth;
 mod oracle;
 mod refusals;

@@ -145,6 +145,18 @@ fn constraints() -> Vec<Constraint> {
             "alter table prod.clients drop constraint by_hand",
         ),
         (
+            "range",
+            "create index by_hand on prod.clients (((length(company_name) * 100)::smallint))",
+            client(
+                "cli_odd6",
+                &"Très longue maison ".repeat(20),
+                "ACTIVE".into(),
+            ),
+            "smallint out of range",
+            "",
+            "drop index prod.by_hand",
+        ),
+        (
             "unique",
             "create unique index by_hand on prod.clients (left(company_name, 5)) where company_name like 'Paire%'",
             json!([

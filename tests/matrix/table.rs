@@ -112,6 +112,7 @@ fn graphql() -> Vec<Row> {
         row("G9", "a field of another type", switch(json!({ "name": "field_retyped", "value": "PrivateClient.referenceId:Int" })), 4, "BLOCKED", "was String and is Int"),
         row("G10", "a field more", switch(json!({ "name": "field_added", "value": "PrivateClient.shoeSize:Int" })), 0, "OK", ""),
         row("G12", "too complex", clients(json!({ "name": "page_too_large", "value": { "above": 4, "status": 200 } })), 0, "OK", ""),
+        row("N6", "the page before once more", clients(json!({ "name": "stale_answer", "after": 1, "times": 1 })), 0, "OK", ""),
         row("G14", "no introspection", switch(json!({ "name": "introspection_off" })), 0, "OK", ""),
     ]
 }

@@ -357,6 +357,11 @@ impl FetchError {
         }
     }
 
+    /// Whether a query that goes less deep may be taken where this one was refused.
+    pub(crate) fn is_about_depth(&self) -> bool {
+        matches!(self, FetchError::Query { errors, .. } if errors.iter().any(GraphQlError::is_about_depth))
+    }
+
     /// Whether it speaks against the source's health, and not against our question or credentials.
     pub(crate) fn is_of_the_source(&self) -> bool {
         matches!(

@@ -4,7 +4,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::auth::Secret;
 
+/// Letters of an excerpt.
 const LONGEST: usize = 240;
+/// Letters of what came in place of an answer.
+const WHOLE: usize = 16_384;
 
 /// Takes known secrets out of texts that a source sent.
 #[derive(Clone, Default)]
@@ -23,9 +26,8 @@ impl Redactor {
         }
     }
 
-    /// The text on one line, without secrets, bounded.
-    pub(crate) fn excerpt(&self, text: &str) -> String {
-        let mut clean = String::with_capacity(LONGEST);
+    /// The beginning of the text, without secrets; longer than this at most by what is put in their place.
+    fn beginning(&self, text: &str, most: usize) -> String {
         // Redaction comes before cutting, and the far end is dropped, or a part of a secret could stay.
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let secrets = || {
@@ -35,7 +37,7 @@ impl Redactor {
                 .filter(|secret| secret.len() >= 4)
         };
         let longest = secrets().map(str::len).max().unwrap_or(0);
-        let mut near: String = text.chars().take(LONGEST * 32 + longest).collect();
+        let mut near: String = text.chars().take(most + longest).collect();
         let whole = near.len() == text.len();
         for secret in secrets() {
             near = near.replace(secret, "[redacted]");
@@ -44,6 +46,38 @@ impl Redactor {
             let kept = near.chars().count().saturating_sub(longest);
             near = near.chars().take(kept).collect();
         }
+        near
+    }
+
+    /// The text with its lines, without secrets, bounded.
+    pub(crate) fn whole(&self, text: &str) -> String {
+        let near = self.beginning(text, WHOLE);
+        let mut clean = String::with_capacity(near.len());
+        let mut hides = false;
+        for word in near.split_inclusive(char::is_whitespace) {
+            let bare = word.trim_end();
+            match hides && !bare.is_empty() {
+                true => clean.push_str("[redacted]"),
+                false => bare.chars().for_each(|c| show(c, &mut clean)),
+            }
+            hides = bare.eq_ignore_ascii_case("bearer") || (hides && bare.is_empty());
+            for blank in word[bare.len()..].chars() {
+                match blank {
+                    '\n' | '\t' => clean.push(blank),
+                    _ => clean.push(' '),
+                }
+            }
+        }
+        match text.chars().nth(WHOLE) {
+            Some(_) => clean + "…",
+            None => clean,
+        }
+    }
+
+    /// The text on one line, without secrets, bounded.
+    pub(crate) fn excerpt(&self, text: &str) -> String {
+        let near = self.beginning(text, LONGEST * 32);
+        let mut clean = String::with_capacity(LONGEST);
         let mut words = near.split_whitespace().peekable();
         while let Some(word) = words.next() {
             if !clean.is_empty() {
@@ -85,6 +119,12 @@ mod tests {
             redactor.excerpt("token\n canary-123 and Bearer abc.def is wrong"),
             "token [redacted] and Bearer [redacted] is wrong"
         );
+        assert_eq!(
+            redactor.whole("<p>\n\tcanary-123, Bearer  abc.def \u{1b}[31mred\0</p>\n"),
+            "<p>\n\t[redacted], Bearer  [redacted] \\u{1b}[31mred\\u{0}</p>\n"
+        );
+        let long = redactor.whole(&"é canary-123 ".repeat(10_000));
+        assert!(long.chars().count() <= WHOLE * 2 && !long.contains("canary"));
         assert_eq!(
             redactor.excerpt("\u{1b}[31mred\u{7} \u{202e}dlrow"),
             "\\u{1b}[31mred\\u{7} \\u{202e}dlrow"

@@ -1,5 +1,6 @@
 //! Modules: folders of data that say what to read and what becomes of it.
 
+mod divide;
 mod further;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
@@ -9,6 +10,7 @@ mod problem;
 mod resolve;
 mod spec;
 
+pub use divide::{Divide, Scale};
 pub use load::{Module, load_modules};
 pub use path::{IdPath, Path};
 pub use problem::{ModuleError, nearest, one_of};

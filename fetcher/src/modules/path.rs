@@ -36,6 +36,12 @@ impl Path {
         self.0.is_empty()
     }
 
+    /// What of this path lies below another, shorter one.
+    pub(crate) fn below(&self, outer: &Path) -> Option<Path> {
+        let rest = self.0.strip_prefix(outer.0.as_slice())?;
+        (!rest.is_empty()).then(|| Path(rest.to_vec()))
+    }
+
     /// This path followed by another.
     pub fn join(&self, below: &Path) -> Path {
         Path(self.0.iter().chain(&below.0).cloned().collect())

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::Arc;
 
+use super::divide::divide_of;
 use super::further::{nested_of, recheck_of};
 use super::path::Path;
 use super::problem::{ModuleError, nearest};
@@ -80,7 +81,7 @@ pub(super) fn resolve(
     for entry in file.nested {
         nested.push(nested_of(entry, files, place)?);
     }
-    Ok(FetchSpec {
+    let mut spec = FetchSpec {
         query_file: file.query,
         connection: file.connection,
         nodes,
@@ -92,11 +93,16 @@ pub(super) fn resolve(
         since: file.since,
         window: file.window,
         newest_first: file.newest_first,
+        divide: None,
         full_every: file.full_every,
         recheck,
         absences: file.absences.unwrap_or(NonZero::<u16>::MIN),
         nested,
-    })
+    };
+    if let Some(entry) = file.divide {
+        spec.divide = Some(divide_of(entry, &document, &spec, place)?);
+    }
+    Ok(spec)
 }
 
 pub(super) fn parse(

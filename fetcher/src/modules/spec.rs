@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use super::divide::{Divide, DivideFile};
 use super::path::{IdPath, Path};
 
 /// `module.yaml` as a whole; `reconcile` is read by the reconciler from the same text.
@@ -41,6 +42,7 @@ pub(super) struct FetchFile {
     pub since: Option<Since>,
     pub window: Option<Window>,
     pub newest_first: Option<NewestFirst>,
+    pub divide: Option<DivideFile>,
     #[serde(default, deserialize_with = "crate::length::read_some")]
     pub full_every: Option<Duration>,
     pub recheck: Option<RecheckFile>,
@@ -305,6 +307,8 @@ pub struct FetchSpec {
     pub window: Option<Window>,
     /// How a `newest_first` read stops.
     pub newest_first: Option<NewestFirst>,
+    /// How the stream is divided into parts that are read side by side.
+    pub divide: Option<Divide>,
     /// How old the last complete reading of everything may be before the next regular run reads everything.
     pub full_every: Option<Duration>,
     /// How an absent record is asked for by its id.

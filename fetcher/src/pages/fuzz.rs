@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::divided;
 use super::page::Cursor;
 use super::position::Position;
 use super::slice::{slice, source_id};
@@ -36,6 +37,7 @@ pub fn answer(modules: &[Module], bytes: &[u8]) {
 /// of the same number.
 pub fn cursor(modules: &[Module], bytes: &[u8]) {
     let stored = Cursor(String::from_utf8_lossy(bytes).into_owned());
+    divided::fuzz(stored.0.trim_start_matches("divided:"));
     for style in [Style::Relay, Style::Offset, Style::Page, Style::List] {
         let Some(first) = modules.first() else { return };
         let paging = crate::modules::Paging {

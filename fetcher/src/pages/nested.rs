@@ -1,7 +1,9 @@
-//! Follows nested connections to their end and stitches what comes into the record's own text.
+//! Follows nested connections to their end, or asks for them whole where they are split off, and stitches what comes
+//! into the record's own text.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -11,6 +13,8 @@ use serde_json::{Map, Value};
 
 use super::json::{Whole, envelope, raw_at};
 use super::page::{Hole, Record};
+use super::split::Split;
+use super::stitch::{Edit, apply, edits, insertion, place_in};
 use crate::failure::{Attempt, FetchError};
 use crate::modules::{Module, Nested, Path};
 use crate::source::{Question, Source};
@@ -22,17 +26,18 @@ const AT_ONCE: usize = 4;
 pub(super) async fn complete(
     source: &Source,
     module: &Module,
+    split: &Split,
     records: &mut [Record],
     holes: &mut Vec<Hole>,
 ) -> Result<(), FetchError> {
-    for nested in &module.fetch.nested {
+    for (nested, split) in module.fetch.nested.iter().zip(&split.nested) {
         let unfinished: Vec<(usize, Vec<Open>)> = records
             .iter()
             .enumerate()
             .map(|(at, record)| {
                 (
                     at,
-                    open_connections(text(&record.json), nested.at.segments()),
+                    open_connections(text(&record.json), nested.at.segments(), split.alone),
                 )
             })
             .filter(|(_, open)| !open.is_empty())
@@ -42,6 +47,7 @@ pub(super) async fn complete(
                 source,
                 module,
                 nested,
+                query: &split.query,
                 record: &records[at],
             };
             async move { Ok::<_, FetchError>((at, follower.follow_all(open).await?)) }
@@ -55,13 +61,15 @@ pub(super) async fn complete(
     Ok(())
 }
 
-/// A nested connection that says it has more.
+/// A nested connection that says it has more, or was not asked for.
 struct Open {
-    /// Where the connection object stands in the record's text.
+    /// Where the connection object stands in the record's text, or the object that lacks it.
     place: Range<usize>,
     /// The list indices on the way to it.
     indices: Vec<usize>,
     cursor: Option<String>,
+    /// Whether it is to be asked for from its beginning.
+    absent: bool,
 }
 
 #[derive(Deserialize)]
@@ -78,10 +86,12 @@ fn text(json: &Bytes) -> &str {
     std::str::from_utf8(json).unwrap_or_default()
 }
 
-/// Every connection at the path, through lists, that is not at its end.
-fn open_connections(record: &str, at: &[String]) -> Vec<Open> {
+/// Every connection at the path, through lists, that is not at its end; also every one that is not there, if it is
+/// asked for alone.
+fn open_connections(record: &str, at: &[String], alone: bool) -> Vec<Open> {
     let mut found = Vec::new();
     walk(record, record, at, &mut Vec::new(), &mut found);
+    found.retain(|open| alone || !open.absent);
     found
 }
 
@@ -98,6 +108,13 @@ fn walk(record: &str, raw: &str, path: &[String], indices: &mut Vec<usize>, foun
     if let [first, rest @ ..] = path {
         if let Some(below) = raw_at(raw, std::slice::from_ref(first)) {
             walk(record, below, rest, indices, found);
+        } else if rest.is_empty() && raw.starts_with('{') {
+            found.push(Open {
+                place: place_in(record, raw),
+                indices: indices.clone(),
+                cursor: None,
+                absent: true,
+            });
         }
         return;
     }
@@ -111,18 +128,13 @@ fn walk(record: &str, raw: &str, path: &[String], indices: &mut Vec<usize>, foun
             place: place_in(record, raw),
             indices: indices.clone(),
             cursor,
+            absent: false,
         });
     }
 }
 
 fn parse<'t, T: Deserialize<'t>>(raw: &'t str) -> Option<T> {
     serde_json::from_str(raw).ok()
-}
-
-/// Where a part cut from a text stands in it.
-fn place_in(whole: &str, part: &str) -> Range<usize> {
-    let start = part.as_ptr() as usize - whole.as_ptr() as usize;
-    start..start + part.len()
 }
 
 /// The value at a path in the record; lists on the way take the indices that led to the connection.
@@ -142,6 +154,7 @@ struct Follower<'f> {
     source: &'f Source,
     module: &'f Module,
     nested: &'f Nested,
+    query: &'f Arc<str>,
     record: &'f Record,
 }
 
@@ -152,7 +165,8 @@ impl Follower<'_> {
         for connection in open {
             edits.append(&mut self.follow(connection, &mut holes).await?);
         }
-        Ok((apply(&self.record.json, edits), holes))
+        let json = apply(text(&self.record.json), edits);
+        Ok((Bytes::from(json), holes))
     }
 
     fn attempt(&self) -> Attempt {
@@ -171,8 +185,31 @@ impl Follower<'_> {
     async fn follow(&self, open: Open, holes: &mut Vec<Hole>) -> Result<Vec<Edit>, FetchError> {
         let record = text(&self.record.json);
         let mut variables = self.variables(record, &open.indices)?;
-        let mut cursor = open.cursor;
-        let mut added: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        if !open.absent {
+            let added = self.rest(open.cursor, &mut variables, holes).await?;
+            return Ok(edits(record, &open.place, &added));
+        }
+        let mut whole = self.ask_by_halves(&mut variables, None, holes).await?;
+        if let Some(first) = open_connections(&whole, &[], false).pop() {
+            let added = self.rest(first.cursor, &mut variables, holes).await?;
+            whole = apply(&whole, edits(&whole, &first.place, &added));
+        }
+        Ok(vec![insertion(
+            record,
+            &open.place,
+            &self.nested.at,
+            &whole,
+        )])
+    }
+
+    /// What the further pages of a connection hold, from this cursor on.
+    async fn rest(
+        &self,
+        mut cursor: Option<String>,
+        variables: &mut Map<String, Value>,
+        holes: &mut Vec<Hole>,
+    ) -> Result<BTreeMap<&'static str, Vec<String>>, FetchError> {
+        let mut added: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
         let mut seen = std::collections::HashSet::new();
         for page in 2.. {
             let Some(after) = cursor else {
@@ -193,7 +230,7 @@ impl Follower<'_> {
                 });
             }
             variables.insert(self.nested.cursor_variable.clone(), after.as_str().into());
-            let connection = self.ask_by_halves(&mut variables, after, holes).await?;
+            let connection = self.ask_by_halves(variables, Some(after), holes).await?;
             for key in ["nodes", "edges"] {
                 let elements: Vec<&RawValue> = raw_at(&connection, &[key.to_owned()])
                     .and_then(parse)
@@ -217,7 +254,7 @@ impl Follower<'_> {
                 }
             }
         }
-        Ok(edits(record, &open.place, &added))
+        Ok(added)
     }
 
     fn variables(&self, record: &str, indices: &[usize]) -> Result<Map<String, Value>, FetchError> {
@@ -255,7 +292,7 @@ impl Follower<'_> {
     async fn ask_by_halves(
         &self,
         variables: &mut Map<String, Value>,
-        after: String,
+        after: Option<String>,
         holes: &mut Vec<Hole>,
     ) -> Result<String, FetchError> {
         loop {
@@ -283,15 +320,15 @@ impl Follower<'_> {
     async fn ask(
         &self,
         variables: &Map<String, Value>,
-        after: String,
+        after: Option<String>,
         holes: &mut Vec<Hole>,
     ) -> Result<String, FetchError> {
         let question = Question {
             what: self.attempt().what,
             kind: self.kind(),
-            query: self.nested.query.clone(),
+            query: self.query.clone(),
             variables: variables.clone(),
-            cursor: Some(after),
+            cursor: after,
             once: false,
         };
         let answer = self
@@ -322,48 +359,4 @@ impl Follower<'_> {
             }),
         }
     }
-}
-
-/// A piece of the record's text and what takes its place.
-struct Edit {
-    place: Range<usize>,
-    with: String,
-}
-
-/// Appends to the connection's lists and says that nothing follows.
-fn edits(record: &str, place: &Range<usize>, added: &BTreeMap<&str, Vec<String>>) -> Vec<Edit> {
-    let connection = &record[place.clone()];
-    let mut edits = Vec::new();
-    for (key, elements) in added {
-        let Some(list) = raw_at(connection, &[(*key).to_owned()]) else {
-            continue;
-        };
-        if elements.is_empty() || !list.starts_with('[') {
-            continue;
-        }
-        let end = place_in(record, list).end - 1;
-        let empty = list[1..list.len() - 1].trim().is_empty();
-        let comma = if empty { "" } else { "," };
-        edits.push(Edit {
-            place: end..end,
-            with: format!("{comma}{}", elements.join(",")),
-        });
-    }
-    let more = ["pageInfo".to_owned(), "hasNextPage".to_owned()];
-    if let Some(more) = raw_at(connection, &more) {
-        edits.push(Edit {
-            place: place_in(record, more),
-            with: "false".to_owned(),
-        });
-    }
-    edits
-}
-
-fn apply(json: &Bytes, mut edits: Vec<Edit>) -> Bytes {
-    edits.sort_by_key(|edit| std::cmp::Reverse(edit.place.start));
-    let mut whole = text(json).to_owned();
-    for edit in edits {
-        whole.replace_range(edit.place, &edit.with);
-    }
-    Bytes::from(whole)
 }

@@ -121,6 +121,29 @@ impl Position {
     }
 }
 
+/// What tells a page from the one before it: how many rows, the first and the last.
+pub(super) type Print = (usize, Vec<u8>, Vec<u8>);
+
+pub(super) fn print_of(cut: &Slice) -> Option<Print> {
+    let ((_, first), (_, last)) = (cut.records.first()?, cut.records.last()?);
+    Some((cut.outer, first.to_vec(), last.to_vec()))
+}
+
+/// Whether the answer leads to another cursor than the one it was asked with.
+pub(super) fn moves(cut: &Slice, position: &Position) -> bool {
+    cut.cursor
+        .as_ref()
+        .is_some_and(|cursor| *position != Position::After(cursor.clone()))
+}
+
+/// An empty page that promises more and does not move on: a source still catching up with itself.
+pub(super) fn stands_still(cut: &Slice, position: &Position) -> bool {
+    cut.outer == 0
+        && cut.more == Some(true)
+        && !moves(cut, position)
+        && matches!(position, Position::Start | Position::After(_))
+}
+
 /// Finds circles of any length in a stream of places, holding one place at a time (Brent).
 #[derive(Debug, Default)]
 pub(super) struct Circle {

@@ -360,6 +360,7 @@ mod tests {
             since: None,
             window: None,
             newest_first: None,
+            divide: None,
             full_every: None,
             recheck: None,
             absences: std::num::NonZero::<u16>::MIN,

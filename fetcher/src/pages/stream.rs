@@ -1,112 +1,149 @@
 //! The stream: asks for the next page while the one before is being used.
 
-use futures::Stream;
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
 
+use super::ahead::{Item, Sender, ahead};
+use super::divided::{Part, Places, places};
 use super::known::Known;
 use super::nested;
 use super::page::{Cursor, Hole, Page, Record, Selection};
-use super::position::{Circle, Position, Stuck};
+use super::position::{Circle, Position, Stuck, moves, print_of, stands_still};
 use super::slice::{Slice, slice, source_id};
+use super::split::Split;
 use crate::failure::{Attempt, FetchError, GraphQlError};
 use crate::modules::{Module, Style};
 use crate::source::{Question, Source};
 
-/// One page waits in the channel and one in the sender's hand: two are read ahead.
-const WAITING: usize = 1;
-
-/// A module's pages, from the start or from a stored cursor. Pages are read ahead, two at most;
-/// dropping the stream stops the reading. After an error the stream ends.
+/// A module's pages, from the start or from a stored cursor. Pages are read ahead, two at most (of a divided stream,
+/// two of each part and two of the whole); dropping the stream stops the reading. After an error the stream ends.
 pub fn pages(
     source: &Source,
     module: &Module,
     selection: Selection,
     from: Option<Cursor>,
-) -> impl Stream<Item = Result<Page, FetchError>> + Send + Unpin + 'static {
-    let (sender, receiver) = mpsc::channel(WAITING);
+) -> impl Stream<Item = Item> + Send + Unpin + 'static {
     let reader = Reader {
         source: source.clone(),
         module: module.clone(),
         selection,
+        part: None,
     };
-    let task = tokio::spawn(async move {
-        tokio::select! {
-            () = sender.closed() => {}
-            () = reader.run(from, &sender) => {}
-        }
-    });
-    Box::pin(futures::stream::unfold(
-        (receiver, Some(task)),
-        |(mut receiver, mut task)| async move {
-            if let Some(item) = receiver.recv().await {
-                return Some((item, (receiver, task)));
-            }
-            // A reader that panicked must not look like one that came to the end.
-            if let Some(Err(stopped)) = futures::future::OptionFuture::from(task.take()).await
-                && stopped.is_panic()
-            {
-                std::panic::resume_unwind(stopped.into_panic());
-            }
-            None
-        },
-    ))
+    ahead(async move |sender| reader.read(from, &sender).await)
 }
 
-/// How often an empty page that leads nowhere is asked for again before it counts as a loop.
+/// How often a page that leads nowhere, empty or the one before once more, is asked for again before it counts as a loop.
 const PATIENCE: u32 = 3;
 
-/// An empty page that promises more and does not move on: a source still catching up with itself.
-fn stands_still(cut: &Slice, position: &Position) -> bool {
-    let moves = cut
-        .cursor
-        .as_ref()
-        .is_some_and(|cursor| *position != Position::After(cursor.clone()));
-    cut.outer == 0
-        && cut.more == Some(true)
-        && !moves
-        && matches!(position, Position::Start | Position::After(_))
+#[derive(Clone)]
+pub(super) struct Reader {
+    pub(super) source: Source,
+    pub(super) module: Module,
+    pub(super) selection: Selection,
+    /// The part of a divided stream that it reads.
+    part: Option<Part>,
 }
-
-struct Reader {
-    source: Source,
-    module: Module,
-    selection: Selection,
-}
-
-type Sender = mpsc::Sender<Result<Page, FetchError>>;
 
 impl Reader {
-    async fn run(&self, from: Option<Cursor>, sender: &Sender) {
-        if let Err(failure) = self.read_all(from, sender).await {
-            // Nobody listening any more is no failure of the source.
-            let _ = sender.send(Err(failure)).await;
+    /// Reads the stream, as a whole or in parts.
+    async fn read(self, from: Option<Cursor>, sender: &Sender) -> Result<(), FetchError> {
+        let places = places(&self.module.fetch, &self.selection, from.as_ref())
+            .map_err(|stuck| self.stuck(&stuck, from.as_ref(), 1))?;
+        match places {
+            Some(places) => self.read_parts(places, sender).await,
+            None => self.read_whole(from, sender).await,
         }
     }
 
-    async fn read_all(&self, from: Option<Cursor>, sender: &Sender) -> Result<(), FetchError> {
+    /// Reads the parts side by side, their pages in the order in which they come.
+    async fn read_parts(&self, mut places: Places, sender: &Sender) -> Result<(), FetchError> {
+        let mut total = self.count().await?;
+        let divide = self.module.fetch.divide.iter();
+        let open = divide.flat_map(|divide| places.open(divide));
+        let mut parts = futures::stream::select_all(open.map(|(part, from)| {
+            let number = part.number;
+            let reader = Self {
+                part: Some(part),
+                ..self.clone()
+            };
+            ahead(async move |sender| reader.read_whole(from, &sender).await)
+                .map(move |item| (number, item))
+        }));
+        let mut number = 0;
+        while let Some((part, item)) = parts.next().await {
+            let mut page = item?;
+            places.move_on(part, page.next);
+            number += 1;
+            page.number = number;
+            page.next = places.cursor();
+            if page.next.is_none() {
+                // What came or went meanwhile counts.
+                total = self.count().await?;
+            }
+            page.total_count = total;
+            if sender.send(Ok(page)).await.is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// How many records the source says the undivided stream has.
+    async fn count(&self) -> Result<Option<u64>, FetchError> {
+        let start = Position::begin(&self.module.fetch.paging, None)
+            .map_err(|stuck| self.stuck(&stuck, None, 1))?;
+        let mut split = self.first_split();
+        loop {
+            match self.ask(&start, 1, 1, &split.query).await {
+                Err(failure) if failure.is_about_depth() => {
+                    split = self.less_deep(&split, failure)?
+                }
+                outcome => return Ok(outcome?.0.total),
+            }
+        }
+    }
+
+    async fn read_whole(&self, from: Option<Cursor>, sender: &Sender) -> Result<(), FetchError> {
         let paging = &self.module.fetch.paging;
         let mut position = Position::begin(paging, from.as_ref())
             .map_err(|stuck| self.stuck(&stuck, from.as_ref(), 1))?;
         let mut circle = Circle::default();
-        let (mut number, mut stalls) = (1, 0);
+        let (mut number, mut stalls, mut before) = (1, 0, None);
         let mut size = self.first_size(&position);
         let mut known = Known::behind(&self.module.fetch, &self.selection);
+        let mut split = self.first_split();
         loop {
-            let (cut, errors) = match self.ask(&position, number, size).await {
+            let (cut, errors) = match self.ask(&position, number, size, &split.query).await {
                 Err(failure) if failure.is_about_size() => {
                     (position, size) = self.smaller(&position, size, failure)?;
+                    continue;
+                }
+                Err(failure) if failure.is_about_depth() => {
+                    split = self.less_deep(&split, failure)?;
                     continue;
                 }
                 outcome => outcome?,
             };
             self.remember(size);
+            let print = print_of(&cut);
+            let repeated = print.is_some() && print == before;
+            if repeated
+                && stalls < PATIENCE
+                && paging.style != Style::List
+                && !moves(&cut, &position)
+            {
+                self.source.note_repeated(&self.module.name);
+                stalls += 1;
+                continue;
+            }
             if stands_still(&cut, &position) && stalls < PATIENCE {
                 stalls += 1;
                 continue;
             }
-            stalls = 0;
+            (stalls, before) = (0, print);
             let following = position
                 .after(paging.style, &cut)
                 .map_err(|stuck| self.stuck(&stuck, None, number))?;
@@ -114,7 +151,13 @@ impl Reader {
             let repeats = following.is_some()
                 && (following.as_ref() == Some(&position) || circle.closes(place));
             let next = following.as_ref().and_then(Position::cursor);
-            let page = self.page(number, cut, errors, next.clone()).await?;
+            let page = match self.page(number, cut, errors, next.clone(), &split).await {
+                Err(failure) if failure.is_about_depth() => {
+                    split = self.less_deep(&split, failure)?;
+                    continue;
+                }
+                outcome => outcome?,
+            };
             let is_known = known
                 .as_mut()
                 .is_some_and(|known| known.hold(&page.records));
@@ -137,49 +180,6 @@ impl Reader {
         }
     }
 
-    /// The page size to begin with: the selection's, else the module's, but no more than the source took lately.
-    fn first_size(&self, position: &Position) -> u32 {
-        let paging = &self.module.fetch.paging;
-        let wanted = self.selection.page_size.unwrap_or(paging.size);
-        let taken = self.source.page_size(&self.module.name);
-        let size = taken.map_or(wanted, |taken| taken.min(wanted)).max(1);
-        match position.among(paging, size) {
-            Some(same) if same == *position => size,
-            _ => paging.size,
-        }
-    }
-
-    /// Half the page size and the same place among such pages, or the failure where there is none.
-    fn smaller(
-        &self,
-        position: &Position,
-        size: u32,
-        failure: FetchError,
-    ) -> Result<(Position, u32), FetchError> {
-        let paging = &self.module.fetch.paging;
-        let half = size / 2;
-        let place = match half > 0 && paging.size_variable.is_some() {
-            true => position.among(paging, half),
-            false => None,
-        };
-        let Some(place) = place else {
-            return Err(failure);
-        };
-        tracing::warn!(module = %self.module.name, page_size = half, reason = %failure,
-            "the source refuses pages of this size; smaller ones are asked for");
-        Ok((place, half))
-    }
-
-    /// A size the source took after refusing a larger one is where the next run begins.
-    fn remember(&self, size: u32) {
-        let name = &self.module.name;
-        let wanted = self.module.fetch.paging.size;
-        let other = self.selection.page_size.unwrap_or(wanted);
-        if size < wanted.min(other) && self.source.page_size(name) != Some(size) {
-            self.source.remember_page_size(name, size);
-        }
-    }
-
     fn attempt(&self, number: u32) -> Attempt {
         Attempt {
             source: self.source.name().to_owned(),
@@ -189,7 +189,15 @@ impl Reader {
     }
 
     fn what(&self, number: u32) -> String {
-        format!("page {number} of {}", self.module.name)
+        let of = self
+            .part
+            .iter()
+            .map(|part| format!("part {} of ", part.number));
+        format!(
+            "page {number} of {}{}",
+            of.collect::<String>(),
+            self.module.name
+        )
     }
 
     fn stuck(&self, stuck: &Stuck, from: Option<&Cursor>, number: u32) -> FetchError {
@@ -221,6 +229,7 @@ impl Reader {
         position: &Position,
         number: u32,
         size: u32,
+        query: &Arc<str>,
     ) -> Result<(Slice, Vec<GraphQlError>), FetchError> {
         let spec = &self.module.fetch;
         let mut variables: Map<String, Value> = spec
@@ -239,11 +248,14 @@ impl Reader {
                 variables.insert(variable.to_owned(), Value::from(written.form(instant)));
             }
         }
+        if let Some(part) = &self.part {
+            part.fill(&mut variables);
+        }
         position.fill(&spec.paging, size, &mut variables);
         let question = Question {
             what: self.what(number),
             kind: self.module.name.clone(),
-            query: self.module.query.clone(),
+            query: query.clone(),
             variables,
             cursor: position.cursor().map(|cursor| cursor.0),
             once: false,
@@ -267,6 +279,7 @@ impl Reader {
         cut: Slice,
         errors: Vec<GraphQlError>,
         next: Option<Cursor>,
+        split: &Split,
     ) -> Result<Page, FetchError> {
         let spec = &self.module.fetch;
         let place = |index: usize| format!("{}.{index}", spec.connection.join(&spec.nodes));
@@ -304,7 +317,13 @@ impl Reader {
                 message: format!("The source failed here: {}", error.message),
             });
         }
-        nested::complete(&self.source, &self.module, &mut records, &mut holes).await?;
+        if let Some(part) = &self.part {
+            records = part.own(records).map_err(|problem| FetchError::Shape {
+                attempt: self.attempt(number),
+                problem,
+            })?;
+        }
+        nested::complete(&self.source, &self.module, split, &mut records, &mut holes).await?;
         let (total_count, bytes) = (cut.total, cut.bytes);
         Ok(Page {
             number,

@@ -111,6 +111,42 @@ impl QueryDocument {
         sets
     }
 
+    /// The document without what it selects at these paths, nor the variables and fragments that only stood there;
+    /// `None` where a path is not selected outside of fragments, or nothing would be left beside it.
+    pub fn without(&self, paths: &[Path]) -> Option<String> {
+        let mut operation = self.operation.clone();
+        let inner = operation.make_mut();
+        for path in paths {
+            remove(&mut inner.selection_set, path.segments()).then_some(())?;
+        }
+        let mut rest = self.fragments.clone();
+        let mut kept = String::new();
+        let bare = OperationDefinition {
+            variables: Vec::new(),
+            ..inner.clone()
+        };
+        let mut used = vec![bare.to_string()];
+        while let Some(text) = used.pop() {
+            for name in names_behind("...", &text) {
+                used.extend(rest.remove(name).map(|fragment| fragment.to_string()));
+            }
+            kept = kept + &text + "\n";
+        }
+        let variables: BTreeSet<&str> = names_behind("$", &kept).collect();
+        inner
+            .variables
+            .retain(|variable| variables.contains(variable.name.as_str()));
+        let fragments = self.fragments.iter();
+        let fragments = fragments.filter(|(name, _)| !rest.contains_key(*name));
+        let mut text = operation.to_string();
+        for (_, fragment) in fragments {
+            text = text + "\n" + &fragment.to_string();
+        }
+        let without = QueryDocument::parse(&text, "query.graphql").ok()?;
+        let gone = paths.iter().all(|path| !without.selects(path));
+        gone.then_some(text)
+    }
+
     fn collect(&self, set: &[Selection], prefix: &str, depth: usize, found: &mut BTreeSet<String>) {
         if depth > MAX_DEPTH {
             return;
@@ -153,6 +189,37 @@ impl QueryDocument {
     }
 }
 
+/// Takes a field out of the selection. Answers whether it was there and something is left beside it.
+fn remove(set: &mut Vec<Selection>, path: &[String]) -> bool {
+    let [first, rest @ ..] = path else {
+        return false;
+    };
+    let before = set.len();
+    if rest.is_empty() {
+        set.retain(|selection| !matches!(selection, Selection::Field(field) if **field.response_name() == **first));
+    }
+    let mut found = set.len() < before && !set.is_empty();
+    for selection in set {
+        found |= match selection {
+            Selection::Field(field) if **field.response_name() == **first => {
+                remove(&mut field.make_mut().selection_set, rest)
+            }
+            Selection::InlineFragment(inline) => remove(&mut inline.make_mut().selection_set, path),
+            _ => false,
+        };
+    }
+    found
+}
+
+/// The names that follow a sign in a text.
+fn names_behind<'t>(sign: &'t str, text: &'t str) -> impl Iterator<Item = &'t str> {
+    text.split(sign).skip(1).map(|rest| {
+        let rest = rest.trim_start();
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        &rest[..end.unwrap_or(rest.len())]
+    })
+}
+
 /// Deeper than any query written by hand; stops fragments that spread themselves.
 const MAX_DEPTH: usize = 64;
 
@@ -162,4 +229,36 @@ pub fn selection_paths(module: &crate::Module) -> BTreeSet<String> {
     QueryDocument::parse(&module.query, &module.fetch.query_file)
         .map(|document| document.paths_below(&record))
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_taken_out_with_what_only_it_needed() {
+        let text = "query Q($after: String, $size: Int, $kind: Kind) {
+            all(after: $after) { nodes { id contacts(first: $size, kind: $kind) { nodes { ...C } pageInfo { hasNextPage } } ...P } } }
+            fragment C on Contact { id ...D } fragment D on Contact { mail } fragment P on Client { name(kind: $kind) }";
+        let document = QueryDocument::parse(text, "q").unwrap();
+        let path = |text: &str| Path::parse(text).unwrap();
+        let without = document.without(&[path("all.nodes.contacts")]).unwrap();
+        let parsed = QueryDocument::parse(&without, "q").unwrap();
+        assert_eq!(parsed.variables(), ["after", "kind"]);
+        let left = parsed.paths_below(&path("all.nodes"));
+        assert_eq!(left.into_iter().collect::<Vec<_>>(), ["id", "name"]);
+        assert!(
+            !without.contains("fragment C") && !without.contains("fragment D"),
+            "{without}"
+        );
+        // Not there, alone, or within a fragment.
+        for refused in [
+            "all.nodes.contact",
+            "all",
+            "all.nodes.contacts.nodes.id",
+            "all.nodes.name",
+        ] {
+            assert_eq!(document.without(&[path(refused)]), None, "{refused}");
+        }
+    }
 }

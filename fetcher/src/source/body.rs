@@ -28,7 +28,8 @@ pub(super) struct Bounds {
 /// Why a body was not taken.
 #[derive(Debug)]
 pub(super) enum Unfit {
-    Network(reqwest::Error),
+    /// The connection broke; what had come.
+    Network(reqwest::Error, Bytes),
     TooLarge,
     /// It unpacks to so many times its size.
     Bomb(usize),
@@ -52,8 +53,13 @@ pub(super) async fn read(mut answer: Response, bounds: Bounds) -> Result<Bytes, 
     let expected = answer.content_length().unwrap_or(0);
     let mut sink = Sink::new(packed, bounds.size, expected);
     let mut watch = Watch::new(bounds);
-    while let Some(chunk) = watch.next(&mut answer).await? {
-        sink.take(&chunk)?;
+    loop {
+        match watch.next(&mut answer).await {
+            Ok(Some(chunk)) => sink.take(&chunk)?,
+            Ok(None) => break,
+            Err(Unfit::Network(cause, _)) => return Err(Unfit::Network(cause, sink.so_far())),
+            Err(unfit) => return Err(unfit),
+        }
     }
     utf8(sink.finish()?, &claims)
 }
@@ -77,7 +83,7 @@ impl Watch {
     async fn next(&mut self, answer: &mut Response) -> Result<Option<Bytes>, Unfit> {
         let patience = self.bounds.patience;
         let chunk = match tokio::time::timeout_at(self.since + patience, answer.chunk()).await {
-            Ok(chunk) => chunk.map_err(Unfit::Network)?,
+            Ok(chunk) => chunk.map_err(|cause| Unfit::Network(cause, Bytes::new()))?,
             Err(_) => return self.judge(answer).await,
         };
         self.came += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
@@ -152,6 +158,14 @@ impl Sink {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// What has come, unpacked.
+    fn so_far(self) -> Bytes {
+        match self {
+            Sink::Plain(capped) => capped.bytes.into(),
+            Sink::Packed(mut unpacking, _) => std::mem::take(&mut unpacking.get_mut().bytes).into(),
         }
     }
 

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::addresses::Forbidden;
 use super::body::{self, Unfit};
 use super::limits::{Hints, Refusal};
+use super::noticed::is_no_answer;
 use super::open::{Inner, Source};
 use super::retry::{retry_after, wait};
 use crate::failure::{Answer, Attempt, FetchError, Found, Raw, judge};
@@ -177,15 +178,20 @@ impl Inner {
             }
         };
         let generation = signature.generation;
+        let (kind, body) = (&question.kind, body.clone());
         let sent = self
-            .send(attempt, body.clone(), signature.header, hints)
+            .send(attempt, kind, body, signature.header, hints)
             .await;
         let outcome = sent.and_then(|raw| {
             if question.query.contains("rateLimit") {
                 hints.add_rate_limit(rate_limit(&raw.body), jiff::Timestamp::now());
             }
             let cursor = question.cursor.as_deref();
-            judge(&raw, attempt, cursor, redactor, hints, read)
+            let judged = judge(&raw, attempt, cursor, redactor, hints, read);
+            if judged.as_ref().is_err_and(is_no_answer) {
+                self.keep(kind, &raw.body);
+            }
+            judged
         });
         (outcome, generation)
     }
@@ -193,6 +199,7 @@ impl Inner {
     async fn send(
         &self,
         attempt: &Attempt,
+        kind: &str,
         body: Bytes,
         signature: Option<(reqwest::header::HeaderName, reqwest::header::HeaderValue)>,
         hints: &mut Hints,
@@ -217,7 +224,7 @@ impl Inner {
                 .await
                 .map_err(|cause| self.network(attempt, cause))?;
             *hints = Hints::of_headers(answer.headers(), jiff::Timestamp::now());
-            self.receive(attempt, answer).await
+            self.receive(attempt, kind, answer).await
         };
         match tokio::time::timeout(self.timeout, exchange).await {
             Ok(outcome) => outcome,
@@ -232,6 +239,7 @@ impl Inner {
     async fn receive(
         &self,
         attempt: &Attempt,
+        kind: &str,
         answer: reqwest::Response,
     ) -> Result<Raw, FetchError> {
         let header = |name| {
@@ -245,6 +253,9 @@ impl Inner {
             header(RETRY_AFTER).and_then(|text| retry_after(text, there(answer.headers())));
         let status = answer.status().as_u16();
         let body = body::read(answer, self.bounds).await;
+        if let Err(Unfit::Network(_, part)) = &body {
+            self.keep(kind, part);
+        }
         Ok(Raw {
             status,
             html,
@@ -256,7 +267,7 @@ impl Inner {
     fn unfit(&self, attempt: &Attempt, unfit: Unfit) -> FetchError {
         let at = attempt.clone();
         match unfit {
-            Unfit::Network(cause) => self.network(attempt, cause),
+            Unfit::Network(cause, _) => self.network(attempt, cause),
             Unfit::TooLarge => FetchError::TooLarge {
                 attempt: at,
                 limit: self.bounds.size,

@@ -12,6 +12,7 @@ use super::addresses::Checked;
 use super::body::Bounds;
 use super::config::{ConfigError, SourceConfig, check_address, check_url, invalid, looks_secret};
 use super::limits::{Limits, Part, Pauses, Presence, Priority, Registry, Standing, shared};
+use super::noticed::Notices;
 use super::rules::{RetryConfig, SourceRules};
 use crate::auth::{Credentials, TokenStore};
 use crate::failure::Redactor;
@@ -39,6 +40,7 @@ pub(super) struct Shared {
     pub limits: Limits,
     pub credentials: Credentials,
     pub redactor: Redactor,
+    pub notices: Notices,
     /// How many questions the source has answered.
     pub answered: AtomicU64,
 }
@@ -102,6 +104,7 @@ impl Source {
                 limits: Limits::new(rules, config.limits_folder.as_deref(), name),
                 credentials,
                 redactor,
+                notices: Notices::default(),
                 answered: AtomicU64::new(0),
             })
         })?;

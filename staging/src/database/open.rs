@@ -72,6 +72,9 @@ impl fmt::Debug for DatabaseConfig {
     }
 }
 
+/// How long connections may take to end what they were doing.
+const CLOSING: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// An open database at this binary's schema version.
 pub struct Database {
     /// The connections. Every statement runs in a transaction (see the module's rule of poolers).
@@ -83,7 +86,9 @@ pub struct Database {
 impl Database {
     /// Closes the connections, then stops the embedded server if nobody else uses it.
     pub async fn close(self) -> Result<(), EmbeddedError> {
-        self.pool.close().await;
+        // A statement that waits for somebody's lock is waited for by its connection, also when nobody wants it any more:
+        // the server takes it back when it finds us gone.
+        let _ = tokio::time::timeout(CLOSING, self.pool.close()).await;
         match self.embedded {
             Some(embedded) => embedded.release().await,
             None => Ok(()),

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     io::{self, Write},
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
@@ -15,7 +16,7 @@ use flate2::{Compression, write::GzEncoder};
 use futures::{StreamExt, stream};
 use serde_json::Value;
 
-use crate::{faults::FaultName, server::Shared};
+use crate::{faults::FaultName, server::Shared, stats::Stats};
 
 const MAINTENANCE: &str = "<!DOCTYPE html><html lang=\"fr\"><head><title>Maintenance</title></head><body><h1>Nous revenons bientôt</h1></body></html>";
 
@@ -155,7 +156,10 @@ pub(crate) fn dressed(
     let length = body.len();
     let body = Bytes::from(body);
     let content = match (slow, truncated) {
-        (Some(pause), _) => in_pieces(body, Duration::from_millis(pause)),
+        (Some(pause), _) => {
+            let sending = Sending::begin(shared.stats_handle());
+            in_pieces(body, Duration::from_millis(pause), sending)
+        }
         (None, true) => half(body),
         (None, false) => Body::from(body),
     };
@@ -178,15 +182,38 @@ pub(crate) fn dressed(
     answer
 }
 
-fn in_pieces(body: Bytes, pause: Duration) -> Body {
+/// An answer that is being sent slowly, for as long as it is kept.
+struct Sending(Arc<Mutex<Stats>>);
+
+impl Sending {
+    fn begin(stats: Arc<Mutex<Stats>>) -> Self {
+        if let Ok(mut stats) = stats.lock() {
+            stats.begin_slow();
+        }
+        Sending(stats)
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        if let Ok(mut stats) = self.0.lock() {
+            stats.end_slow();
+        }
+    }
+}
+
+fn in_pieces(body: Bytes, pause: Duration, sending: Sending) -> Body {
     let size = body.len().div_ceil(16).max(1);
     let pieces: Vec<Bytes> = (0..body.len())
         .step_by(size)
         .map(|from| body.slice(from..body.len().min(from + size)))
         .collect();
-    Body::from_stream(stream::iter(pieces).then(move |piece| async move {
-        tokio::time::sleep(pause).await;
-        Ok::<_, Infallible>(piece)
+    Body::from_stream(stream::iter(pieces).then(move |piece| {
+        let _kept = &sending;
+        async move {
+            tokio::time::sleep(pause).await;
+            Ok::<_, Infallible>(piece)
+        }
     }))
 }
 

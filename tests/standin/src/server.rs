@@ -1,6 +1,7 @@
 //! Starting and stopping a stand-in, and the state its handlers share.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
@@ -87,8 +88,9 @@ pub(crate) struct Shared {
     graph: RwLock<Arc<Graph>>,
     board: Mutex<Switchboard>,
     auth: Mutex<Auth>,
-    stats: Mutex<Stats>,
+    stats: Arc<Mutex<Stats>>,
     limiter: Mutex<Limiter>,
+    last: Mutex<HashMap<Vec<String>, Vec<u8>>>,
 }
 
 const POISONED: &str = "a handler panicked while it held this lock";
@@ -100,8 +102,9 @@ impl Shared {
             graph: RwLock::new(Arc::new(Graph::build(&[])?)),
             board: Mutex::default(),
             auth: Mutex::new(Auth::new()),
-            stats: Mutex::default(),
+            stats: Arc::default(),
             limiter: Mutex::default(),
+            last: Mutex::default(),
             options,
         })
     }
@@ -130,8 +133,18 @@ impl Shared {
         self.stats.lock().expect(POISONED)
     }
 
+    /// The counts, for what outlives the request.
+    pub(crate) fn stats_handle(&self) -> Arc<Mutex<Stats>> {
+        Arc::clone(&self.stats)
+    }
+
     pub(crate) fn limiter(&self) -> MutexGuard<'_, Limiter> {
         self.limiter.lock().expect(POISONED)
+    }
+
+    /// The last answer to each set of root fields.
+    pub(crate) fn last(&self) -> MutexGuard<'_, HashMap<Vec<String>, Vec<u8>>> {
+        self.last.lock().expect(POISONED)
     }
 
     /// Builds the schema again for the changes that are on.

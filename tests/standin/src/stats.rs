@@ -23,6 +23,11 @@ pub(crate) struct Stats {
     rate_limited: u64,
     /// Requests beyond the rate limit, whatever the status of their refusal.
     throttled: u64,
+    /// Answers that are being sent slowly.
+    #[serde(skip)]
+    slow: u64,
+    /// The most of them at the same time.
+    most_slow_at_once: u64,
 }
 
 impl Stats {
@@ -33,6 +38,17 @@ impl Stats {
         }
         *self.statuses.entry(status).or_default() += 1;
         self.rate_limited += u64::from(status == 429);
+    }
+
+    /// An answer begins to be sent slowly.
+    pub(crate) fn begin_slow(&mut self) {
+        self.slow += 1;
+        self.most_slow_at_once = self.most_slow_at_once.max(self.slow);
+    }
+
+    /// One was sent, or nobody waits for it any more.
+    pub(crate) fn end_slow(&mut self) {
+        self.slow = self.slow.saturating_sub(1);
     }
 
     pub(crate) fn throttle(&mut self) {

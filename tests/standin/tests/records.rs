@@ -202,3 +202,22 @@ async fn raw_text_reaches_the_wire_as_it_stands() {
         "{body}"
     );
 }
+
+#[tokio::test]
+async fn a_filter_whose_variable_is_not_given_leaves_the_others_in_force() {
+    let stand = Stand::small().await;
+    let query = "query($from: CoreDateTime, $to: CoreDateTime) {
+        allClients(filters: { createdGet: $from, createdLet: $to }) { totalCount } }";
+    let mut counts = Vec::new();
+    for variables in [
+        json!({}),
+        json!({ "from": "2018-01-01T00:00:00Z" }),
+        json!({ "to": "2018-01-01T00:00:00Z" }),
+    ] {
+        let answer = stand.ask_with(query, variables).await;
+        let count = answer["data"]["allClients"]["totalCount"].as_i64();
+        counts.push(count.expect("a count"));
+    }
+    assert!(counts[1] > 0 && counts[2] > 0, "{counts:?}");
+    assert_eq!(counts[0], counts[1] + counts[2]);
+}

@@ -363,7 +363,7 @@ impl Pace {
         }
         let by = now - permit.go;
         for window in self.windows.values_mut() {
-            window.late(by, self.jitter);
+            window.late(permit.go, by, self.jitter);
         }
         held
     }

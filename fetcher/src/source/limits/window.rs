@@ -11,6 +11,8 @@ const LONG: f64 = 300.0;
 /// How much of a long window may be spent ahead of its even pace.
 const AHEAD: f64 = 0.5;
 const SLOTS: usize = 32;
+/// Requests of which each departure is known, at most.
+const KNOWN: usize = 256;
 /// Sources round the seconds until a reset.
 const ROUNDED: f64 = 1.5;
 
@@ -30,6 +32,10 @@ pub(super) struct Window {
     next: f64,
     /// What we took, in slots of a thirty-second of the window.
     taken: Vec<(i64, f64)>,
+    /// When the last requests left, as many as the window holds. One that left late holds back the one that takes its
+    /// place in the next window, and not all behind it.
+    #[serde(default)]
+    left: Vec<f64>,
     /// Grows with every refusal: this source counts less exactly than it says.
     caution: f64,
     cost: f64,
@@ -56,6 +62,7 @@ impl Window {
             last: now,
             next: now,
             taken: Vec::new(),
+            left: Vec::new(),
             caution: 0.0,
             cost: 1.0,
             step: 0.0,
@@ -103,6 +110,8 @@ impl Window {
     pub(super) fn keep_to(&mut self, part: Part, now: f64, jitter: f64) {
         let ratio = self.part.fraction() / part.fraction();
         self.part = part;
+        // What left before was another part's.
+        self.left.clear();
         // A long window may be spent ahead of its pace; how much of it is left every answer tells.
         if self.length < LONG {
             // What was taken in advance weighs as much as before. One place is left out: two hosts whose paces change
@@ -143,10 +152,35 @@ impl Window {
         self.length / limit * (1.0 + self.margin(jitter)) * self.cost.max(1.0)
     }
 
-    /// A request left later than planned, as on a busy machine: those behind it must not close up to it.
-    pub(super) fn late(&mut self, by: f64, jitter: f64) {
-        let bearable = 0.5 * self.margin(jitter) * self.length;
-        self.next += (by - bearable).max(0.0);
+    /// How many requests it holds, where each departure is known.
+    fn places(&self) -> Option<usize> {
+        let places = self.part.of(self.limit);
+        let known =
+            self.length < LONG && self.cost <= 1.0 && places >= 1.0 && places <= KNOWN as f64;
+        known.then_some(places as usize)
+    }
+
+    /// The request that was planned for `go` left so much later, as on a busy machine.
+    pub(super) fn late(&mut self, go: f64, by: f64, jitter: f64) {
+        let planned = self.left.iter().rposition(|at| (at - go).abs() < 1e-6);
+        match planned.filter(|_| self.places().is_some()) {
+            Some(place) => {
+                self.left[place] += by.max(0.0);
+                self.left.sort_by(f64::total_cmp);
+            }
+            None => {
+                // Those behind it must not close up to it.
+                let bearable = 0.5 * self.margin(jitter) * self.length;
+                self.next += (by - bearable).max(0.0);
+            }
+        }
+    }
+
+    /// When a place is free again that another request took a window before.
+    fn freed(&self, jitter: f64) -> f64 {
+        let before = |places: usize| self.left.len().checked_sub(places);
+        let taken = self.places().and_then(before).map(|at| self.left[at]);
+        taken.map_or(0.0, |at| at + self.length * (1.0 + self.margin(jitter)))
     }
 
     /// When the next request may go.
@@ -154,7 +188,7 @@ impl Window {
         let spacing = self.spacing(jitter);
         let long = self.length >= LONG;
         let slack = if long { AHEAD * self.length } else { 0.0 };
-        let even = self.next - slack;
+        let even = (self.next - slack).max(self.freed(jitter));
         let told = now < self.resets_at;
         let doubtful = self.foreign >= 1.0 || !self.sure;
         if !(told && (long || doubtful)) {
@@ -177,6 +211,10 @@ impl Window {
     pub(super) fn take(&mut self, go: f64, jitter: f64) {
         self.next = self.next.max(go) + self.spacing(jitter);
         self.last = go;
+        if let Some(places) = self.places() {
+            self.left.push(go);
+            self.left.drain(..self.left.len().saturating_sub(places));
+        }
         self.since += self.cost;
         let cost = self.cost;
         self.count(go, cost);
@@ -198,6 +236,7 @@ impl Window {
         for time in [&mut self.resets_at, &mut self.last, &mut self.next] {
             *time += seconds;
         }
+        self.left.iter_mut().for_each(|at| *at += seconds);
         self.taken.clear();
     }
 

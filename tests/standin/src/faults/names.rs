@@ -49,6 +49,7 @@ switches! {
     Charset "charset" "Sends the answer as bom, utf-16 (with a mark), utf-16be (told by its header alone), latin1 (truly) or lies (UTF-8 that says it is latin1).";
     PageTooLarge "page_too_large" "Refuses pages of more than `above` records (default 10) with `status`: 400 (default), 413, 414, or 200 for a complaint about complexity.";
     CursorRefused "cursor_refused" "Takes no cursor any more.";
+    StaleAnswer "stale_answer" "Answers with the last answer to the same root field once more, as a cache on the way does.";
     IntrospectionOff "introspection_off" "Answers no question about its schema.";
     ClockSkew "clock_skew" "The Date header is this many seconds off (default 3600).";
     ErrorsWithoutData "errors_without_data" "Answers 200 with errors and no data.";

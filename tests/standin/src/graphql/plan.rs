@@ -1,6 +1,6 @@
 //! A query turned into steps once per request: fragments merged, variables filled in, drift and masks looked up.
 
-use std::{cell::RefCell, collections::HashMap, sync::Arc};
+use std::{cell::RefCell, collections::HashMap, convert::Infallible, sync::Arc};
 
 use async_graphql::{
     Name, Value as Literal,
@@ -137,11 +137,13 @@ impl Compiler<'_> {
         self.check_variables(field, info);
         let leaf = inner.iter().all(|set| set.items.is_empty());
         let arguments = field.arguments.iter().filter_map(|(name, value)| {
-            let value = value
-                .node
-                .clone()
-                .into_const_with(|variable| self.variable(&variable))
-                .ok()?;
+            // An argument whose variable is not given counts as not given; inside an argument it is null.
+            if let Some(bare) = value.node.to_string().strip_prefix('$') {
+                self.variables.get(bare)?;
+            }
+            let filled = |variable: Name| Ok(self.variable(&variable).unwrap_or(Literal::Null));
+            let value = value.node.clone().into_const_with(filled);
+            let value = value.unwrap_or_else(|never: Infallible| match never {});
             Some((name.node.to_string(), to_json(&value)))
         });
         Some(Step {
@@ -233,7 +235,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// The value of a variable; an argument whose variable is not given counts as not given.
+    /// The value of a variable, if it is given.
     fn variable(&self, name: &Name) -> Result<Literal, ()> {
         self.variables.get(name.as_str()).map(to_literal).ok_or(())
     }
