@@ -42,7 +42,7 @@ pub(super) async fn stage_group(
         Either::Right((Err(_), staged)) => (staged.await, None),
     };
     let (mut tally, ahead) = match staged {
-        Err(failure) if trouble_of(&failure) == Some(Trouble::Crossed) => {
+        Err(failure) if gave_way(&failure) => {
             drop(ahead);
             place.job.outages.cross();
             (insist(place, cursor, first, false).await?, None)
@@ -71,6 +71,13 @@ fn halves(ready: &[ExaminedPage]) -> (&[ExaminedPage], &[ExaminedPage]) {
     let all = records(ready);
     let at = (1..ready.len()).find(|&at| 2 * records(&ready[..at]) >= all);
     ready.split_at(at.unwrap_or(ready.len()))
+}
+
+/// What `stage_beside` waited for may have been what was copied ahead, or somebody else; alone it waits as long as it
+/// takes.
+fn gave_way(failure: &anyhow::Error) -> bool {
+    let trouble = trouble_of(failure);
+    matches!(trouble, Some(Trouble::Crossed | Trouble::Locked))
 }
 
 async fn insist(

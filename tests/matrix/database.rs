@@ -246,6 +246,51 @@ async fn while_the_database_is_away_the_source_is_read_on_and_nothing_is_asked_t
     }
 }
 
+/// Pages that came together are staged over two connections, of which neither may wait for long; somebody else's lock is waited for
+/// all the same.
+#[tokio::test]
+async fn a_lock_on_what_is_staged_is_waited_for() {
+    let mut scene = Scene::set(4, "").await;
+    scene.trial.change().await;
+    let before = requests(&scene.trial).await;
+    let pool = scene.trial.world.database.pool.clone();
+    scene.line.at_commit(1, PAGE, Then::Held);
+    let ended = std::cell::Cell::new(false);
+    let run = async {
+        let answer = scene.trial.run().await;
+        ended.set(true);
+        answer
+    };
+    let waits = "select max(waitstart)::text from pg_locks
+        where not granted and relation = 'staging.pages'::regclass and mode = 'RowExclusiveLock'";
+    let beside = async {
+        scene.line.happened().await;
+        // The pages behind the first come together then.
+        scene.source_is_read(before).await;
+        let mut other = pool.begin().await.expect("a transaction");
+        let asked = sqlx::raw_sql("lock table staging.pages in share mode").execute(&mut *other);
+        let (asked, ()) = tokio::join!(asked, async {
+            scene.line.go_on();
+        });
+        asked.expect("a lock");
+        // A first attempt waits, gives way, and another one waits.
+        let mut seen = std::collections::BTreeSet::new();
+        while seen.len() < 2 && !ended.get() {
+            let since: Option<String> = sqlx::query_scalar(waits)
+                .fetch_one(&pool)
+                .await
+                .expect("a time");
+            seen.extend(since);
+        }
+        other.rollback().await.expect("an end");
+    };
+    let (answer, ()) = tokio::join!(run, beside);
+    answer.expect(0);
+    let asked = requests(&scene.trial).await - before;
+    assert_eq!(asked, scene.calm, "nothing is asked twice");
+    scene.trial.agrees("a lock on pages").await;
+}
+
 #[tokio::test]
 async fn a_run_that_gives_up_leaves_its_pages_to_the_next() {
     let mut scene = Scene::set(4, "").await;
