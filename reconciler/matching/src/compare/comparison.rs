@@ -320,6 +320,8 @@ fn levels(declared: &ComparisonSpec, layout: &Layout) -> Result<Vec<Level>, Cond
         }
         let beside = |level: &Level| Level {
             label: format!("{} beside", level.label),
+            // A rare name and a rare domain made of it are one rarity, which the other comparison counts.
+            frequency: None,
             ..level.clone()
         };
         let again: Vec<Level> = levels.iter().map(beside).collect();

@@ -237,7 +237,10 @@ fn left_out(
     facts: &Facts,
     blocks: &Blocks,
 ) -> Vec<(PatternKey, f64)> {
-    const SAMPLED: u64 = 24;
+    // A sampled pair that stood for very many would decide by itself what is usual.
+    const EACH: f64 = 1000.0;
+    const LEAST: u64 = 24;
+    const MOST: u64 = 20_000;
     let sampled = |(attribute, members): &(usize, Vec<u32>)| {
         if !comparisons.is_shared(*attribute) {
             return Vec::new();
@@ -245,7 +248,7 @@ fn left_out(
         let count = members.len() as u64;
         let pairs = (count * (count - 1) / 2) as f64;
         let mut found = Vec::new();
-        for turn in 0..SAMPLED {
+        for turn in 0..((pairs / EACH) as u64).clamp(LEAST, MOST) {
             let one = members[(mixed(turn * 2) % count) as usize];
             let other = members[(mixed(turn * 2 + 1) % count) as usize];
             if one != other && base.comparable(one, other) {
