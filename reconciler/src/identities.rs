@@ -1,6 +1,6 @@
 //! Who is who: which entity each record is, and the row it last gave.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 use sqlx::postgres::PgRow;
@@ -17,6 +17,9 @@ pub(crate) struct Identity {
     pub(crate) entity_id: String,
     #[sqlx(json)]
     pub(crate) base: Map<String, Value>,
+    /// The columns of the base in which the record says nothing any more.
+    #[sqlx(json)]
+    pub(crate) silent: BTreeSet<String>,
     pub(crate) leads: bool,
     pub(crate) gone: bool,
     /// Whether the entity was only made up for a child of the record, which has not come yet.
@@ -30,7 +33,7 @@ pub(crate) async fn known(
     ids: &[&str],
 ) -> sqlx::Result<HashMap<String, Identity>> {
     const COLUMNS: &str =
-        "source_id, entity_id, base, leads, gone, method = 'placeholder' as placeholder";
+        "source_id, entity_id, base, silent, leads, gone, method = 'placeholder' as placeholder";
     let rows: Vec<Identity> = of_records(conn, definition, ids, COLUMNS).await?;
     Ok(rows
         .into_iter()
@@ -165,6 +168,29 @@ pub(crate) async fn write(
     .bind(rows.iter().map(|r| Json(&r.base)).collect::<Vec<_>>())
     .bind(rows.iter().map(|r| r.leads).collect::<Vec<_>>())
     .bind(rows.iter().map(|r| r.score).collect::<Vec<_>>())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Remembers in which columns records say nothing any more.
+pub(crate) async fn fall_silent(
+    conn: &mut PgConnection,
+    definition: &Definition,
+    rows: &[(String, BTreeSet<String>)],
+) -> sqlx::Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    query(
+        "update prod.identities i set silent = r.silent
+         from unnest($3::text[], $4::jsonb[]) as r(source_id, silent)
+         where i.source_id = r.source_id and i.module = $2 and i.source = $1 and i.valid_to is null",
+    )
+    .bind(&definition.module.source)
+    .bind(definition.name())
+    .bind(rows.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, silent)| Json(silent)).collect::<Vec<_>>())
     .execute(conn)
     .await?;
     Ok(())
