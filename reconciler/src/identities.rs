@@ -24,6 +24,8 @@ pub(crate) struct Identity {
     pub(crate) gone: bool,
     /// Whether the entity was only made up for a child of the record, which has not come yet.
     pub(crate) placeholder: bool,
+    /// Whether the record is another name of an entity, into which its source merged it.
+    pub(crate) merged: bool,
 }
 
 /// The identities of records of a module, by source id.
@@ -32,8 +34,8 @@ pub(crate) async fn known(
     definition: &Definition,
     ids: &[&str],
 ) -> sqlx::Result<HashMap<String, Identity>> {
-    const COLUMNS: &str =
-        "source_id, entity_id, base, silent, leads, gone, method = 'placeholder' as placeholder";
+    const COLUMNS: &str = "source_id, entity_id, base, silent, leads, gone,
+        method = 'placeholder' as placeholder, method = 'merged' as merged";
     let rows: Vec<Identity> = of_records(conn, definition, ids, COLUMNS).await?;
     Ok(rows
         .into_iter()
@@ -183,9 +185,14 @@ pub(crate) async fn fall_silent(
         return Ok(());
     }
     query(
+        // One look-up per record, whatever the planner believes of the table's size.
         "update prod.identities i set silent = r.silent
-         from unnest($3::text[], $4::jsonb[]) as r(source_id, silent)
-         where i.source_id = r.source_id and i.module = $2 and i.source = $1 and i.valid_to is null",
+         from (select k.ctid as at, n.silent from unnest($3::text[], $4::jsonb[]) as n(source_id, silent)
+               cross join lateral (
+                   select k.ctid from prod.identities k
+                   where k.source_id = n.source_id and k.module = $2 and k.source = $1 and k.valid_to is null offset 0
+               ) k) r
+         where i.ctid = r.at",
     )
     .bind(&definition.module.source)
     .bind(definition.name())
