@@ -44,7 +44,7 @@ async fn main() -> ExitCode {
     match answered(arguments).await {
         Ok(exit) => ExitCode::from(exit),
         Err(error) => {
-            eprintln!("{}", process::explain(&error));
+            process::say(&process::explain(&error));
             ExitCode::from(process::exit_code(&error))
         }
     }

@@ -1,6 +1,6 @@
 //! What both programs do when they begin, and how they say what went wrong.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use fetcher::{Class, ExportError, FetchError};
 use staging::database::{OpenError, trouble};
@@ -42,6 +42,8 @@ pub fn prepare(log: LogFormat) {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // It would be said where nothing can be said any more, and end the program.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     // Fails only where a subscriber was installed before.
     let _ = match log {
@@ -94,6 +96,11 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         }
     }
     EXIT_FAILED
+}
+
+/// Says something on standard error. Where nothing is taken there, as on a full disk, the work goes on without a word.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// The error and its causes as sentences, the outermost first; a cause that only repeats is left out.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
+use crate::process::say;
 use crate::sync::Progressed;
 
 /// Where progress is shown: a terminal with a bar for each module under way, or a log.
@@ -36,7 +37,7 @@ impl Screen {
             bar
         });
         if bar.is_none() && !self.is_quiet {
-            eprintln!("{module}: begins");
+            say(&format!("{module}: begins"));
         }
         Progress {
             screen: self,
@@ -74,7 +75,7 @@ impl Progress<'_> {
                 bar.set_position(u64::try_from(fetched).unwrap_or(0));
             }
             (None, Some(total)) if !self.said_total.swap(true, Ordering::Relaxed) => {
-                eprintln!("{}: reading {total} records", self.module);
+                say(&format!("{}: reading {total} records", self.module));
             }
             _ => {}
         }
@@ -98,7 +99,7 @@ impl Progress<'_> {
         match &self.screen.bars {
             // Other bars stand below; a terminal that went away wants no line either.
             Some(bars) => drop(bars.println(line)),
-            None => eprintln!("{line}"),
+            None => say(&line),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What `run_sync` prints when it is done.
 
+use std::io::Write;
+
 use reconciler::history::RowDiff;
 use serde::Serialize;
 use staging::{ClaimTally, Holder, Outcome, PageTally};
@@ -111,15 +113,29 @@ pub fn worst_exit(lines: &[Line]) -> u8 {
 
 /// Prints the results: a table, or one JSON object per line.
 pub fn print_lines(lines: &[Line], json: bool) -> anyhow::Result<()> {
+    let mut text = String::new();
     if json {
         for line in lines {
-            println!("{}", serde_json::to_string(line)?);
+            text += &serde_json::to_string(line)?;
+            text.push('\n');
         }
-        return Ok(());
+    } else if !lines.is_empty() {
+        text = table_of(lines).to_string();
     }
-    if lines.is_empty() {
-        return Ok(());
+    // The work is done, and stands in the database.
+    if let Err(error) = put(&text) {
+        tracing::warn!(%error, "the results cannot be printed; `concord runs` shows them");
     }
+    Ok(())
+}
+
+fn put(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+fn table_of(lines: &[Line]) -> Table {
     let headings = [
         "module",
         "state",
@@ -158,8 +174,7 @@ pub fn print_lines(lines: &[Line], json: bool) -> anyhow::Result<()> {
         );
         table.row(cells);
     }
-    print!("{table}");
-    Ok(())
+    table
 }
 
 /// Prints what a run would do.

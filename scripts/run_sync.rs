@@ -7,7 +7,7 @@ use clap::Parser;
 use concord::arguments::Arguments;
 use concord::choice::choose;
 use concord::config::{Config, open_sources};
-use concord::process::{exit_code, explain, prepare};
+use concord::process::{exit_code, explain, prepare, say};
 use concord::progress::Screen;
 use concord::repair::Repair;
 use concord::round::{Work, round};
@@ -21,7 +21,7 @@ async fn main() -> ExitCode {
     match run(&arguments).await {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            eprintln!("run_sync: {}", explain(&failure));
+            say(&format!("run_sync: {}", explain(&failure)));
             ExitCode::from(exit_code(&failure))
         }
     }

@@ -261,3 +261,90 @@ async fn children_given_away_are_forgotten_when_their_parent_has_been_seen_since
     assert_eq!(remembered[0], 1, "{remembered:?}");
     assert_eq!(remembered[3], 0, "{remembered:?}");
 }
+
+fn into(id: &str) -> Value {
+    json!(format!("merged:{id}"))
+}
+
+/// Whatever its children say: the field is believed at once, waited with, and taken back.
+#[tokio::test]
+async fn a_source_that_says_itself_what_it_merged_is_believed_at_once() {
+    let (world, old, new) = loaded().await;
+    world.edit_file(&world.copy_module("clients").join("module.yaml"), |text| {
+        let field = "  merged_into: if ((.personalNotes // \"\") | startswith(\"merged:\")) then (.personalNotes | ltrimstr(\"merged:\")) else null end\n";
+        text.replace("reconcile:\n", &format!("reconcile:\n{field}"))
+    });
+    let run = async || {
+        let with = ["--all", "--modules", "modules"];
+        world.run_sync(&with).await.expect(0).module("clients")
+    };
+    let says = async |id: &str, notes: Value| {
+        let patch = json!({ "op": "patch", "kind": "client", "id": id, "value": { "personalNotes": notes } });
+        world.edit(patch).await;
+    };
+    let comes = async |id: &str, notes: Value| {
+        let record = json!({ "op": "upsert", "kind": "client", "id": id, "value": { "id": id, "companyName": id,
+            "personalNotes": notes, "status": "ACTIVE", "tags": [], "createdAt": "2026-05-01T00:00:00Z", "updatedAt": "2026-05-01T00:00:00Z" } });
+        world.edit(record).await;
+    };
+    world
+        .sql(&format!(
+            "update prod.clients set tags = array_append(tags, 'fidèle') where id = '{old}'"
+        ))
+        .await;
+    let of_both = naming(&world, &old).await + naming(&world, &new).await;
+    says(&old, into(&new)).await;
+    comes("cli_born", into(&new)).await;
+    comes("cli_waits", into("cli_later")).await;
+    let line = run().await;
+    assert_eq!(
+        (&line["claims"]["tombstoned"], &line["claims"]["parked"]),
+        (&json!(1), &json!(1)),
+        "{line}"
+    );
+    for id in [old.as_str(), "cli_born"] {
+        assert_eq!(who(&world, id).await, json!([new, "merged"]), "{id}");
+    }
+    assert_eq!(
+        (naming(&world, &old).await, naming(&world, &new).await),
+        (0, of_both)
+    );
+    assert!(
+        client(&world, &new).await["tags"]
+            .to_string()
+            .contains("fidèle")
+    );
+    assert_eq!(client(&world, &old).await["deleted"], true);
+    let rows = "select count(*) from prod.clients where id in ('cli_born', 'cli_waits')";
+    assert_eq!(world.count(rows).await, 0, "they are no rows of their own");
+    let steady = world.exact().await;
+    run().await;
+    assert_eq!(world.exact().await, steady, "it is merged once");
+    comes("cli_later", Value::Null).await;
+    run().await;
+    assert_eq!(
+        who(&world, "cli_waits").await,
+        json!(["cli_later", "merged"])
+    );
+    // Two that name each other are one, and one of them lives.
+    comes("cli_this", Value::Null).await;
+    comes("cli_that", Value::Null).await;
+    run().await;
+    says("cli_this", into("cli_that")).await;
+    says("cli_that", into("cli_this")).await;
+    run().await;
+    let live = "select count(*) from prod.clients where id in ('cli_this', 'cli_that') and deleted_at is null";
+    assert_eq!(world.count(live).await, 1);
+    says(&old, Value::Null).await;
+    run().await;
+    assert_eq!(who(&world, &old).await, json!([old, "unmerged"]));
+    assert_eq!(client(&world, &old).await["deleted"], false);
+    assert_eq!(
+        naming(&world, &old).await + naming(&world, &new).await,
+        of_both
+    );
+    let steady = world.exact().await;
+    run().await;
+    assert_eq!(world.exact().await, steady);
+    world.concord(&["doctor", "--offline"]).await.expect(0);
+}

@@ -111,7 +111,7 @@ async fn a_module_begun_by_the_program_is_sound_at_once() {
 }
 
 /// Label, the file that is edited, from what, to what.
-const FAULTS: [(&str, &str, &str, &str); 15] = [
+const FAULTS: [(&str, &str, &str, &str); 16] = [
     (
         "unknown key of fetch",
         "module.yaml",
@@ -190,6 +190,12 @@ const FAULTS: [(&str, &str, &str, &str); 15] = [
         "module.yaml",
         "reconcile:",
         "reconcile:\n  rules: [ { code: odd, when: '.total ~ 1', severity: warn, why: Odd. } ]",
+    ),
+    (
+        "merged_into",
+        "module.yaml",
+        "reconcile:\n",
+        "reconcile:\n  merged_into: .mergedInto |\n",
     ),
     (
         "type of the contract",

@@ -98,7 +98,8 @@ fn collect(folder: &Path, found: &mut Vec<Text>) {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let built = name.starts_with("target") || name == "node_modules" || name == "concord-data";
+        let built = name.starts_with("target")
+            || ["node_modules", "concord-data", "corpus", "artifacts"].contains(&name.as_str());
         if path.is_dir() {
             if !built && (!name.starts_with('.') || name == ".ci") {
                 collect(&path, found);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Guard {
     /// Share of live rows that may be marked deleted at once.
     pub delete_percent: f64,
-    /// Share of live rows in which a column that held something may be erased, or be empty at the source.
+    /// Share of live rows in which a column that held something may be erased, or be empty or left out at the source.
     pub erase_percent: f64,
     /// Share of live rows that may change.
     pub change_percent: f64,

@@ -1,6 +1,6 @@
 //! Who is who: which entity each record is, and the row it last gave.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 use sqlx::postgres::PgRow;
@@ -17,10 +17,15 @@ pub(crate) struct Identity {
     pub(crate) entity_id: String,
     #[sqlx(json)]
     pub(crate) base: Map<String, Value>,
+    /// The columns of the base in which the record says nothing any more.
+    #[sqlx(json)]
+    pub(crate) silent: BTreeSet<String>,
     pub(crate) leads: bool,
     pub(crate) gone: bool,
     /// Whether the entity was only made up for a child of the record, which has not come yet.
     pub(crate) placeholder: bool,
+    /// Whether the record is another name of an entity, into which its source merged it.
+    pub(crate) merged: bool,
 }
 
 /// The identities of records of a module, by source id.
@@ -29,8 +34,8 @@ pub(crate) async fn known(
     definition: &Definition,
     ids: &[&str],
 ) -> sqlx::Result<HashMap<String, Identity>> {
-    const COLUMNS: &str =
-        "source_id, entity_id, base, leads, gone, method = 'placeholder' as placeholder";
+    const COLUMNS: &str = "source_id, entity_id, base, silent, leads, gone,
+        method = 'placeholder' as placeholder, method = 'merged' as merged";
     let rows: Vec<Identity> = of_records(conn, definition, ids, COLUMNS).await?;
     Ok(rows
         .into_iter()
@@ -170,6 +175,38 @@ pub(crate) async fn write(
     Ok(())
 }
 
+/// One look-up per record, whatever the planner believes of the table's size.
+const FALL_SILENT: &str = "update prod.identities i set silent = r.silent
+     from (select k.ctid as at, n.silent from unnest($3::text[], $4::jsonb[]) as n(source_id, silent)
+           cross join lateral (
+               select k.ctid from prod.identities k
+               where k.source_id = n.source_id and k.module = $2 and k.source = $1 and k.valid_to is null offset 0
+           ) k) r
+     where i.ctid = r.at";
+
+/// Remembers in which columns records say nothing any more.
+pub(crate) async fn fall_silent(
+    conn: &mut PgConnection,
+    definition: &Definition,
+    rows: &[(String, BTreeSet<String>)],
+) -> sqlx::Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    query(FALL_SILENT)
+        .bind(&definition.module.source)
+        .bind(definition.name())
+        .bind(rows.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>())
+        .bind(
+            rows.iter()
+                .map(|(_, silent)| Json(silent))
+                .collect::<Vec<_>>(),
+        )
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Ends what was held of records that turn out to be other entities; one held since this very transaction
 /// never was.
 pub(crate) async fn end(
@@ -242,4 +279,50 @@ pub(crate) async fn mark_gone(
     .bind(&newly)
     .fetch_all(conn)
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::planning;
+
+    #[sqlx::test(migrator = "staging::MIGRATOR")]
+    async fn who_falls_silent_is_looked_up_though_statistics_know_of_no_record(
+        pool: PgPool,
+    ) -> sqlx::Result<()> {
+        sqlx::raw_sql("analyze prod.identities")
+            .execute(&pool)
+            .await?;
+        let mut tx = pool.begin().await?;
+        sqlx::raw_sql(
+            "insert into prod.identities (source, module, source_id, entity, entity_id, method, author, promotion)
+             select 'source', 'module', n, 'things', n, 'new', 'concord', 1 from generate_series(1, 3000) n",
+        )
+        .execute(&mut *tx)
+        .await?;
+        planning::by_index(&mut tx).await?;
+        let ids: Vec<String> = (1..=1000).map(|n| n.to_string()).collect();
+        let plan: Vec<(String,)> = query_as(AssertSqlSafe(format!(
+            "explain (analyze, timing off) {FALL_SILENT}"
+        )))
+        .bind("source")
+        .bind("module")
+        .bind(&ids)
+        .bind(vec![Json(["column"]); 1000])
+        .fetch_all(&mut *tx)
+        .await?;
+        let plan: Vec<String> = plan.into_iter().map(|(line,)| line).collect();
+        assert!(
+            !plan.iter().any(|line| line.contains("Rows Removed")),
+            "{plan:#?}"
+        );
+        let silent: i64 =
+            query_scalar("select count(*) from prod.identities where silent = '[\"column\"]'")
+                .fetch_one(&mut *tx)
+                .await?;
+        assert_eq!(silent, 1000);
+        Ok(())
+    }
 }

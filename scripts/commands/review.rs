@@ -46,6 +46,9 @@ pub struct Decide {
     /// The entity, where there are several or it is another.
     #[arg(long)]
     entity: Option<String>,
+    /// Even though somebody else has decided it since the last run.
+    #[arg(long)]
+    overrule: bool,
     /// Why; kept with the decision.
     #[arg(long)]
     reason: String,
@@ -213,6 +216,11 @@ async fn decided(args: &Decide, is_same: bool, config: &Config) -> anyhow::Resul
             .await
             .context("The database refused a transaction.")?;
         let found = waiting(&mut tx, Some(definition.name()), Some(source_id)).await?;
+        if !args.overrule
+            && let Some(told) = decided_by_another(&mut tx, &found, &author).await?
+        {
+            return Err(UsageError(told).into());
+        }
         let entities = entities(args, is_same, found)?;
         for entity_id in &entities {
             must_live(&mut tx, definition, entity_id).await?;
@@ -238,6 +246,38 @@ async fn decided(args: &Decide, is_same: bool, config: &Config) -> anyhow::Resul
     );
     let json = json!({ "record": args.record, "is_same": is_same, "entities": entities, "author": author, "reason": reason });
     Answer::new(text, &json)
+}
+
+/// What somebody else has said of the record since a run last met it, in a sentence. Two who decide at once come one after
+/// the other: the question is locked until the word is kept.
+async fn decided_by_another(
+    conn: &mut PgConnection,
+    found: &[Waiting],
+    author: &str,
+) -> sqlx::Result<Option<String>> {
+    let Some(Waiting { problem_id, .. }) = found.first() else {
+        return Ok(None);
+    };
+    query("select from ops.problems where problem_id = $1 for update")
+        .bind(problem_id)
+        .execute(&mut *conn)
+        .await?;
+    let said: Option<(String, bool, String, String, String)> = query_as(
+        "select l.author, l.is_same, l.entity_id, l.reason, to_char(l.said_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
+         from ops.problems p join prod.links l on l.source_id = p.source_id and l.module = p.module
+         where p.problem_id = $1 and l.ended_at is null and l.said_at > p.last_seen and l.author <> $2
+         order by l.said_at desc limit 1",
+    )
+    .bind(problem_id)
+    .bind(author)
+    .fetch_optional(conn)
+    .await?;
+    Ok(said.map(|(by, is_same, entity, reason, at)| {
+        let is = if is_same { "is" } else { "is not" };
+        format!(
+            "{by} has decided it at {at}: it {is} {entity} (\"{reason}\"), and the next run lands it so. If you know better, say so with --overrule."
+        )
+    }))
 }
 
 /// The entities that the word is about: the one named, else all the record may be, of which only one can be accepted.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Stop;
-use crate::process::{exit_code, explain};
+use crate::process::{exit_code, explain, say};
 
 /// Does a job once or, with a pause, again and again until the program is asked to end; the exit code is that of
 /// the last round.
@@ -21,7 +21,7 @@ pub async fn again(
             Ok(code) => code,
             Err(failure) => {
                 // The next round may find the database again.
-                eprintln!("run_sync: {}", explain(&failure));
+                say(&format!("run_sync: {}", explain(&failure)));
                 exit_code(&failure)
             }
         };

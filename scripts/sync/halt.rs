@@ -1,4 +1,4 @@
-//! Named points at which a run can be stopped, so that tests can kill it exactly there.
+//! Named points at which a run can be stopped, so that tests can kill it exactly there, or change the world and let it go on.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
@@ -11,7 +11,7 @@ static ASKED: LazyLock<Option<(String, usize)>> = LazyLock::new(|| {
 static PASSED: LazyLock<Mutex<HashMap<String, usize>>> = LazyLock::new(Mutex::default);
 
 /// Where `CONCORD_HALT_AT=point[:n]` names this point, its n-th passing says so on standard error and waits
-/// to be killed. Without the variable this does nothing.
+/// to be killed, or for a line on standard input. Without the variable this does nothing.
 pub(crate) fn halt_at(point: &str) {
     let Some((asked, times)) = ASKED.as_ref().filter(|(asked, _)| asked == point) else {
         return;
@@ -26,7 +26,8 @@ pub(crate) fn halt_at(point: &str) {
     };
     if passed == *times {
         eprintln!("halted at {point}");
-        loop {
+        let told = std::io::stdin().read_line(&mut String::new());
+        while !matches!(told, Ok(read) if read > 0) {
             std::thread::park();
         }
     }

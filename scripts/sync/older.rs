@@ -121,7 +121,7 @@ pub(super) fn remember(job: &Job<'_>, last: Option<LastRun>) {
         std::fs::rename(&beside, &file)
     };
     if let Err(error) = kept() {
-        tracing::debug!(%error, "the run could not be remembered");
+        tracing::warn!(%error, "the run cannot be remembered on this host, and a database restored from a backup is not noticed");
     }
 }
 

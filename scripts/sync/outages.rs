@@ -25,10 +25,30 @@ pub struct Outages<'a> {
 /// The database stayed away for longer than the run was ready to wait.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "The database has been away since {since}. What was read is kept, and the next run goes on from there; start it when the database is back."
+    "The database has been away since {since}.{} What was read is kept, and the next run goes on from there; start it when the database is back.",
+    why.as_ref().map(|why| format!(" {why}")).unwrap_or_default()
 )]
 pub struct Away {
     since: String,
+    /// What is known of the reason, as a sentence.
+    pub(super) why: Option<String>,
+}
+
+/// One outage, however often the database seems to be back and fails again, as one does whose disk is full.
+pub(super) struct Outage {
+    since: Timestamp,
+    began: Instant,
+    pause: Duration,
+}
+
+impl Outage {
+    pub(super) fn begin() -> Outage {
+        Outage {
+            since: Timestamp::now(),
+            began: Instant::now(),
+            pause: FIRST_PAUSE,
+        }
+    }
 }
 
 /// The trouble behind a failure; `None` where trying again changes nothing.
@@ -74,7 +94,7 @@ impl<'a> Outages<'a> {
     pub async fn insist<T>(&self, work: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
         match self.uncross(&work).await {
             Err(failure) if trouble_of(&failure) == Some(Trouble::Away) => {
-                self.until_back(failure, work).await
+                self.until_back(&mut Outage::begin(), failure, work).await
             }
             done => done,
         }
@@ -98,28 +118,27 @@ impl<'a> Outages<'a> {
     /// program is asked to end.
     pub(super) async fn until_back<T>(
         &self,
+        outage: &mut Outage,
         mut failure: anyhow::Error,
         work: impl AsyncFn() -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         tracing::warn!(reason = %failure.root_cause(), "the database is away; the run waits for it");
         self.outlived.store(true, Ordering::Relaxed);
-        let (since, began) = (Timestamp::now(), Instant::now());
         let patience = Duration::from_secs(self.database.away_seconds);
-        let mut pause = FIRST_PAUSE;
         loop {
             let stopped = tokio::select! {
-                () = tokio::time::sleep(pause) => false,
+                () = tokio::time::sleep(outage.pause) => false,
                 () = self.stop.asked() => true,
             };
-            if stopped || began.elapsed() > patience {
-                let since = format!("{since:.0}");
-                return Err(failure.context(Away { since }));
+            if stopped || outage.began.elapsed() > patience {
+                let since = format!("{:.0}", outage.since);
+                return Err(failure.context(Away { since, why: None }));
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            outage.pause = (outage.pause * 2).min(LONGEST_PAUSE);
             match work().await {
                 Ok(done) => {
                     tracing::warn!(
-                        seconds = began.elapsed().as_secs(),
+                        seconds = outage.began.elapsed().as_secs(),
                         "the database is back; the run goes on"
                     );
                     return Ok(done);

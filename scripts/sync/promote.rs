@@ -9,7 +9,7 @@ use staging::{ClaimTally, Lease, ProblemKind, Report, RunState};
 use tokio::sync::watch;
 
 use super::group::hold;
-use super::outages::trouble_of;
+use super::outages::{Outage, trouble_of};
 use super::poison::Poison;
 use super::run::lock_wait;
 use super::steps::PROMOTE;
@@ -58,6 +58,7 @@ async fn persist(
     poison: Option<&Poison>,
 ) -> anyhow::Result<Promoted> {
     let mut left = TRIES;
+    let mut outage = Outage::begin();
     loop {
         // What the attempt comes to, once its commit is on its way.
         let mut sent = None;
@@ -69,7 +70,7 @@ async fn persist(
         match trouble_of(&failure) {
             Some(Trouble::Away) if left > 0 => {
                 let look = async || is_committed(job, lease, run_id).await;
-                if job.outages.until_back(failure, look).await?
+                if job.outages.until_back(&mut outage, failure, look).await?
                     && let Some(promoted) = sent
                 {
                     return Ok(promoted);

@@ -13,7 +13,7 @@ use super::approval::{ask, taken};
 use super::drift::{self, Look};
 use super::outages::{Away, Outages};
 use super::steps::{CROSSED, LOOK, PROMOTE, READ, end_reading, mark, noticed, step, tell_decided};
-use super::verdict::{cancelled, ended, explain, failed, set_aside, verdict};
+use super::verdict::{cancelled, ended, explain, failed, set_aside, verdict, with_role};
 use super::{Stop, account, halt_at, older, promote, stage};
 
 /// What a run is asked to do.
@@ -108,6 +108,7 @@ pub(super) struct ReadEnd {
 pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
     job.outages.forget();
     let opened = job.outages.insist(async || open(job).await).await;
+    let opened = with_role(job.pool, opened).await;
     let Opened {
         lease,
         run_id,
@@ -130,7 +131,7 @@ pub async fn sync_module(job: &Job<'_>) -> anyhow::Result<Ended> {
     renewal.abort();
     let (mut outcome, again) = match outcome {
         Ok(outcome) => outcome,
-        Err(failure) => match verdict(job.pool, &failure).await {
+        Err(mut failure) => match verdict(job.pool, &lease, &mut failure).await {
             Some((state, cause)) if failure.downcast_ref::<Away>().is_none() => {
                 (ended(state, cause), false)
             }

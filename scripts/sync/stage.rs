@@ -1,11 +1,13 @@
 //! Fetching and staging side by side: pages that are ready together are staged together, by `group.rs`.
 
+use std::sync::Arc;
+
 use fetcher::{Cursor, FetchError, Priority, Read, Selection, Source, pages};
 use futures::StreamExt;
 use sqlx::PgConnection;
 use staging::database::{Trouble, query};
 use staging::{ExaminedPage, Lease, PageTally, Pass, PassEnd};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::absent::{absent, take_for_gone};
 use super::group::{Forgotten, hold, stage_group};
@@ -16,7 +18,20 @@ use super::{Job, Progressed, Range, ReadEnd, halt_at, stopped};
 
 /// Records held in memory between the fetcher and the database, about; staged by one transaction where
 /// they come fast.
-pub(super) const BUFFERED: usize = 10_000;
+const BUFFERED: usize = 10_000;
+/// Bytes of answers that wait for the database, at most so many that came, so many that are staged, and so many whose commit is
+/// not durable yet; one page that is larger waits alone.
+const BUFFERED_BYTES: usize = 16 << 20;
+
+/// Whether these are as many as may be held together.
+pub(super) fn is_much<'p>(pages: impl IntoIterator<Item = &'p ExaminedPage>) -> bool {
+    let (mut records, mut bytes) = (0, 0);
+    for ExaminedPage { page, .. } in pages {
+        records += page.records.len();
+        bytes += page.bytes;
+    }
+    records > BUFFERED || bytes > BUFFERED_BYTES
+}
 
 /// Reads the module's stream to its end, or as far as it goes, and stages it page by page. Begins anew once where
 /// the source takes its cursor no more, and looks a second time, with other pages, where rows seem to have shifted.
@@ -135,9 +150,8 @@ async fn traverse(
         };
         let (mut next, mut total) = (last.next.clone().map(|next| next.0), last.total_count);
         halt_at("fetched");
-        let records: usize = ready.iter().map(|p| p.page.records.len()).sum();
         // The end is durable, and all before it: the pass is judged by what is staged.
-        let durable = unsure.records() + records > BUFFERED || next.is_none();
+        let durable = is_much(unsure.pages.iter().chain(&ready)) || next.is_none();
         let pages = ready.len() as i64;
         let staged = stage_group(place, cursor.as_deref(), &ready, durable).await;
         unsure.add(cursor.take(), ready);
@@ -217,10 +231,16 @@ async fn note_selection(tx: &mut PgConnection, run_id: i64, pass: &Pass) -> sqlx
     Ok(())
 }
 
+/// What the source sent, and the room it takes until somebody takes it up.
+pub(super) struct Came {
+    item: Result<ExaminedPage, FetchError>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
 /// A stream that is being read ahead.
 pub(super) struct Reading<'a> {
     pub(super) pass: &'a Pass,
-    pub(super) incoming: mpsc::Receiver<Result<ExaminedPage, FetchError>>,
+    pub(super) incoming: mpsc::Receiver<Came>,
     /// The most pages in one group.
     pub(super) most: usize,
 }
@@ -248,10 +268,18 @@ impl<'a> Reading<'a> {
         );
         let most = (BUFFERED / size.max(1) as usize).clamp(2, 100);
         let (sender, incoming) = mpsc::channel(most);
+        let room = Arc::new(Semaphore::new(BUFFERED_BYTES));
         tokio::spawn(async move {
             while let Some(item) = stream.next().await {
-                // Examined here, while the database is busy with the pages before.
-                if sender.send(item.map(ExaminedPage::from)).await.is_err() {
+                let bytes = item
+                    .as_ref()
+                    .map_or(0, |page| page.bytes.min(BUFFERED_BYTES));
+                let came = Came {
+                    // Examined here, while the database is busy with the pages before.
+                    item: item.map(ExaminedPage::from),
+                    _room: room.clone().acquire_many_owned(bytes as u32).await.ok(),
+                };
+                if sender.send(came).await.is_err() {
                     return;
                 }
             }
@@ -264,14 +292,10 @@ impl<'a> Reading<'a> {
     }
 
     /// The pages of a group, numbered within the pass; what ended the stream goes into `went`.
-    pub(super) fn sort(
-        &self,
-        group: &mut Vec<Result<ExaminedPage, FetchError>>,
-        went: &mut Went,
-    ) -> Vec<ExaminedPage> {
+    pub(super) fn sort(&self, group: &mut Vec<Came>, went: &mut Went) -> Vec<ExaminedPage> {
         let mut ready = Vec::with_capacity(group.len());
-        for item in group.drain(..) {
-            match item {
+        for came in group.drain(..) {
+            match came.item {
                 Ok(mut ready_page) => {
                     ready_page.page.number += u32::try_from(self.pass.page).unwrap_or(0);
                     ready.push(ready_page);

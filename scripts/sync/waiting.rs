@@ -8,8 +8,8 @@ use staging::{ExaminedPage, Lease, Spool, SpoolOf, SpooledPage};
 use super::Job;
 use super::group::{hold, stage};
 use super::halt_at;
-use super::outages::trouble_of;
-use super::stage::{BUFFERED, Place, Reading, Went};
+use super::outages::{Outage, trouble_of};
+use super::stage::{Place, Reading, Went, is_much};
 
 /// Pages whose commit the disk may not have yet, or has no answer: what the database may turn out to lack.
 #[derive(Default)]
@@ -26,10 +26,6 @@ impl Unsure {
             self.cursor = cursor;
         }
         self.pages.extend(pages);
-    }
-
-    pub(super) fn records(&self) -> usize {
-        self.pages.iter().map(|p| p.page.records.len()).sum()
     }
 }
 
@@ -113,11 +109,10 @@ pub(super) async fn outlast(
     let mut waiting = Waiting::begin(place, &read.pass.began);
     waiting.cursor = unsure.cursor;
     waiting.take(unsure.pages);
+    let mut outage = Outage::begin();
     loop {
-        let back = place
-            .job
-            .outages
-            .until_back(failure, async || staged_to(place).await);
+        let outages = place.job.outages;
+        let back = outages.until_back(&mut outage, failure, async || staged_to(place).await);
         let staged = match read_on(read, &mut waiting, went, back).await {
             Ok(staged) => staged,
             Err(gone) => {
@@ -234,7 +229,7 @@ async fn replay(
         if number == follows {
             ready.add(cursor, vec![ExaminedPage::from(page)]);
         }
-        if ready.records() >= BUFFERED {
+        if is_much(&ready.pages) {
             staged += stage_ready(place, &mut ready).await?;
         }
     }

@@ -2,10 +2,13 @@
 //! whole runs, each with the state it promises; then a clean run, and production must be what the source says.
 
 mod changed;
+mod clocks;
 mod crowd;
 mod database;
 mod dying;
+mod host;
 mod line;
+mod meeting;
 mod noticed;
 mod nth;
 mod oracle;

@@ -22,6 +22,41 @@ const NO_FAULT: &str = "drop function public.fault cascade; drop sequence public
 const TRIES: &str = "select split_part(detail, ' ', 1) as tries from ops.run_steps
     where step = 'try again' and run_id = (select max(run_id) from ops.runs)";
 
+/// U7: what is tried again without a fix is the same problem once more, with the number of tries, and nothing else.
+#[tokio::test]
+async fn a_record_that_is_tried_again_without_a_fix_is_the_same_problem() {
+    let mut trial = Trial::begin().await;
+    let refused = "alter table prod.clients add constraint no_maison check (company_name !~ '^Maison') not valid";
+    trial.world.sql(refused).await;
+    trial.change().await;
+    let problems = "select source_id, code, attempts from ops.problems where kind = 'quarantine' and module = 'clients'";
+    let first = "select jsonb_agg(jsonb_build_array(problem_id, first_seen)) from ops.problems where kind = 'quarantine' and module = 'clients'";
+    let mut stood = Value::Null;
+    for attempt in 1..=3 {
+        let before = trial.world.exact().await;
+        let line = trial.run().await.expect(0).module("clients");
+        assert_eq!(line["state"], "OK_Q", "{attempt}: {line}");
+        let rows = trial.world.rows(problems).await;
+        assert_eq!(rows.len(), 1, "{attempt}: {rows:?}");
+        assert_eq!(rows[0]["attempts"], attempt, "{rows:?}");
+        match attempt {
+            1 => stood = trial.world.value(first).await,
+            _ => assert_eq!(trial.world.exact().await, before, "{attempt}"),
+        }
+        assert_eq!(trial.world.value(first).await, stood, "{attempt}");
+    }
+    let list = trial
+        .world
+        .concord(&["quarantine", "list", "--module", "clients", "--json"])
+        .await;
+    assert_eq!(list.expect(0).json()[0]["attempts"], 3);
+    trial
+        .world
+        .sql("alter table prod.clients drop constraint no_maison")
+        .await;
+    trial.heals("the constraint is gone").await;
+}
+
 /// The state, the exit code, and whether the run is marked as resumed.
 #[tokio::test]
 async fn what_passes_by_itself_is_tried_again_within_the_run() {

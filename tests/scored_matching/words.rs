@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::people::{records, who, world_with};
+use crate::world::World;
 
 #[tokio::test]
 async fn a_persons_word_is_kept_and_the_next_run_lands_it_so() {
@@ -48,6 +49,7 @@ async fn a_persons_word_is_kept_and_the_next_run_lands_it_so() {
         "nadia",
     ];
     world.concord(&reject).await.expect(0);
+    second_is_told(&world).await;
     world.run_sync(&["--module", "clients"]).await.expect(0);
     assert_eq!(
         who(&world, "cli_doubt").await,
@@ -58,7 +60,7 @@ async fn a_persons_word_is_kept_and_the_next_run_lands_it_so() {
         (json!("cli_spouse"), json!("new"))
     );
     let links = world
-        .rows("select source_id, entity_id, is_same, author, reason from prod.links order by source_id")
+        .rows("select source_id, entity_id, is_same, author, reason from prod.links where ended_at is null order by source_id")
         .await;
     assert_eq!(
         links,
@@ -79,6 +81,67 @@ async fn a_persons_word_is_kept_and_the_next_run_lands_it_so() {
         "{}",
         refused.stderr
     );
+}
+
+/// X5: who decides what another has decided since the last run is told, and changes nothing unless he insists.
+async fn second_is_told(world: &World) {
+    let links = "select source_id, entity_id, is_same, author from prod.links where ended_at is null order by link_id";
+    let said = world.rows(links).await;
+    let second = |by: &'static str| {
+        let record = "clients/cli_doubt";
+        ["review", "reject", record, "--reason", "No.", "--actor", by]
+    };
+    let told = world.concord(&second("paul")).await.expect(2);
+    assert!(
+        told.stderr.contains("nadia has decided it at") && told.stderr.contains("is old-3"),
+        "{}",
+        told.stderr
+    );
+    assert_eq!(world.rows(links).await, said, "the first word stands");
+    let insisting = [&second("paul")[..], &["--overrule"]].concat();
+    world.concord(&insisting).await.expect(0);
+    assert_eq!(world.rows(links).await[1]["author"], "paul");
+    let back = [
+        "review",
+        "accept",
+        "clients/cli_doubt",
+        "--reason",
+        "He said so.",
+        "--actor",
+        "nadia",
+        "--overrule",
+    ];
+    world.concord(&back).await.expect(0);
+    // Both at once: one of them is first.
+    let [one, two] = ["luc", "anne"].map(|by| {
+        let record = "clients/cli_spouse";
+        [
+            "review",
+            "reject",
+            record,
+            "--reason",
+            "His wife.",
+            "--actor",
+            by,
+        ]
+    });
+    let spouse = "delete from prod.links where source_id = 'cli_spouse'";
+    world.sql(spouse).await;
+    let (first, second) = tokio::join!(world.concord(&one), world.concord(&two));
+    let mut codes = [first.code, second.code];
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 2], "{} {}", first.stderr, second.stderr);
+    world.sql(spouse).await;
+    let again = [
+        "review",
+        "reject",
+        "clients/cli_spouse",
+        "--reason",
+        "His wife.",
+        "--actor",
+        "nadia",
+    ];
+    world.concord(&again).await.expect(0);
 }
 
 #[tokio::test]

@@ -95,10 +95,15 @@ impl World {
 
     /// Runs `run_sync` up to a named point and leaves it standing there.
     pub async fn halted_at(&self, point: &str, arguments: &[&str]) -> tokio::process::Child {
-        let mut child = self
-            .command(env!("CARGO_BIN_EXE_run_sync"))
-            .args(arguments)
+        let mut command = self.command(env!("CARGO_BIN_EXE_run_sync"));
+        World::halted(command.args(arguments), point).await
+    }
+
+    /// Runs a program up to a named point and leaves it standing there; a line on its standard input lets it go on.
+    pub async fn halted(command: &mut Command, point: &str) -> tokio::process::Child {
+        let mut child = command
             .env("CONCORD_HALT_AT", point)
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

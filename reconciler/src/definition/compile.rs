@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use staging::Derivation;
 
 use super::spec::{ModuleFile, ReconcileSpec, Severity, TransformKind};
-use super::{order, scoring, surviving};
+use super::{merged, order, scoring, surviving};
 use crate::contract::{Contract, ContractError, Place, position_of};
 use crate::local_day::zone_named;
 use crate::mapping::{Expression, Mapping, MappingError, Predicate, Seen};
@@ -74,6 +74,7 @@ pub struct Definition {
     /// Of all files of the folder: another one replays the module's records.
     pub fingerprint: String,
     transform: Transform,
+    pub(super) merged_into: Option<Mapping>,
     zone: TimeZone,
 }
 
@@ -185,6 +186,8 @@ impl Definition {
                 .transpose()?;
             fixes.push(fix);
         }
+        let at = line(&["reconcile", merged::MERGED_INTO]);
+        let merged_into = merged::compile(&file, spec.merged_into.as_ref(), at)?;
         let scoring = scoring::compile(module, &file, &spec, &contract)?;
         let beside = spec.matching.scored.iter().flat_map(|s| [&s.by, &s.model]);
         let beside = beside.filter_map(|name| module.files.get(name));
@@ -211,6 +214,7 @@ impl Definition {
             fixes,
             fingerprint: hex::encode(digest.finalize()),
             transform,
+            merged_into,
             zone: zone.clone(),
         };
         definition.check_columns(&file, line)?;

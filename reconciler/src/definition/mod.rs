@@ -1,6 +1,7 @@
 //! Modules as the reconciler sees them: their rules compiled, their contracts read, parents before children.
 
 mod compile;
+mod merged;
 mod order;
 mod scoring;
 mod spec;

@@ -41,6 +41,9 @@ pub struct ReconcileSpec {
     /// How records that no identity knows find their entity.
     #[serde(default, rename = "match")]
     pub matching: MatchSpec,
+    /// jq expression on the record: the id of the one that its source merged it into, where the source says so itself.
+    #[serde(default)]
+    pub merged_into: Option<String>,
     /// Columns that hold another module's entity.
     #[serde(default)]
     pub references: BTreeMap<String, ReferenceSpec>,

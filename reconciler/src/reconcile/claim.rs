@@ -20,6 +20,31 @@ pub(super) struct Claim {
     pub(super) page: i32,
 }
 
+impl Claim {
+    /// How large the record is, as it came from the database.
+    pub(super) fn bytes(&self) -> usize {
+        let text = self.payload.as_ref().map_or(0, String::len);
+        text + self.raw.as_ref().map_or(0, Vec::len)
+    }
+
+    /// The record as JSON.
+    pub(super) fn text(&self) -> Result<&str, Rejection> {
+        match (&self.payload, &self.raw) {
+            (Some(payload), _) => Ok(payload),
+            (None, Some(raw)) => std::str::from_utf8(raw).map_err(|_| {
+                Rejection::new(
+                    "invalid_utf8",
+                    "The record's bytes are not UTF-8; report it to the source.",
+                )
+            }),
+            (None, None) => Err(Rejection::new(
+                "no_payload",
+                "The staged record is empty; fetch it again.",
+            )),
+        }
+    }
+}
+
 /// Makes pending again what waits for something that may have happened since: parked records, records in
 /// review, and every record of a module whose definition is another than last time; says whether it is.
 pub(super) async fn take_up_again(
@@ -82,8 +107,7 @@ pub(super) async fn next_claims(
     conn: &mut PgConnection,
     definition: &Definition,
     after: &(String, String),
-    minted: bool,
-    limit: i64,
+    (minted, most): (bool, i64),
 ) -> sqlx::Result<Vec<Claim>> {
     query_as(
         "select p.source_id, p.origin, r.payload::text as payload, r.raw, r.gone_in is not null as gone,
@@ -105,7 +129,7 @@ pub(super) async fn next_claims(
     .bind(&after.1)
     .bind(&definition.spec.matching.minted)
     .bind(minted)
-    .bind(limit)
+    .bind(most)
     .fetch_all(conn)
     .await
 }
@@ -156,22 +180,7 @@ impl Shaped {
 /// Transforms a record, holds it against the contract and runs the module's rules. `None` where a record
 /// of another module holds no row for this one.
 pub(super) fn shape(definition: &Definition, claim: &Claim) -> Result<Option<Shaped>, Rejection> {
-    let text = match (&claim.payload, &claim.raw) {
-        (Some(payload), _) => payload.as_str(),
-        (None, Some(raw)) => std::str::from_utf8(raw).map_err(|_| {
-            Rejection::new(
-                "invalid_utf8",
-                "The record's bytes are not UTF-8; report it to the source.",
-            )
-        })?,
-        (None, None) => {
-            return Err(Rejection::new(
-                "no_payload",
-                "The staged record is empty; fetch it again.",
-            ));
-        }
-    };
-    let Some(row) = definition.transform(&claim.origin, text)? else {
+    let Some(row) = definition.transform(&claim.origin, claim.text()?)? else {
         return Ok(None);
     };
     if claim.source_id.starts_with("missing-id:") {

@@ -57,16 +57,12 @@ pub(super) async fn merge_all(
         };
         if let Some(before) = arrival.identity.as_ref().filter(|i| !i.placeholder)
             && !derived
-            && !work.replays
         {
-            let source_id = &arrival.claim.source_id;
-            outcome.suspicions.look(
-                work.definition,
-                &telling,
-                source_id,
-                before,
-                &arrival.shaped,
-            );
+            let now = &arrival.shaped.row;
+            let of = work.definition;
+            outcome
+                .suspicions
+                .look(of, &telling, before, now, work.replays);
         }
         match standing.remove(&arrival.entity_id) {
             Some(ours) => {

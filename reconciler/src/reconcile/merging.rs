@@ -13,6 +13,7 @@ use staging::database::{query, query_as, query_scalar};
 
 use super::Work;
 use super::carrying::carry_all;
+use super::claim::Claim;
 use super::folding::{self, Fold};
 use super::parting::part_returned;
 use super::rekey;
@@ -35,6 +36,20 @@ pub(super) struct Vanished {
     hash: Vec<u8>,
     targets: Vec<String>,
     moved: i64,
+}
+
+impl Vanished {
+    /// A record of which its source says itself that it is another one now.
+    pub(super) fn announced(claim: &Claim, entity_id: &str) -> Vanished {
+        Vanished {
+            source_id: claim.source_id.clone(),
+            entity_id: entity_id.to_owned(),
+            gone_in: claim.pass_id,
+            hash: claim.hash.clone(),
+            targets: Vec::new(),
+            moved: 0,
+        }
+    }
 }
 
 /// What its children make of a vanished record.
@@ -189,7 +204,11 @@ fn judge(targets: &[&String], all: usize, moved: i64, stayed: i64, waits: bool) 
     }
 }
 
-async fn alive(conn: &mut PgConnection, entity: &str, ids: &[String]) -> sqlx::Result<Vec<String>> {
+pub(super) async fn alive(
+    conn: &mut PgConnection,
+    entity: &str,
+    ids: &[String],
+) -> sqlx::Result<Vec<String>> {
     query_scalar(AssertSqlSafe(format!(
         "select t.id from prod.\"{entity}\" t where t.id = any($1) and t.deleted_at is null order by 1"
     )))
@@ -273,7 +292,7 @@ fn doubt(work: &Work<'_>, vanished: &Vanished) -> staging::Report {
 }
 
 /// Makes each vanished entity part of the one that survives it, as changes of this promotion.
-async fn merge_all(
+pub(super) async fn merge_all(
     work: &mut Work<'_>,
     conn: &mut PgConnection,
     merged: Vec<(Vanished, String)>,

@@ -3,6 +3,7 @@
 //! The caller commits, or rolls back for a dry run or where the guard was exceeded: nothing is visible
 //! before the whole change set has been counted.
 
+mod announced;
 mod carrying;
 mod claim;
 mod folding;

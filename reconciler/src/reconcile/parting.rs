@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::{query, query_as, query_scalar};
 
 use super::Work;
+use super::announced;
 use super::meeting::stamp;
 use super::rekey;
 use super::wave::rows_now;
@@ -65,7 +66,7 @@ pub(super) async fn part_returned(
     .bind(definition.name())
     .fetch_all(&mut *conn)
     .await?;
-    for alias in back {
+    for alias in announced::taken_back(conn, definition, back).await? {
         let number = work.promotion(conn).await?;
         part(
             conn,

@@ -1,17 +1,19 @@
 //! What a record may say, and a person should look at before it is believed: that it is another thing than before under the
 //! same id, or, with many others, that a value is there no more.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
 
 use serde_json::{Map, Value};
 
-use super::claim::Shaped;
+use crate::Row;
 use crate::definition::Definition;
 use crate::guard::{Extent, Guard, share};
 use crate::identities::Identity;
 use crate::merge::is_empty;
 
-/// Records told by name in an objection.
+/// Records, or columns, told by name in an objection.
 const NAMED: usize = 3;
 /// Fewer columns than this say too little of what a thing is.
 const TELLING: usize = 4;
@@ -21,31 +23,41 @@ const TELLING: usize = 4;
 pub(super) struct Suspicions {
     /// Records that are other things than before, with the columns that say so.
     contradicted: BTreeMap<String, Vec<String>>,
-    /// In how many records a column holds nothing any more.
+    /// In how many records a column that held something is empty or absent for the first time.
     emptied: BTreeMap<String, i64>,
+    /// Records that are silent in other columns than before, with these.
+    silences: Vec<(String, BTreeSet<String>)>,
 }
 
 impl Suspicions {
-    /// Holds a known record against what it said before.
+    /// Holds a known record against what it said before. `replayed` ones are read by another definition than then: what they no
+    /// longer say of themselves is nobody's suspicion.
     pub(super) fn look(
         &mut self,
         definition: &Definition,
         telling: &BTreeSet<&str>,
-        source_id: &str,
         before: &Identity,
-        now: &Shaped,
+        now: &Row,
+        replayed: bool,
     ) {
-        let others = contradictions(telling, &before.base, &now.row.0);
-        if !others.is_empty() {
-            self.contradicted.insert(source_id.to_owned(), others);
-        }
-        for (column, value) in &now.row.0 {
-            let said = before.base.get(column).is_some_and(|said| !is_empty(said));
-            // What may erase is counted where it does.
-            if is_empty(value) && said && !definition.ownership(column).erase {
+        let silent = silent(definition, &before.base, &now.0);
+        if !replayed {
+            let others = contradictions(telling, &before.base, &now.0);
+            if !others.is_empty() {
+                self.contradicted.insert(before.source_id.clone(), others);
+            }
+            for column in silent.difference(&before.silent) {
                 *self.emptied.entry(column.clone()).or_default() += 1;
             }
         }
+        if silent != before.silent {
+            self.silences.push((before.source_id.clone(), silent));
+        }
+    }
+
+    /// Takes out which records are silent in other columns than before.
+    pub(super) fn silences(&mut self) -> Vec<(String, BTreeSet<String>)> {
+        take(&mut self.silences)
     }
 
     pub(super) fn add(&mut self, wave: Suspicions) {
@@ -80,15 +92,45 @@ impl Suspicions {
                 told.join(", ")
             ));
         }
-        let (column, records) = most?;
-        let share = share(*records, extent.live);
-        (*records > guard.free && share > guard.erase_percent).then(|| {
+        let live = extent.live;
+        let is_many =
+            |records: i64| records > guard.free && share(records, live) > guard.erase_percent;
+        let mut many: Vec<(&String, i64)> = self.emptied.iter().map(|(c, n)| (c, *n)).collect();
+        many.retain(|(_, records)| is_many(*records));
+        many.sort_by_key(|(_, records)| Reverse(*records));
+        let mut told: Vec<String> = many
+            .iter()
+            .take(NAMED)
+            .map(|(column, records)| {
+                let share = share(*records, live);
+                format!("`{column}` of {records} of {live} rows ({share:.1} %)")
+            })
+            .collect();
+        if many.len() > NAMED {
+            told.push(format!("{} more columns", many.len() - NAMED));
+        }
+        (!told.is_empty()).then(|| {
             format!(
-                "The source says nothing any more in `{column}` of {records} of {} rows ({share:.1} %, allowed {} %): perhaps the credentials may no longer read it. The values stay.",
-                extent.live, guard.erase_percent
+                "The source says nothing any more in {} (allowed {} %): perhaps the credentials may no longer read it. The values stay.",
+                told.join(", "),
+                guard.erase_percent
             )
         })
     }
+}
+
+/// The columns in which a record says nothing now, empty or absent, of which it spoke once. What may erase is counted where it does.
+fn silent(
+    definition: &Definition,
+    before: &Map<String, Value>,
+    now: &Map<String, Value>,
+) -> BTreeSet<String> {
+    let spoken = before.iter().filter(|(_, said)| !is_empty(said));
+    let silent = spoken.filter(|(column, _)| match now.get(*column) {
+        Some(value) => is_empty(value) && !definition.ownership(column).erase,
+        None => true,
+    });
+    silent.map(|(column, _)| column.clone()).collect()
 }
 
 /// The columns by which a module's records are told apart.

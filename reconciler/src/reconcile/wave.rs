@@ -9,6 +9,7 @@ use staging::ProblemKind;
 use staging::database::query_as;
 
 use super::Work;
+use super::announced;
 use super::claim::{Claim, Shaped, settle, shape};
 use super::known::{Known, look_up};
 use super::outcome::{self, Outcome};
@@ -127,6 +128,7 @@ async fn wave(
 ) -> sqlx::Result<(Outcome, Vec<Claim>)> {
     let mut outcome = Outcome::default();
     let (gone, present): (Vec<&Claim>, Vec<&Claim>) = claims.iter().partition(|claim| claim.gone);
+    let (present, announced) = announced::apart(work, present, &mut outcome);
     let mut shaped = shape_all(work, &present, &mut outcome);
     let mut known = look_up(work, conn, &mut shaped, &mut outcome).await?;
     who::ask_scores(work, conn, &mut shaped, &mut known).await?;
@@ -135,6 +137,7 @@ async fn wave(
     write::tombstones(work, conn, &gone, &mut outcome).await?;
     write::apply(work, conn, &mut outcome).await?;
     folding::apply(work, conn, &outcome).await?;
+    announced::settle(work, conn, &announced, &mut outcome).await?;
     let put_off: HashSet<(&str, &str)> = deferred
         .iter()
         .map(|c| (c.source_id.as_str(), c.origin.as_str()))

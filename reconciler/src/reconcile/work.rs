@@ -13,8 +13,13 @@ use crate::guard::{Extent, exceeded};
 use crate::history::{self, Promotion, PromotionKind, Sealed};
 use crate::{matching, planning, references};
 
-/// Records decided with one round of statements.
-const BATCH: i64 = 1_000;
+/// Records decided with one round of statements, at most; fewer where they are large, so that memory follows neither their number
+/// nor their size.
+const BATCH: usize = 1_000;
+/// The first round does not know how large they are.
+const FIRST: usize = 50;
+/// Bytes of the records of a round, about.
+const BYTES: usize = 4 << 20;
 
 /// Why a module cannot be reconciled.
 #[derive(Debug, thiserror::Error)]
@@ -195,11 +200,15 @@ impl Work<'_> {
 
     async fn round(&mut self, conn: &mut PgConnection, minted: bool) -> sqlx::Result<()> {
         let mut after = (String::new(), String::new());
+        let mut most = FIRST;
         loop {
-            let claims = claim::next_claims(conn, self.definition, &after, minted, BATCH).await?;
+            let of = (minted, most as i64);
+            let claims = claim::next_claims(conn, self.definition, &after, of).await?;
             let Some(last) = claims.last() else {
                 return Ok(());
             };
+            let bytes: usize = claims.iter().map(claim::Claim::bytes).sum();
+            most = (BYTES * claims.len() / bytes.max(1)).clamp(1, BATCH);
             after = (last.source_id.clone(), last.origin.clone());
             for claim in &claims {
                 // Taken up again within this run: its first outcome is superseded by the one to come.

@@ -143,6 +143,7 @@ pub(super) async fn apply(
         &outcome.identities,
     )
     .await?;
+    identities::fall_silent(conn, definition, &outcome.suspicions.silences()).await?;
     let renewed: Vec<&str> = outcome.renewed.iter().map(String::as_str).collect();
     let keys: Vec<_> = outcome
         .keys

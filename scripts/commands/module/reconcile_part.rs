@@ -100,7 +100,10 @@ impl Examination<'_> {
                 reference.from.clone()?,
             ))
         });
-        let expressions: Vec<_> = mapped.chain(referred).collect();
+        let key = "merged_into".to_owned();
+        let merged = spec.merged_into.iter();
+        let merged = merged.map(|jq| (vec!["reconcile", "merged_into"], &key, jq.clone()));
+        let expressions: Vec<_> = mapped.chain(referred).chain(merged).collect();
         for (path, column, jq) in expressions {
             let expression = Expression {
                 column: column.clone(),

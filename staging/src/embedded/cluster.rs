@@ -117,6 +117,8 @@ async fn initdb(
         .arg("--pwfile")
         .arg(secret)
         .args([
+            // A bit that flips on the disk is noticed where it is read.
+            "--data-checksums",
             "--username",
             USER,
             "--encoding=UTF8",

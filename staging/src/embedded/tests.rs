@@ -103,6 +103,10 @@ async fn a_server_is_private_shared_and_stopped_by_the_last_user() {
             0,
         ),
         ("select count(*) where lower('É') = 'é'", 1),
+        (
+            "select count(*) where current_setting('data_checksums') = 'on'",
+            1,
+        ),
     ] {
         assert_eq!(number(&first, setting).await, expected, "{setting}");
     }

@@ -50,18 +50,22 @@ impl Ledger {
     pub(super) fn with<T>(&self, change: impl FnOnce(&mut Pace) -> T) -> T {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let Held { pace, file } = &mut *held;
-        let Some(file) = file.as_mut().filter(|file| locked(file)) else {
+        let Some(shared) = file.as_mut().filter(|file| locked(file)) else {
             name(pace);
             return change(pace);
         };
-        if let Some(read) = read(file) {
+        if let Some(read) = read(shared) {
             *pace = read;
         }
         name(pace);
         let outcome = change(pace);
-        // What cannot be written is known to this process at least.
-        let _ = write(file, pace);
-        let _ = file.unlock();
+        let written = write(shared, pace);
+        let _ = shared.unlock();
+        if let Err(error) = written {
+            tracing::warn!(%error, "the account of a source's limits cannot be written, and is not shared with other processes any more");
+            // What it says is old from now on, and this process knows better.
+            *file = None;
+        }
         outcome
     }
 }
