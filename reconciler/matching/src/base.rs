@@ -113,23 +113,52 @@ impl Column {
         id
     }
 
-    /// The values of profiles by number, `width` each.
-    fn take(&mut self, attribute: usize, profiles: &[Profile]) -> Vec<u32> {
-        let mut ids = Vec::with_capacity(profiles.len() * self.width);
-        for profile in profiles {
-            let start = ids.len();
-            for (value, hash) in profile.of(attribute).take(self.width) {
-                let id = self.intern(value, hash);
-                if !ids[start..].contains(&id) {
-                    ids.push(id);
+    /// Values by number, `width` for each of so many records.
+    fn take(&mut self, values: &[Value], records: usize) -> Vec<u32> {
+        let mut ids = vec![NONE; records * self.width];
+        for values in values.chunks(AT_ONCE) {
+            self.fetch(values);
+            for (record, value, hash) in values {
+                let own = *record as usize * self.width;
+                let own = own..own + self.width;
+                let Some(free) = ids[own.clone()].iter().position(|id| *id == NONE) else {
+                    continue;
+                };
+                let id = self.intern(value, *hash);
+                if !ids[own.clone()].contains(&id) {
+                    ids[own.start + free] = id;
                     self.counts[id as usize] += 1;
                 }
             }
-            ids.resize(start + self.width, NONE);
         }
         ids
     }
+
+    /// Reads a little of where values will be looked for, for many at once: memory is slow to answer, but answers many at a
+    /// time.
+    fn fetch(&self, values: &[Value]) {
+        let mut found = [0; AT_ONCE];
+        for (found, (_, _, hash)) in found.iter_mut().zip(values) {
+            let entry = self.table.find(spread(*hash), |(_, of)| of == hash);
+            *found = entry.map_or(0, |(id, _)| *id as usize);
+        }
+        let mut touched = 0;
+        for id in found {
+            touched ^= u64::from(self.counts[id]) ^ self.briefs[id].symbols;
+        }
+        for id in found {
+            let byte = self.text.as_bytes().get(self.briefs[id].start as usize);
+            touched ^= byte.map_or(0, |byte| u64::from(*byte));
+        }
+        std::hint::black_box(touched);
+    }
 }
+
+/// A value of a record, and its hash.
+type Value<'a> = (u32, &'a str, u32);
+
+/// So many values are looked for together.
+const AT_ONCE: usize = 48;
 
 /// A hash over all bits of a word, as the table wants it.
 fn spread(hash: u32) -> u64 {
@@ -170,11 +199,15 @@ impl Base {
 
     /// Adds records.
     pub fn extend(&mut self, profiles: &[Profile]) {
-        let taken: Vec<Vec<u32>> = self
-            .columns
-            .par_iter_mut()
-            .enumerate()
-            .map(|(attribute, column)| column.take(attribute, profiles))
+        let mut values: Vec<Vec<Value>> = vec![Vec::new(); self.columns.len()];
+        for (record, profile) in profiles.iter().enumerate() {
+            for (attribute, value, hash) in profile.values() {
+                values[attribute].push((record as u32, value, hash));
+            }
+        }
+        let columns = self.columns.par_iter_mut().zip(&values);
+        let taken: Vec<Vec<u32>> = columns
+            .map(|(column, values)| column.take(values, profiles.len()))
             .collect();
         let before = self.rows.len();
         self.rows

@@ -156,7 +156,8 @@ impl Batch {
                 let mut partners = Vec::new();
                 for one in number * chunk..((number + 1) * chunk).min(self.base.records) {
                     self.blocks.partners(&self.base, one, &mut partners);
-                    self.comparisons.fetch(&self.base, &self.facts, &partners);
+                    let records = partners.iter().map(|(record, _)| *record);
+                    self.comparisons.fetch(&self.base, &self.facts, records);
                     for (other, keys) in &partners {
                         let reached = self.comparisons.reach(&self.base, &self.facts, one, *other);
                         if let Some(score) = scorer.sum(&reached).at_least(least) {

@@ -1,5 +1,7 @@
 //! What fuzzers feed with any text: `tests/fuzz` without end and guided by coverage, the tests below for a while.
 
+use std::collections::BTreeMap;
+
 use crate::base::Base;
 use crate::blocking::Key;
 use crate::compare::{Comparisons, Facts};
@@ -26,7 +28,7 @@ pub fn forms(text: &str) {
     stable("phone", text, &phone);
     stable("postal_code", text, &postal_code);
     stable("serial", text, &serial);
-    stable("make", text, &|text| make(text, &[]));
+    stable("make", text, &|text| make(text, &BTreeMap::new()));
     stable("model", text, &model);
     parts(text);
 }

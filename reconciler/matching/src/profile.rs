@@ -69,18 +69,11 @@ impl Profile {
         }
     }
 
-    /// The values of one attribute with their hashes.
-    pub fn of(&self, attribute: usize) -> impl Iterator<Item = (&str, u32)> {
-        let of = move |mark: &&Mark| usize::from(mark.attribute) == attribute;
-        let from = self
-            .marks
-            .partition_point(|mark| usize::from(mark.attribute) < attribute);
-        let marks = self.marks[from..].iter().take_while(of);
-        marks.map(|mark| {
-            (
-                &self.text[mark.start as usize..mark.end as usize],
-                mark.hash,
-            )
+    /// All values with their attributes and hashes.
+    pub fn values(&self) -> impl Iterator<Item = (usize, &str, u32)> {
+        self.marks.iter().map(|mark| {
+            let value = &self.text[mark.start as usize..mark.end as usize];
+            (usize::from(mark.attribute), value, mark.hash)
         })
     }
 }
@@ -196,7 +189,11 @@ impl Layout {
 
     /// The profile of a record whose columns have these values.
     pub fn profile(&self, values: &[&str], lexicon: &Lexicon) -> Profile {
-        let mut profile = Profile::default();
+        // Room for what a record has as a rule.
+        let mut profile = Profile {
+            text: String::with_capacity(256),
+            marks: Vec::with_capacity(self.attributes.len()),
+        };
         let mut parties: Vec<Option<Party>> = self
             .fields
             .iter()
@@ -351,15 +348,7 @@ impl Field {
             Form::PostalCode => postal_code(text).unwrap_or_default(),
             Form::City => city(text),
             Form::Serial => serial(text).unwrap_or_default(),
-            Form::Make => {
-                let own: Vec<_> = self
-                    .spec
-                    .aliases
-                    .iter()
-                    .map(|(main, others)| (main.clone(), others.clone()))
-                    .collect();
-                make(text, &own).unwrap_or_default()
-            }
+            Form::Make => make(text, &self.spec.aliases).unwrap_or_default(),
             Form::Model => model(text).unwrap_or_default(),
             Form::Code => known(folded(text)).replace(' ', ""),
             Form::Number => number(text),

@@ -5,7 +5,7 @@ use super::condition::{Condition, ConditionError, parse};
 use super::facts::Facts;
 use super::pair::Pair;
 use crate::base::Base;
-use crate::blocking::{Key, KeyReport, Partner};
+use crate::blocking::{Key, KeyReport};
 use crate::profile::Layout;
 use crate::spec::{ComparisonSpec, Spec};
 
@@ -197,24 +197,41 @@ impl Comparisons {
         conditions.any(|when| needs_equal(when, attribute))
     }
 
-    /// Reads a little of what comparing with these records will read, for all at once: memory is slow to answer, but answers
-    /// many at a time.
-    pub fn fetch(&self, base: &Base, facts: &Facts, partners: &[Partner]) {
+    /// Reads a little of what comparing these records will read, for all at once: memory is slow to answer, but answers many
+    /// at a time.
+    pub fn fetch(&self, base: &Base, facts: &Facts, records: impl Iterator<Item = u32> + Clone) {
         let named = &self.asked.named;
         let mut touched = 0;
-        for (record, _) in partners {
-            touched ^= base.touch(*record);
+        for record in records.clone() {
+            touched ^= base.touch(record);
         }
-        for (record, _) in partners {
+        for record in records {
             for attribute in &named.texts {
-                let id = base.one(*attribute, *record);
+                let id = base.one(*attribute, record);
                 touched ^= base.columns[*attribute].brief(id).symbols;
             }
             for attribute in &named.facts {
-                touched ^= facts.touch(*attribute, base.one(*attribute, *record));
+                touched ^= facts.touch(*attribute, base.one(*attribute, record));
             }
         }
         std::hint::black_box(touched);
+    }
+
+    /// What pairs of records from anywhere reach, one after the other.
+    pub fn reach_each(
+        &self,
+        base: &Base,
+        facts: &Facts,
+        pairs: &[(u32, u32)],
+        mut told: impl FnMut(&Reached),
+    ) {
+        for pairs in pairs.chunks(64) {
+            let records = pairs.iter().flat_map(|(one, other)| [*one, *other]);
+            self.fetch(base, facts, records);
+            for (one, other) in pairs {
+                told(&self.reach(base, facts, *one, *other));
+            }
+        }
     }
 
     /// The number of a pair's population.

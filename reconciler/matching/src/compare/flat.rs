@@ -197,6 +197,9 @@ impl Flat {
             | Test::Part(at)
             | Test::Slip(at)
             | Test::Sound(at) => {
+                if let Test::Initial(_) | Test::Part(_) | Test::Slip(_) = test {
+                    listed(&mut named.texts, at);
+                }
                 self.wanted.both |= named.bit(at);
                 self.rest.push(Step::Test(test));
             }

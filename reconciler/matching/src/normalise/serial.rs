@@ -1,5 +1,10 @@
 //! Serial numbers and the names of makes.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
+
 use super::text::{bounded, folded, is_unknown};
 
 /// Letters and digits of a serial number in upper case, without what only announces it. Fewer than three, or one
@@ -83,57 +88,58 @@ const MAKERS: &[(&str, &[&str])] = &[
 ];
 
 /// A make by its one name: what a module's own aliases say, else the table, else its words without `pianos` and the like.
-pub fn make(text: &str, aliases: &[(String, Vec<String>)]) -> Option<String> {
-    let spelled = folded(&text.replace('&', " and "));
+pub fn make(text: &str, aliases: &BTreeMap<String, Vec<String>>) -> Option<String> {
+    let spelled = match text.contains('&') {
+        true => folded(&text.replace('&', " and ")),
+        false => folded(text),
+    };
     if is_unknown(&spelled) {
         return None;
     }
-    let words: Vec<&str> = spelled
-        .split(' ')
-        .filter(|word| {
-            !matches!(
-                *word,
-                "piano"
-                    | "pianos"
-                    | "inc"
-                    | "ltd"
-                    | "ltee"
-                    | "company"
-                    | "co"
-                    | "cie"
-                    | "the"
-                    | "corp"
-            )
-        })
-        .collect();
-    let plain = if words.is_empty() {
-        spelled.clone()
-    } else {
-        words.join(" ")
+    let known = |form: &String| {
+        let mut own = aliases.iter();
+        let own = own.find(|(main, others)| *main == form || others.contains(form));
+        let own = own.map(|(main, _)| main.as_str());
+        own.or_else(|| known_maker(form)).map(str::to_owned)
     };
-    let bound: Vec<&str> = plain
-        .split(' ')
-        .filter(|word| !matches!(*word, "and" | "et" | "sons" | "fils"))
-        .collect();
-    let bound = if bound.is_empty() {
-        plain.clone()
-    } else {
-        bound.join(" ")
-    };
-    for form in [&spelled, &plain, &bound] {
-        if let Some((main, _)) = aliases
-            .iter()
-            .find(|(main, others)| main == form || others.contains(form))
-        {
-            return Some(main.clone());
-        }
-        let known =
-            |(main, others): &&(&str, &[&str])| main == form || others.contains(&form.as_str());
-        if let Some((main, _)) = MAKERS.iter().find(known) {
-            return Some((*main).to_owned());
-        }
+    if let Some(main) = known(&spelled) {
+        return Some(main);
     }
-    (!is_unknown(&bound)).then_some(bound)
+    let plain = without(spelled, says_nothing);
+    let bound = without(plain.clone(), |word| {
+        matches!(word, "and" | "et" | "sons" | "fils")
+    });
+    let found = known(&plain).or_else(|| known(&bound));
+    found.or_else(|| (!is_unknown(&bound)).then_some(bound))
+}
+
+/// Whether a word of a make only says that it is one.
+fn says_nothing(word: &str) -> bool {
+    matches!(
+        word,
+        "piano" | "pianos" | "inc" | "ltd" | "ltee" | "company" | "co" | "cie" | "the" | "corp"
+    )
+}
+
+/// A text without some of its words; as it is where none would be left.
+fn without(text: String, is_left_out: impl Fn(&str) -> bool) -> String {
+    let words: Vec<&str> = text.split(' ').filter(|word| !is_left_out(word)).collect();
+    match words.is_empty() {
+        true => text,
+        false => words.join(" "),
+    }
+}
+
+fn known_maker(form: &str) -> Option<&'static str> {
+    static KNOWN: LazyLock<FxHashMap<&str, &str>> = LazyLock::new(|| {
+        // Of two makers with one name the first has it.
+        let named = MAKERS.iter().rev().flat_map(|(main, others)| {
+            let others = others.iter().map(|other| (*other, *main));
+            others.chain([(*main, *main)])
+        });
+        named.collect()
+    });
+    KNOWN.get(form).copied()
 }
 
 /// A model's letters and digits, without words that every model has.
@@ -174,7 +180,7 @@ mod tests {
 
     #[test]
     fn makes() {
-        let own = vec![("acme".to_owned(), vec!["acme works".to_owned()])];
+        let own = BTreeMap::from([("acme".to_owned(), vec!["acme works".to_owned()])]);
         let cases = [
             ("Steinway & Sons", "steinway"),
             ("STEINWAY", "steinway"),

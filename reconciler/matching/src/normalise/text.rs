@@ -21,37 +21,52 @@ pub fn bounded(text: &str) -> &str {
 /// Words in lower case without accents, one blank between them. Apostrophes and dots within initials part words too.
 pub fn folded(text: &str) -> String {
     let text = bounded(text);
-    let mut form = String::with_capacity(text.len());
-    if text.is_ascii() {
-        for byte in text.bytes() {
-            push(&mut form, byte.to_ascii_lowercase() as char);
-        }
-    } else {
-        let repaired = super::mojibake::repaired(text);
-        for letter in repaired
-            .nfkd()
-            .filter(|c| !is_combining_mark(*c))
-            .flat_map(char::to_lowercase)
-        {
-            match letter {
-                'œ' => form.push_str("oe"),
-                'æ' => form.push_str("ae"),
-                'ß' => form.push_str("ss"),
-                'ø' => form.push('o'),
-                'ł' => form.push('l'),
-                'đ' => form.push('d'),
-                'ı' => form.push('i'),
-                c if is_combining_mark(c) => {}
-                c => push(&mut form, c),
-            }
-        }
-    }
+    let mut form = match text.is_ascii() {
+        true => folded_ascii(text),
+        false => folded_foreign(text),
+    };
     // Some single letters fold to whole sentences.
     form.truncate(bounded(&form).len());
     while form.ends_with(' ') {
         form.pop();
     }
     form
+}
+
+fn folded_foreign(text: &str) -> String {
+    let mut form = String::with_capacity(text.len());
+    let repaired = super::mojibake::repaired(text);
+    for letter in repaired
+        .nfkd()
+        .filter(|c| !is_combining_mark(*c))
+        .flat_map(char::to_lowercase)
+    {
+        match letter {
+            'œ' => form.push_str("oe"),
+            'æ' => form.push_str("ae"),
+            'ß' => form.push_str("ss"),
+            'ø' => form.push('o'),
+            'ł' => form.push('l'),
+            'đ' => form.push('d'),
+            'ı' => form.push('i'),
+            c if is_combining_mark(c) => {}
+            c => push(&mut form, c),
+        }
+    }
+    form
+}
+
+fn folded_ascii(text: &str) -> String {
+    let mut form = Vec::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            form.push(byte.to_ascii_lowercase());
+        } else if form.last().is_some_and(|last| *last != b' ') {
+            form.push(b' ');
+        }
+    }
+    // Letters, digits and blanks.
+    String::from_utf8(form).unwrap_or_default()
 }
 
 fn push(form: &mut String, letter: char) {

@@ -12,7 +12,7 @@ use crate::profile::Layout;
 /// How many random pairs are looked at.
 const RANDOM: u64 = 600_000;
 /// How many blocked pairs are wanted at most, about.
-const BLOCKED: u64 = 2_000_000;
+const BLOCKED: u64 = 1_000_000;
 
 /// What random pairs reach, per population.
 #[derive(Debug, Clone, Default)]
@@ -73,18 +73,15 @@ fn looked_at(
         .into_par_iter()
         .map(|chunk| {
             let mut seen = Seen::empty(comparisons);
-            for turn in (chunk * wanted / chunks)..((chunk + 1) * wanted / chunks) {
-                let one = among[(mixed((turn * 2) ^ salt << 40) % records) as usize];
-                let other = among[(mixed((turn * 2 + 1) ^ salt << 40) % records) as usize];
-                if one == other || !base.comparable(one, other) {
-                    continue;
-                }
-                seen.count(
-                    comparisons,
-                    base,
-                    &comparisons.reach(base, facts, one, other),
-                );
-            }
+            let drawn = |number: u64| among[(mixed(number ^ salt << 40) % records) as usize];
+            let turns = (chunk * wanted / chunks)..((chunk + 1) * wanted / chunks);
+            let pairs = turns.map(|turn| (drawn(turn * 2), drawn(turn * 2 + 1)));
+            let pairs: Vec<(u32, u32)> = pairs
+                .filter(|(one, other)| one != other && base.comparable(*one, *other))
+                .collect();
+            comparisons.reach_each(base, facts, &pairs, |reached| {
+                seen.count(comparisons, base, reached)
+            });
             seen
         })
         .collect();
@@ -189,7 +186,7 @@ pub fn blocked(
                     continue;
                 }
                 blocks.partners(base, record, &mut partners);
-                comparisons.fetch(base, facts, &partners);
+                comparisons.fetch(base, facts, partners.iter().map(|(record, _)| *record));
                 for (other, _) in &partners {
                     let reached = comparisons.reach(base, facts, record, *other);
                     *counts
@@ -247,15 +244,17 @@ fn left_out(
         }
         let count = members.len() as u64;
         let pairs = (count * (count - 1) / 2) as f64;
-        let mut found = Vec::new();
-        for turn in 0..((pairs / EACH) as u64).clamp(LEAST, MOST) {
-            let one = members[(mixed(turn * 2) % count) as usize];
-            let other = members[(mixed(turn * 2 + 1) % count) as usize];
-            if one != other && base.comparable(one, other) {
-                let reached = comparisons.reach(base, facts, one.min(other), one.max(other));
-                found.push((key(comparisons, scorer, &reached), pairs));
-            }
-        }
+        let drawn = |number: u64| members[(mixed(number) % count) as usize];
+        let turns = 0..((pairs / EACH) as u64).clamp(LEAST, MOST);
+        let sample = turns.map(|turn| (drawn(turn * 2), drawn(turn * 2 + 1)));
+        let sample: Vec<(u32, u32)> = sample
+            .filter(|(one, other)| one != other && base.comparable(*one, *other))
+            .map(|(one, other)| (one.min(other), one.max(other)))
+            .collect();
+        let mut found = Vec::with_capacity(sample.len());
+        comparisons.reach_each(base, facts, &sample, |reached| {
+            found.push((key(comparisons, scorer, reached), pairs));
+        });
         let share = 1.0 / found.len().max(1) as f64;
         found.iter_mut().for_each(|(_, weight)| *weight *= share);
         found
