@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::records::{Outcome, matched, rows, written};
+use super::records::{Outcome, SPEC, matched, rows, written};
 use crate::batch::Scored;
+use crate::compare::Comparisons;
 use crate::decide::{Links, Surroundings, decide};
 use crate::explain::explain;
 use crate::model::{Model, Scorer, Thresholds};
-use crate::spec::DecideSpec;
+use crate::profile::Layout;
+use crate::spec::{DecideSpec, Spec};
 
 /// Clusters by ids, whatever the numbers of the records.
 fn clusters(outcome: &Outcome) -> BTreeMap<String, String> {
@@ -130,6 +132,26 @@ fn what_people_said_holds() {
     );
     // Without the links everything is as it was.
     assert_eq!(matched(&path, &Links::default()).decisions, free.decisions);
+}
+
+#[test]
+fn rarity_counts_once_where_one_agreement_follows_from_another() {
+    let declared = "  - comparison: city\n    beside: equal(name.surname)\n";
+    let text = SPEC.replace("  - comparison: city\n", declared);
+    let spec = Spec::parse(&text).expect("a specification");
+    let comparisons = Comparisons::compile(&spec, &Layout::of(&spec)).expect("comparisons");
+    let city = comparisons.list.last().expect("a comparison");
+    let levels = city.levels.iter();
+    let counted: Vec<(&str, bool)> = levels
+        .map(|level| (level.label.as_str(), level.frequency.is_some()))
+        .collect();
+    let expected = [
+        ("same", true),
+        ("different", false),
+        ("same beside", false),
+        ("different beside", false),
+    ];
+    assert_eq!(counted, expected);
 }
 
 #[test]

@@ -225,6 +225,9 @@ fn key(comparisons: &Comparisons, scorer: &Scorer, reached: &Reached) -> Pattern
     )
 }
 
+/// A sampled pair that stood for many more would decide by itself what is usual.
+const EACH: f64 = 1000.0;
+
 /// A few pairs of every block that was too large to be compared stand for all of them: without them, what unrelated records
 /// share would be taken for rare.
 fn left_out(
@@ -234,8 +237,6 @@ fn left_out(
     facts: &Facts,
     blocks: &Blocks,
 ) -> Vec<(PatternKey, f64)> {
-    // A sampled pair that stood for very many would decide by itself what is usual.
-    const EACH: f64 = 1000.0;
     const LEAST: u64 = 24;
     const MOST: u64 = 20_000;
     let sampled = |(attribute, members): &(usize, Vec<u32>)| {
@@ -273,4 +274,38 @@ fn estimated_pairs(base: &Base, blocks: &Blocks) -> u64 {
         looked_at += 1;
     }
     pairs * u64::from(base.records) / looked_at.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Batch;
+    use crate::spec::Spec;
+    use crate::tests::records::{Row, SPEC, written};
+
+    #[test]
+    fn a_large_block_is_sampled_by_its_size() {
+        let row = |person: usize| {
+            let id = format!("r{person:04}");
+            Row {
+                line: format!("{id},\"Anabel Aubertin{person}\",514 555 0101,Alma"),
+                id,
+                person,
+            }
+        };
+        let rows: Vec<Row> = (0..2000).map(row).collect();
+        let path = written(&rows, "large-block");
+        let spec = Spec::parse(SPEC).expect("a specification");
+        let batch = Batch::read(&spec, &[&path], None, &mut |_| {}).expect("a batch");
+        let model = batch.train(&spec);
+        let scorer = Scorer::new(&model, &batch.comparisons, &batch.layout, &batch.base);
+        let (comparisons, facts) = (&batch.comparisons, &batch.facts);
+        let sample = left_out(&scorer, comparisons, &batch.base, facts, &batch.blocks);
+        let weights = sample.iter().map(|(_, weight)| *weight);
+        let all: f64 = weights.clone().sum();
+        assert!((all - 1_999_000.0).abs() < 1.0, "{all}");
+        // A pair drawn of one record with itself stands for none.
+        let most = weights.fold(0.0, f64::max);
+        assert!(most < 1.01 * EACH, "{most}");
+    }
 }
