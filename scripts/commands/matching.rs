@@ -158,10 +158,13 @@ async fn train(args: &Train, config: &Config) -> anyhow::Result<Answer> {
             population.population
         ));
     }
+    if decisions.module.is_none() && !args.without_decisions {
+        text.push_str("No module has this very specification, so nothing that people decided in a database was learnt from.\n");
+    }
     text.push_str(&told_of(lesson, &decisions));
     let json = json!({
         "model": args.model, "records": model.records, "thresholds": model.thresholds, "labels": lesson.labels,
-        "decisions": decisions.shown.len() - lesson.unfit, "decisions_left_out": lesson.unfit + decisions.unseen,
+        "module": decisions.module, "decisions": decisions.shown.len() - lesson.unfit, "decisions_left_out": lesson.unfit + decisions.unseen,
         "corrected": lesson.is_adopted,
     });
     Answer::new(text, &json)

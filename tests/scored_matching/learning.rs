@@ -107,3 +107,44 @@ async fn decisions_of_people_correct_the_next_model_and_stand_whatever_it_says()
     let (without, same) = trained(&world, &["--without-decisions"]).await;
     assert_eq!((&without["labels"], same), (&json!(0), plain));
 }
+
+#[tokio::test]
+async fn what_people_take_apart_is_learnt_from_and_only_by_the_specification_of_its_module() {
+    let world = world_with(records()).await;
+    let apart = [
+        "unmerge",
+        "clients/cli_typo",
+        "--reason",
+        "Her sister.",
+        "--actor",
+        "nadia",
+    ];
+    world.concord(&apart).await.expect(0);
+    let (told, _) = trained(&world, &[]).await;
+    assert_eq!(
+        (
+            &told["module"],
+            &told["decisions"],
+            &told["decisions_left_out"]
+        ),
+        (&json!("clients"), &json!(1), &json!(0)),
+        "{told}"
+    );
+    // One line more, and it is nobody's.
+    let folder = world.copy_module("clients");
+    let text = std::fs::read_to_string(folder.join("matching.yaml")).expect("a specification");
+    let [spec, file, model] = ["other.yaml", "customers.jsonl", "other.json"].map(|name| {
+        let path = folder.join(name);
+        path.to_str().expect("a path").to_owned()
+    });
+    std::fs::write(&spec, text + "\n").expect("a specification");
+    std::fs::write(&file, customers()).expect("a file of records");
+    let train = ["matching", "train", &spec, &file, "--model", &model];
+    let told = world.concord(&train).await.expect(0);
+    assert!(
+        told.stdout
+            .contains("No module has this very specification"),
+        "{}",
+        told.stdout
+    );
+}
