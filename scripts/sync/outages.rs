@@ -34,18 +34,20 @@ pub struct Away {
     pub(super) why: Option<String>,
 }
 
-/// One outage, however often the database seems to be back and fails again, as one does whose disk is full.
+/// One outage, however often the database seems to be back and fails again, as one does whose disk is full. Only what is waited
+/// counts, not the work between.
 pub(super) struct Outage {
-    since: Timestamp,
-    began: Instant,
+    /// When it was first waited for.
+    since: Option<Timestamp>,
+    waited: Duration,
     pause: Duration,
 }
 
 impl Outage {
     pub(super) fn begin() -> Outage {
         Outage {
-            since: Timestamp::now(),
-            began: Instant::now(),
+            since: None,
+            waited: Duration::ZERO,
             pause: FIRST_PAUSE,
         }
     }
@@ -125,20 +127,23 @@ impl<'a> Outages<'a> {
         tracing::warn!(reason = %failure.root_cause(), "the database is away; the run waits for it");
         self.outlived.store(true, Ordering::Relaxed);
         let patience = Duration::from_secs(self.database.away_seconds);
+        let since = *outage.since.get_or_insert_with(Timestamp::now);
+        let (began, before) = (Instant::now(), outage.waited);
         loop {
             let stopped = tokio::select! {
                 () = tokio::time::sleep(outage.pause) => false,
                 () = self.stop.asked() => true,
             };
-            if stopped || outage.began.elapsed() > patience {
-                let since = format!("{:.0}", outage.since);
+            outage.waited = before + began.elapsed();
+            if stopped || outage.waited > patience {
+                let since = format!("{since:.0}");
                 return Err(failure.context(Away { since, why: None }));
             }
             outage.pause = (outage.pause * 2).min(LONGEST_PAUSE);
             match work().await {
                 Ok(done) => {
                     tracing::warn!(
-                        seconds = outage.began.elapsed().as_secs(),
+                        seconds = began.elapsed().as_secs(),
                         "the database is back; the run goes on"
                     );
                     return Ok(done);

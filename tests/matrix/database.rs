@@ -16,7 +16,7 @@ pub const KILL: &str = "select pg_terminate_backend(pid) from pg_stat_activity
 
 /// What is said in the transaction that stages pages, and in the one that promotes.
 pub const PAGE: &str = "insert into staging.pages";
-const PROMOTION: &str = "commit the promotion";
+pub const PROMOTION: &str = "commit the promotion";
 
 /// A world whose programs reach the database over a line that can be broken.
 pub struct Scene {

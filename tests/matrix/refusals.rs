@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::database::{KILL, PROMOTION, Scene};
+use super::line::Then;
 use super::oracle::Trial;
 
 /// Statements that make every row written to a table fail so many times with an SQLSTATE. A sequence counts, since it
@@ -265,4 +267,28 @@ async fn a_row_that_a_constraint_refuses_is_set_aside_alone_and_taken_up_when_it
             "{label}: it landed, and nothing is asked any more"
         );
     }
+}
+
+/// The patience of a run is for an outage, not for the work before it.
+#[tokio::test]
+async fn a_promotion_that_takes_longer_than_an_outage_may_outlives_one() {
+    let mut scene = Scene::set(4, "").await;
+    scene
+        .trial
+        .configure(|text| text.replace("away_seconds = 60", "away_seconds = 1"));
+    scene.trial.change().await;
+    scene.line.at_commit(1, PROMOTION, Then::Held);
+    let world = &scene.trial.world;
+    let under_way = "select count(*) from pg_stat_activity where datname = current_database()
+        and application_name = 'concord' and clock_timestamp() - xact_start > interval '2 seconds'";
+    let beside = async {
+        scene.line.happened().await;
+        while world.count(under_way).await == 0 {}
+        world.sql(KILL).await;
+        scene.line.go_on();
+    };
+    let (answer, _) = scene.run_beside(beside).await;
+    let line = answer.expect(0).module("clients");
+    assert_eq!(line["resumed"], true, "{line}");
+    scene.trial.agrees("a long promotion").await;
 }
