@@ -2,9 +2,14 @@
 //! for a person.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::equality::canonical;
 
 /// What a module may do to production without asking, in percent of the live rows of its table. Up to
-/// `free` rows of each sort are always let through, since percentages of small tables mean nothing.
+/// `free` rows of each sort are let through, since percentages of small tables mean nothing;
+/// a deletion that takes most of a table never is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Guard {
@@ -48,8 +53,84 @@ pub struct Extent {
     pub emptied: i64,
 }
 
+impl Extent {
+    /// Adds the rows of another part of the same change set.
+    pub(crate) fn add(&mut self, other: &Extent) {
+        self.deleted += other.deleted;
+        self.erased += other.erased;
+        self.changed += other.changed;
+    }
+}
+
+/// Rows named in a request for approval, at most.
+const LISTED: usize = 1_000;
+
+/// The changes of rows that stood before: what an approval is bound to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Guarded {
+    /// The sum of a digest of each change, so that the order in which they are met does not matter.
+    lanes: [u64; 4],
+    /// The first of them, as `operation table/id`.
+    pub rows: Vec<String>,
+}
+
+impl Guarded {
+    /// Adds a change: what happens to a row, and the columns that change.
+    pub(crate) fn add(
+        &mut self,
+        entity: &str,
+        entity_id: &str,
+        operation: &str,
+        changes: &Map<String, Value>,
+    ) {
+        let name = format!("{operation} {entity}/{entity_id}");
+        self.count(&format!("{name}\n{}", canonical(changes)));
+        if self.rows.len() < LISTED {
+            self.rows.push(name);
+        }
+    }
+
+    /// Adds what else is objected to.
+    pub(crate) fn add_anomalies(&mut self, anomalies: &[String]) {
+        for anomaly in anomalies {
+            self.count(anomaly);
+        }
+    }
+
+    fn count(&mut self, text: &str) {
+        let digest = Sha256::digest(text);
+        for (lane, bytes) in self.lanes.iter_mut().zip(digest.chunks(8)) {
+            let part = bytes
+                .iter()
+                .fold(0, |part, byte| part << 8 | u64::from(*byte));
+            *lane = lane.wrapping_add(part);
+        }
+    }
+
+    /// Adds another part of the same change set.
+    pub(crate) fn merge(&mut self, other: Guarded) {
+        for (lane, part) in self.lanes.iter_mut().zip(other.lanes) {
+            *lane = lane.wrapping_add(part);
+        }
+        let room = LISTED - self.rows.len();
+        self.rows.extend(other.rows.into_iter().take(room));
+    }
+
+    /// A text that is the same for the same changes and no others.
+    pub fn digest(&self) -> String {
+        let lanes = self.lanes.iter().map(|lane| format!("{lane:016x}"));
+        lanes.collect()
+    }
+}
+
 /// Which limit a change set exceeds, as a sentence; `None` when it may pass.
 pub fn exceeded(guard: &Guard, extent: &Extent) -> Option<String> {
+    if empties(extent) {
+        let Extent { deleted, live, .. } = extent;
+        return Some(format!(
+            "This run would mark {deleted} of {live} rows as deleted, which leaves little of the table."
+        ));
+    }
     let sorts = [
         ("mark", "as deleted", extent.deleted, guard.delete_percent),
         ("erase values in", "", extent.erased, guard.erase_percent),
@@ -65,6 +146,12 @@ pub fn exceeded(guard: &Guard, extent: &Extent) -> Option<String> {
             )
         })
     })
+}
+
+/// Whether a change set takes most of a table away, however small the table is.
+fn empties(extent: &Extent) -> bool {
+    let (deleted, live) = (extent.deleted, extent.live);
+    (deleted > 1 && deleted >= live) || (deleted > 2 && deleted * 2 > live)
 }
 
 /// A share in percent.
@@ -87,7 +174,11 @@ mod tests {
         };
         let cases = [
             ("nothing", of(1_000, 0, 0, 0), false),
-            ("ten of ten deleted are free", of(10, 10, 0, 0), false),
+            ("ten of ten deleted empty the table", of(10, 10, 0, 0), true),
+            ("six of ten deleted leave little", of(10, 6, 0, 0), true),
+            ("five of ten deleted are free", of(10, 5, 0, 0), false),
+            ("one of one deleted is free", of(1, 1, 0, 0), false),
+            ("two of two deleted empty the table", of(2, 2, 0, 0), true),
             ("eleven of twenty deleted", of(20, 11, 0, 0), true),
             ("five percent deleted", of(1_000, 50, 0, 0), false),
             ("six percent deleted", of(1_000, 60, 0, 0), true),

@@ -1,27 +1,34 @@
 //! Decides what each staged record means for production. No network.
 
 pub mod contract;
-mod cores;
 pub mod definition;
-pub mod guard;
-pub mod history;
-mod identities;
 pub mod local_day;
 pub mod mapping;
-pub mod matching;
-pub mod merge;
-mod planning;
-mod reconcile;
-mod references;
 mod row;
-mod survivorship;
-mod tables;
 pub mod transforms;
 
+mod equality;
+mod identities;
+mod image;
+pub mod overrides;
+pub mod ownership;
+mod resolve;
+mod survivorship;
+mod table_rules;
+
+mod absorb;
+pub mod guard;
+pub mod matching;
+mod reconcile;
+
+mod cores;
+pub mod history;
+mod planning;
+mod tables;
+
+pub use absorb::{UnmergeError, Unmerged, unmerge};
 pub use definition::{Definition, DefinitionError, Definitions};
-pub use reconcile::{
-    Caution, ReconcileError, Reconciled, Reconciling, UnmergeError, Unmerged, reconcile, rekey,
-    staged_row, unmerge,
-};
+pub use matching::rekey;
+pub use reconcile::{Caution, ReconcileError, Reconciled, Reconciling, reconcile, staged_row};
 pub use row::{Rejection, Row};
 pub use tables::{TableError, prepare_tables};

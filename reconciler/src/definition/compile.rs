@@ -13,7 +13,7 @@ use crate::contract::{Contract, ContractError, Place, position_of};
 use crate::local_day::zone_named;
 use crate::mapping::{Expression, Mapping, MappingError, Predicate, Seen};
 use crate::matching::Scoring;
-use crate::merge::Ownership;
+use crate::ownership::Ownership;
 use crate::survivorship::Survivorship;
 use crate::transforms::Typed;
 use crate::{Rejection, Row};

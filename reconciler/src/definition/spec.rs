@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 
 use crate::guard::Guard;
 use crate::matching::Normal;
-use crate::merge::{Owner, Ownership};
+use crate::ownership::{Owner, Ownership};
 use crate::survivorship::Survivorship;
 
 /// The whole file, of which the fetcher reads the rest.

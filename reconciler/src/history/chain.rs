@@ -16,14 +16,25 @@ pub enum PromotionKind {
     Evolve,
     /// A person took a record out of the entity it had joined.
     Unmerge,
+    /// A table was filled again from claims and overrides.
+    Rebuild,
+    /// A person released an override.
+    Release,
 }
 
 impl PromotionKind {
     /// The kind by its name in the database.
     pub(super) fn parse(name: &str) -> Option<Self> {
-        [Self::Sync, Self::Rollback, Self::Evolve, Self::Unmerge]
-            .into_iter()
-            .find(|kind| kind.as_str() == name)
+        [
+            Self::Sync,
+            Self::Rollback,
+            Self::Evolve,
+            Self::Unmerge,
+            Self::Rebuild,
+            Self::Release,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == name)
     }
 
     /// The name in the database.
@@ -33,6 +44,8 @@ impl PromotionKind {
             Self::Rollback => "rollback",
             Self::Evolve => "evolve",
             Self::Unmerge => "unmerge",
+            Self::Rebuild => "rebuild",
+            Self::Release => "release",
         }
     }
 }
@@ -82,7 +95,7 @@ pub struct Sealed {
 ///
 /// The session speaks UTC for the rest of the transaction.
 pub async fn open(conn: &mut PgConnection) -> sqlx::Result<Head> {
-    settle(conn).await?;
+    write_as_engine(conn).await?;
     let (number, prev_hash, state_hash) = query_as::<(i64, Vec<u8>, Vec<u8>)>(
         "select number, hash, state_hash from history.head for update",
     )
@@ -93,6 +106,16 @@ pub async fn open(conn: &mut PgConnection) -> sqlx::Result<Head> {
         prev_hash,
         state_hash,
     })
+}
+
+/// For the rest of the transaction the session writes as the engine: the triggers of production tables keep what
+/// anybody else replaces. It speaks UTC, so that an image has one spelling.
+pub(crate) async fn write_as_engine(conn: &mut PgConnection) -> sqlx::Result<()> {
+    settle(conn).await?;
+    query("select set_config('concord.writer', 'engine', true)")
+        .execute(conn)
+        .await
+        .map(drop)
 }
 
 /// For the rest of the transaction the session speaks UTC, so that an image has one spelling, and compiles

@@ -37,7 +37,7 @@ impl Operation {
 }
 
 /// The record that a change comes from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Evidence {
     /// The module.
     pub module: String,

@@ -15,7 +15,6 @@ mod diff;
 mod explain;
 
 mod plan;
-mod returned;
 mod rollback;
 mod targets;
 
@@ -25,12 +24,12 @@ mod verify;
 mod tests;
 
 pub use cells::{Cell, CellValue};
+pub(crate) use chain::write_as_engine;
 pub use chain::{Head, Promotion, PromotionKind, Sealed, open, seal};
 pub use diff::{DiffTally, RowDiff, diff, diff_tally, state_at};
 pub use explain::{Blame, EntityChange, blame, entity_history};
 pub use images::{Evidence, Operation, RowWrite, apply_images};
 pub use log::{LogEntry, log};
 pub use plan::{KeptLocal, RollbackPlan, plan_rollback};
-pub(crate) use returned::returned;
 pub use rollback::{RollbackError, RollbackOutcome, rollback};
 pub use verify::{Broken, EditedByHand, Verification, verify};

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::definition::KeySpec;
 
 /// A key's value for one row, as a digest: equal digests are equal keys.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Key {
     /// The key's label.
     pub label: String,

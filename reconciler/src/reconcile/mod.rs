@@ -1,32 +1,30 @@
 //! One module's pending records, decided and promoted inside the caller's transaction.
 //!
-//! The caller commits, or rolls back for a dry run or where the guard was exceeded: nothing is visible
-//! before the whole change set has been counted.
+//! Each batch is decided into a [`change_set::ChangeSet`], a value, before [`apply`] writes any of it.
 
-mod announced;
-mod carrying;
-mod claim;
-mod folding;
-mod known;
-mod meeting;
-mod merging;
-mod outcome;
-mod parting;
-mod refusal;
-mod rekeying;
+pub(crate) mod context;
+mod rounds;
+
+mod bisect;
+pub(crate) mod pending;
+
+mod anomalies;
+mod assign;
+mod batch;
+mod claims;
+mod entity_ids;
+pub(crate) mod hand_edits;
+mod lookups;
+pub(crate) mod references;
+pub(crate) mod row_change;
+pub(crate) mod transform;
+
+pub(crate) mod apply;
+pub(crate) mod change_set;
+mod constraint_errors;
+
 mod single;
-mod suspicion;
-mod unmerge;
-mod wave;
-mod who;
-mod words;
-mod work;
-mod write;
 
-use work::Work;
-
-pub use rekeying::rekey;
+pub use context::{Caution, ReconcileError, Reconciled, Reconciling};
+pub use rounds::reconcile;
 pub use single::staged_row;
-pub use unmerge::{UnmergeError, Unmerged, unmerge};
-pub use work::{Caution, ReconcileError, Reconciled, Reconciling, reconcile};
-pub(crate) use write::image_text;

@@ -1,34 +1,33 @@
-//! Records taken from the pending ones, and what their payloads become.
+//! Staged records that wait for a decision.
 
 use sqlx::PgConnection;
 use staging::database::{query, query_as};
 
+use crate::Rejection;
 use crate::definition::Definition;
-use crate::matching::Key;
-use crate::{Rejection, Row};
 
 /// One staged record to be decided.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub(super) struct Claim {
-    pub(super) source_id: String,
-    pub(super) origin: String,
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, sqlx::FromRow)]
+pub(crate) struct StagedRecord {
+    pub(crate) source_id: String,
+    pub(crate) origin: String,
     payload: Option<String>,
     raw: Option<Vec<u8>>,
-    pub(super) gone: bool,
-    pub(super) hash: Vec<u8>,
-    pub(super) pass_id: i64,
-    pub(super) page: i32,
+    pub(crate) gone: bool,
+    pub(crate) hash: Vec<u8>,
+    pub(crate) pass_id: i64,
+    pub(crate) page: i32,
 }
 
-impl Claim {
+impl StagedRecord {
     /// How large the record is, as it came from the database.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let text = self.payload.as_ref().map_or(0, String::len);
         text + self.raw.as_ref().map_or(0, Vec::len)
     }
 
     /// The record as JSON.
-    pub(super) fn text(&self) -> Result<&str, Rejection> {
+    pub(crate) fn text(&self) -> Result<&str, Rejection> {
         match (&self.payload, &self.raw) {
             (Some(payload), _) => Ok(payload),
             (None, Some(raw)) => std::str::from_utf8(raw).map_err(|_| {
@@ -47,7 +46,7 @@ impl Claim {
 
 /// Makes pending again what waits for something that may have happened since: parked records, records in
 /// review, and every record of a module whose definition is another than last time; says whether it is.
-pub(super) async fn take_up_again(
+pub(crate) async fn take_up_again(
     conn: &mut PgConnection,
     definition: &Definition,
 ) -> sqlx::Result<bool> {
@@ -90,7 +89,9 @@ pub(super) async fn take_up_again(
         query(
             "insert into staging.pending (module, source_id, origin)
              select $1, source_id, module from staging.records
-             where module = $1 or (module = $2 and payload ->> $3 = any($4)) on conflict do nothing",
+             where module = $1 or (module = $2 and payload ->> $3 = any($4))
+             union select module, source_id, origin from prod.identities
+             where module = $1 and origin <> $1 and valid_to is null on conflict do nothing",
         )
         .bind(definition.name())
         .bind(derive.map(|d| d.from.as_str()))
@@ -103,12 +104,13 @@ pub(super) async fn take_up_again(
 }
 
 /// The next pending records in the order of their ids, after `after`; minted ids in a turn of their own.
-pub(super) async fn next_claims(
+pub(crate) async fn next_records(
     conn: &mut PgConnection,
     definition: &Definition,
     after: &(String, String),
-    (minted, most): (bool, i64),
-) -> sqlx::Result<Vec<Claim>> {
+    minted: bool,
+    most: i64,
+) -> sqlx::Result<Vec<StagedRecord>> {
     query_as(
         "select p.source_id, p.origin, r.payload::text as payload, r.raw, r.gone_in is not null as gone,
                 r.hash, r.pass_id, r.page
@@ -119,7 +121,7 @@ pub(super) async fn next_claims(
              order by module, source_id, origin limit $6
          ) p
          cross join lateral (
-             -- One look-up per claim, whatever the planner believes of the tables' sizes.
+             -- One look-up per record, whatever the planner believes of the tables' sizes.
              select * from staging.records r where r.module = p.origin and r.source_id = p.source_id offset 0
          ) r
          order by p.source_id, p.origin",
@@ -136,72 +138,27 @@ pub(super) async fn next_claims(
 
 /// Joined by name, the planner may walk the whole module for every record, where statistics from before it was
 /// staged say that it has none. The lateral lookup leaves it no other order.
-const SETTLE: &str = "delete from staging.pending where ctid = any(array(
+const REMOVE: &str = "delete from staging.pending where ctid = any(array(
      select p.ctid from unnest($2::text[], $3::text[]) as i(source_id, origin)
      cross join lateral (
          select p.ctid from staging.pending p
          where p.module = $1 and p.source_id = i.source_id and p.origin = i.origin offset 0) p))";
 
 /// Takes decided records from the pending ones.
-pub(super) async fn settle(
+pub(crate) async fn remove(
     conn: &mut PgConnection,
     module: &str,
-    claims: &[&Claim],
+    records: &[&StagedRecord],
 ) -> sqlx::Result<()> {
-    let ids: Vec<&str> = claims.iter().map(|c| c.source_id.as_str()).collect();
-    let origins: Vec<&str> = claims.iter().map(|c| c.origin.as_str()).collect();
-    query(SETTLE)
+    let ids: Vec<&str> = records.iter().map(|c| c.source_id.as_str()).collect();
+    let origins: Vec<&str> = records.iter().map(|c| c.origin.as_str()).collect();
+    query(REMOVE)
         .bind(module)
         .bind(&ids)
         .bind(&origins)
         .execute(conn)
         .await?;
     Ok(())
-}
-
-/// A record's row: the contract's columns, and the `_columns` that serve matching alone.
-#[derive(Debug, Clone)]
-pub(super) struct Shaped {
-    pub(super) row: Row,
-    pub(super) hints: Row,
-    /// The exact keys of a record that no identity knows.
-    pub(super) keys: Vec<Key>,
-    /// Rules that fired without setting the record aside, as (code, why).
-    pub(super) warnings: Vec<(String, String)>,
-}
-
-impl Shaped {
-    /// What matching sees under a name: a hint, or a column of the row.
-    pub(super) fn value(&self, column: &str) -> Option<&serde_json::Value> {
-        self.hints.get(column).or_else(|| self.row.get(column))
-    }
-}
-
-/// Transforms a record, holds it against the contract and runs the module's rules. `None` where a record
-/// of another module holds no row for this one.
-pub(super) fn shape(definition: &Definition, claim: &Claim) -> Result<Option<Shaped>, Rejection> {
-    let Some(row) = definition.transform(&claim.origin, claim.text()?)? else {
-        return Ok(None);
-    };
-    if claim.source_id.starts_with("missing-id:") {
-        return Err(Rejection::new(
-            "id_missing",
-            "The source sent a record without an id, so nothing can be matched to it; report it to the source.",
-        ));
-    }
-    let (hints, mut row): (serde_json::Map<_, _>, serde_json::Map<_, _>) = row
-        .0
-        .into_iter()
-        .partition(|(column, _)| column.starts_with('_'));
-    row.insert("id".into(), claim.source_id.clone().into());
-    let mut row = definition.contract.check_partial(&Row(row))?;
-    let warnings = definition.run_rules(&mut row)?;
-    Ok(Some(Shaped {
-        row,
-        hints: Row(hints),
-        keys: Vec::new(),
-        warnings,
-    }))
 }
 
 #[cfg(test)]
@@ -211,7 +168,7 @@ mod tests {
     use super::*;
 
     #[sqlx::test(migrator = "staging::MIGRATOR")]
-    async fn settling_looks_up_each_record_though_statistics_know_of_another_module_only(
+    async fn removing_looks_up_each_record_though_statistics_know_of_another_module_only(
         pool: PgPool,
     ) -> sqlx::Result<()> {
         let mut tx = pool.begin().await?;
@@ -226,7 +183,7 @@ mod tests {
         .await?;
         let ids: Vec<String> = (1..=1000).map(|n| n.to_string()).collect();
         let plan: Vec<(String,)> = query_as(sqlx::AssertSqlSafe(format!(
-            "explain (analyze, timing off) {SETTLE}"
+            "explain (analyze, timing off) {REMOVE}"
         )))
         .bind("now")
         .bind(&ids)

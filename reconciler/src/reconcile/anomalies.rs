@@ -1,9 +1,8 @@
-//! What a record may say, and a person should look at before it is believed: that it is another thing than before under the
-//! same id, or, with many others, that a value is there no more.
+//! Changes at a source that a person should confirm: a record that describes another thing than before under the same
+//! id, and a column that is now empty in many records.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem::take;
 
 use serde_json::{Map, Value};
 
@@ -11,7 +10,7 @@ use crate::Row;
 use crate::definition::Definition;
 use crate::guard::{Extent, Guard, share};
 use crate::identities::Identity;
-use crate::merge::is_empty;
+use crate::ownership::is_empty;
 
 /// Records, or columns, told by name in an objection.
 const NAMED: usize = 3;
@@ -20,55 +19,54 @@ const TELLING: usize = 4;
 
 /// What was met so far.
 #[derive(Debug, Default)]
-pub(super) struct Suspicions {
+pub(crate) struct Anomalies {
     /// Records that are other things than before, with the columns that say so.
     contradicted: BTreeMap<String, Vec<String>>,
     /// In how many records a column that held something is empty or absent for the first time.
     emptied: BTreeMap<String, i64>,
-    /// Records that are silent in other columns than before, with these.
-    silences: Vec<(String, BTreeSet<String>)>,
 }
 
-impl Suspicions {
+impl Anomalies {
     /// Holds a known record against what it said before. `replayed` ones are read by another definition than then: what they no
     /// longer say of themselves is nobody's suspicion.
-    pub(super) fn look(
+    pub(crate) fn look(
         &mut self,
-        definition: &Definition,
         telling: &BTreeSet<&str>,
         before: &Identity,
         now: &Row,
+        kept: &BTreeSet<String>,
         replayed: bool,
     ) {
-        let silent = silent(definition, &before.base, &now.0);
         if !replayed {
-            let others = contradictions(telling, &before.base, &now.0);
+            let others = contradictions(telling, &before.claim, &now.0);
             if !others.is_empty() {
                 self.contradicted.insert(before.source_id.clone(), others);
             }
-            for column in silent.difference(&before.silent) {
+            for column in kept.difference(&before.kept) {
                 *self.emptied.entry(column.clone()).or_default() += 1;
             }
         }
-        if silent != before.silent {
-            self.silences.push((before.source_id.clone(), silent));
-        }
     }
 
-    /// Takes out which records are silent in other columns than before.
-    pub(super) fn silences(&mut self) -> Vec<(String, BTreeSet<String>)> {
-        take(&mut self.silences)
-    }
-
-    pub(super) fn add(&mut self, wave: Suspicions) {
-        self.contradicted.extend(wave.contradicted);
-        for (column, records) in wave.emptied {
+    pub(crate) fn add(&mut self, batch: Anomalies) {
+        self.contradicted.extend(batch.contradicted);
+        for (column, records) in batch.emptied {
             *self.emptied.entry(column).or_default() += records;
         }
     }
 
+    /// What was met, one line each.
+    pub(crate) fn named(&self) -> Vec<String> {
+        let contradicted = self.contradicted.iter();
+        let contradicted =
+            contradicted.map(|(id, columns)| format!("contradicted {id} {}", columns.join(",")));
+        let emptied = self.emptied.iter();
+        let emptied = emptied.map(|(column, records)| format!("emptied {column} {records}"));
+        contradicted.chain(emptied).collect()
+    }
+
     /// Counts what was met, and says what stands against believing it.
-    pub(super) fn objection(
+    pub(crate) fn objection(
         &self,
         module: &str,
         guard: &Guard,
@@ -111,7 +109,7 @@ impl Suspicions {
         }
         (!told.is_empty()).then(|| {
             format!(
-                "The source says nothing any more in {} (allowed {} %): perhaps the credentials may no longer read it. The values stay.",
+                "The source has no value any more for {} (allowed {} %): perhaps the credentials may no longer read it. The values stay.",
                 told.join(", "),
                 guard.erase_percent
             )
@@ -119,22 +117,8 @@ impl Suspicions {
     }
 }
 
-/// The columns in which a record says nothing now, empty or absent, of which it spoke once. What may erase is counted where it does.
-fn silent(
-    definition: &Definition,
-    before: &Map<String, Value>,
-    now: &Map<String, Value>,
-) -> BTreeSet<String> {
-    let spoken = before.iter().filter(|(_, said)| !is_empty(said));
-    let silent = spoken.filter(|(column, _)| match now.get(*column) {
-        Some(value) => is_empty(value) && !definition.ownership(column).erase,
-        None => true,
-    });
-    silent.map(|(column, _)| column.clone()).collect()
-}
-
 /// The columns by which a module's records are told apart.
-pub(super) fn telling(definition: &Definition) -> BTreeSet<&str> {
+pub(crate) fn telling(definition: &Definition) -> BTreeSet<&str> {
     let keys = definition.spec.matching.keys.iter().flat_map(|key| &key.on);
     let compared = definition.scoring.iter().flat_map(|s| s.columns());
     keys.chain(compared)

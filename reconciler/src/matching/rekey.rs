@@ -7,10 +7,11 @@ use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::{query_as, query_scalar};
 
-use super::claim::{Claim, shape};
+use super::{Key, keys_of, renew_blocks, store_keys};
 use crate::Row;
 use crate::definition::{Definition, Definitions};
-use crate::matching::{Key, keys_of, renew_blocks, store_keys};
+use crate::reconcile::pending::StagedRecord;
+use crate::reconcile::transform::transform;
 
 /// Rows taken with one round of statements.
 const BATCH: i64 = 1_000;
@@ -68,7 +69,7 @@ struct Spoken {
     entity_id: String,
     image: Json<Map<String, Value>>,
     #[sqlx(flatten)]
-    claim: Claim,
+    record: StagedRecord,
 }
 
 async fn rekey_module(
@@ -88,7 +89,7 @@ async fn rekey_module(
              cross join lateral (
                  select source_id from prod.identities i
                  where i.entity_id = t.id and i.entity = c.entity and i.module = $3 and i.source = $4 and i.valid_to is null
-                 order by i.leads desc, i.gone, i.valid_from, i.source_id limit 1) i
+                 order by i.gone, i.origin <> i.module, i.method in ('exact_key', 'scored', 'said', 'merged'), i.source_id limit 1) i
              cross join lateral (
                  select * from staging.records r where r.source_id = i.source_id and r.module in ($3, $5)
                  order by r.module = $3 desc limit 1) r
@@ -128,9 +129,9 @@ fn keys_of_row(definition: &Definition, spoken: &Spoken) -> Vec<Key> {
         .iter()
         .flat_map(|spec| &spec.on)
         .any(|column| column.starts_with('_'));
-    let shaped = hinted.then(|| shape(definition, &spoken.claim));
-    let hints = match shaped {
-        Some(Ok(Some(shaped))) => shaped.hints,
+    let transformed = hinted.then(|| transform(definition, &spoken.record));
+    let hints = match transformed {
+        Some(Ok(Some(transformed))) => transformed.hints,
         _ => Row::default(),
     };
     keys_of(specs, |column| {

@@ -3,23 +3,23 @@
 //! the survivor. The evidence is what its children say (`staging.moves`); where they do not agree, a person is asked. A record
 //! that comes back is parted again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
-use serde_json::{Map, Value, json};
-use sqlx::types::Json;
+use serde_json::{Map, json};
 use sqlx::{AssertSqlSafe, PgConnection};
 use staging::ProblemKind;
 use staging::database::{query, query_as, query_scalar};
 
-use super::Work;
-use super::carrying::carry_all;
-use super::claim::Claim;
-use super::folding::{self, Fold};
-use super::parting::part_returned;
-use super::rekey;
+use super::absorb::{Absorption, Remains, absorb};
+use super::children::referring;
+use super::restore::restore_returned;
 use crate::definition::Definition;
-use crate::history::Evidence;
-use crate::matching::{self, Said};
+use crate::history::{self, Evidence};
+use crate::identities::{self, Assigned, IdentityChange, Method, RecordId};
+use crate::matching::{self, Said, rekey};
+use crate::reconcile::change_set::ChangeSet;
+use crate::reconcile::context::{Ctx, Progress};
+use crate::reconcile::pending::StagedRecord;
 
 /// The problem of a vanished record that may have been merged into another.
 const DOUBT: &str = "maybe_merged_at_source";
@@ -40,12 +40,12 @@ pub(super) struct Vanished {
 
 impl Vanished {
     /// A record of which its source says itself that it is another one now.
-    pub(super) fn announced(claim: &Claim, entity_id: &str) -> Vanished {
+    pub(super) fn declared(record: &StagedRecord, entity_id: &str) -> Vanished {
         Vanished {
-            source_id: claim.source_id.clone(),
+            source_id: record.source_id.clone(),
             entity_id: entity_id.to_owned(),
-            gone_in: claim.pass_id,
-            hash: claim.hash.clone(),
+            gone_in: record.pass_id,
+            hash: record.hash.clone(),
             targets: Vec::new(),
             moved: 0,
         }
@@ -63,31 +63,35 @@ enum Verdict {
     Ask,
 }
 
-/// Parts what came back, and merges what its children say was merged.
-pub(super) async fn settle(work: &mut Work<'_>, conn: &mut PgConnection) -> sqlx::Result<()> {
-    part_returned(work, conn).await?;
-    forget_old_moves(work, conn).await?;
-    let vanished = vanished(work, conn).await?;
+/// Takes records apart that came back, and absorbs those of which their children say that their source merged them.
+pub(crate) async fn detect(
+    ctx: &Ctx<'_>,
+    conn: &mut PgConnection,
+    progress: &mut Progress,
+) -> sqlx::Result<()> {
+    restore_returned(ctx, conn, progress).await?;
+    forget_old_moves(ctx, conn).await?;
+    let vanished = vanished(ctx, conn).await?;
     if vanished.is_empty() {
         return Ok(());
     }
     let ids: Vec<&str> = vanished.iter().map(|v| v.source_id.as_str()).collect();
-    let said = matching::said(conn, work.definition, &ids).await?;
+    let said = matching::said(conn, ctx.definition, &ids).await?;
     let ids: Vec<&str> = vanished.iter().map(|v| v.entity_id.as_str()).collect();
     let mut children = Vec::new();
-    for link in links(work) {
+    for link in referring(ctx.definitions, ctx.definition) {
         children.push((link, still_naming(conn, link, &ids).await?));
     }
     let (mut merged, mut reports, mut settled) = (Vec::new(), Vec::new(), Vec::new());
     for vanished in vanished {
         let said = said.get(&vanished.source_id);
-        match verdict(work, conn, &vanished, &children, said).await? {
+        match verdict(ctx, conn, &vanished, &children, said).await? {
             Verdict::Wait => settled.push(vanished.source_id),
             Verdict::Merged(into) => merged.push((vanished, into)),
-            Verdict::Ask => reports.push(doubt(work, &vanished)),
+            Verdict::Ask => reports.push(doubt(ctx, &vanished)),
         }
     }
-    staging::report_problems(conn, work.run_id, &reports).await?;
+    staging::report_problems(conn, ctx.run_id, &reports).await?;
     settled.extend(
         merged
             .iter()
@@ -95,13 +99,25 @@ pub(super) async fn settle(work: &mut Work<'_>, conn: &mut PgConnection) -> sqlx
     );
     let settled: Vec<&str> = settled.iter().map(String::as_str).collect();
     let over = [ProblemKind::Review];
-    staging::resolve_problems(conn, work.definition.name(), &settled, &over, "concord").await?;
-    merge_all(work, conn, merged).await
+    staging::resolve_problems(conn, ctx.definition.name(), &settled, &over, "concord").await?;
+    if merged.is_empty() {
+        return Ok(());
+    }
+    let number = match progress.promotion {
+        Some(number) => number,
+        None => history::open(conn).await?.number,
+    };
+    progress.promotion = Some(number);
+    let mut counted = ChangeSet::default();
+    merge_all(ctx, conn, number, &merged, &mut counted).await?;
+    progress.tally.conflicts += counted.tally.conflicts;
+    progress.extent.add(&counted.extent);
+    Ok(())
 }
 
 /// The vanished records of the module whose children were given to others after the reading before the first that missed them.
-async fn vanished(work: &Work<'_>, conn: &mut PgConnection) -> sqlx::Result<Vec<Vanished>> {
-    let definition = work.definition;
+async fn vanished(ctx: &Ctx<'_>, conn: &mut PgConnection) -> sqlx::Result<Vec<Vanished>> {
+    let definition = ctx.definition;
     query_as(AssertSqlSafe(format!(
         "select min(i.source_id) as source_id, f.from_id as entity_id, max(r.gone_in) as gone_in,
                 (array_agg(r.hash order by i.source_id))[1] as hash,
@@ -141,8 +157,8 @@ fn missed_in_a_row(definition: &Definition) -> i64 {
 
 /// Forgets children that were given away so long before the latest readings that no record which still stands can turn
 /// out to have been merged then.
-async fn forget_old_moves(work: &Work<'_>, conn: &mut PgConnection) -> sqlx::Result<()> {
-    let definition = work.definition;
+async fn forget_old_moves(ctx: &Ctx<'_>, conn: &mut PgConnection) -> sqlx::Result<()> {
+    let definition = ctx.definition;
     query(AssertSqlSafe(format!(
         "delete from staging.moves m
          where m.entity = $1
@@ -160,7 +176,7 @@ async fn forget_old_moves(work: &Work<'_>, conn: &mut PgConnection) -> sqlx::Res
 }
 
 async fn verdict(
-    work: &Work<'_>,
+    ctx: &Ctx<'_>,
     conn: &mut PgConnection,
     vanished: &Vanished,
     children: &[(Link<'_>, HashMap<String, i64>)],
@@ -170,7 +186,7 @@ async fn verdict(
         return Ok(Verdict::Merged(entity_id.clone()));
     }
     let refused = said.map_or(&[][..], |said| &said.is_not);
-    let alive = alive(conn, work.definition.entity(), &vanished.targets).await?;
+    let alive = alive(conn, ctx.definition.entity(), &vanished.targets).await?;
     let targets: Vec<&String> = alive.iter().filter(|id| !refused.contains(id)).collect();
     if targets.is_empty() {
         return Ok(Verdict::Wait);
@@ -217,19 +233,6 @@ pub(super) async fn alive(
     .await
 }
 
-/// The columns by which modules name entities of this one.
-fn links<'a>(work: &Work<'a>) -> Vec<Link<'a>> {
-    let mut links = Vec::new();
-    for child in work.definitions.parents_first() {
-        for (column, reference) in &child.spec.references {
-            if reference.to == work.definition.name() {
-                links.push((child, column.as_str()));
-            }
-        }
-    }
-    links
-}
-
 /// How many living rows of a module still name each entity: all of them in one look at the table.
 async fn still_naming(
     conn: &mut PgConnection,
@@ -272,14 +275,14 @@ async fn is_read_since(
     .await
 }
 
-fn doubt(work: &Work<'_>, vanished: &Vanished) -> staging::Report {
-    let module = work.definition.name();
+fn doubt(ctx: &Ctx<'_>, vanished: &Vanished) -> staging::Report {
+    let module = ctx.definition.name();
     let why = format!(
         "The record is gone from its source, and {} of its children went to {}; not enough to say that it was merged. Say with `concord review accept` that it is that entity, and its children and what people wrote follow; or `reject`, and it stays deleted.",
         vanished.moved,
         vanished.targets.join(" and ")
     );
-    let mut report = work.report(
+    let mut report = ctx.report_of(
         ProblemKind::Review,
         &vanished.source_id,
         module,
@@ -291,42 +294,39 @@ fn doubt(work: &Work<'_>, vanished: &Vanished) -> staging::Report {
     report
 }
 
-/// Makes each vanished entity part of the one that survives it, as changes of this promotion.
+/// Makes each vanished entity part of the one that survives it, as changes of promotion `number`.
 pub(super) async fn merge_all(
-    work: &mut Work<'_>,
+    ctx: &Ctx<'_>,
     conn: &mut PgConnection,
-    merged: Vec<(Vanished, String)>,
+    number: i64,
+    merged: &[(Vanished, String)],
+    counted: &mut ChangeSet,
 ) -> sqlx::Result<()> {
-    if merged.is_empty() {
-        return Ok(());
-    }
-    let number = work.promotion(conn).await?;
-    let carried = carry_all(work, conn, number, &merged).await?;
-    alias(work, conn, number, &merged, &carried).await?;
-    let folds: Vec<Fold> = merged
+    let absorptions: Vec<Absorption> = merged
         .iter()
-        .map(|(vanished, into)| Fold {
+        .map(|(vanished, into)| Absorption {
             from: vanished.entity_id.clone(),
             into: into.clone(),
-            evidence: evidence(work, vanished),
+            evidence: evidence(ctx, vanished),
+            remains: Remains::Tombstone,
         })
         .collect();
-    let by_id: BTreeMap<&str, &Fold> = folds.iter().map(|f| (f.from.as_str(), f)).collect();
-    folding::move_links(work, conn, &by_id, &BTreeSet::new()).await?;
-    let entities = BTreeSet::from([work.definition.entity().to_owned()]);
-    rekey(conn, work.definitions, number, &entities).await?;
-    let from: Vec<&str> = by_id.keys().copied().collect();
+    absorb(ctx, conn, number, &absorptions, counted).await?;
+    rename_all(ctx, conn, number, merged).await?;
+    let entities = BTreeSet::from([ctx.table.entity.to_owned()]);
+    rekey(conn, ctx.definitions, number, &entities).await?;
+    let from: Vec<&str> = absorptions.iter().map(|of| of.from.as_str()).collect();
     query("delete from staging.moves where from_id = any($1) and entity = $2")
         .bind(&from)
-        .bind(work.definition.entity())
+        .bind(ctx.table.entity)
         .execute(conn)
         .await
         .map(drop)
 }
 
-pub(super) fn evidence(work: &Work<'_>, vanished: &Vanished) -> Evidence {
+fn evidence(ctx: &Ctx<'_>, vanished: &Vanished) -> Evidence {
     Evidence {
-        module: work.definition.name().to_owned(),
+        module: ctx.definition.name().to_owned(),
         source_id: vanished.source_id.clone(),
         record_hash: vanished.hash.clone(),
         pass_id: vanished.gone_in,
@@ -334,42 +334,57 @@ pub(super) fn evidence(work: &Work<'_>, vanished: &Vanished) -> Evidence {
     }
 }
 
-/// Ends what the vanished records were, and makes them other names of the entities that survive. They say nothing there.
-async fn alias(
-    work: &Work<'_>,
+/// Makes the records of vanished entities other names of those that survive. They claim nothing there.
+async fn rename_all(
+    ctx: &Ctx<'_>,
     conn: &mut PgConnection,
     number: i64,
     merged: &[(Vanished, String)],
-    carried: &HashMap<String, Map<String, Value>>,
 ) -> sqlx::Result<()> {
-    let nothing = Map::new();
-    let taken = merged.iter().map(|(vanished, _)| {
-        let taken = carried.get(&vanished.entity_id).unwrap_or(&nothing);
-        Json(json!({ "moved": vanished.moved, "carried": taken }))
-    });
-    query(
-        "with ended as (
-             update prod.identities i set valid_to = now(), leads = false
-             from unnest($2::text[], $3::text[], $4::jsonb[]) as m(from_id, into_id, taken)
-             where i.entity_id = m.from_id and i.entity = $1 and i.valid_to is null
-             returning i.source, i.module, i.source_id, i.entity, m.into_id,
-                 -- What was merged into it before keeps what is known of that.
-                 case when i.method = 'merged' then i.promotion else $5 end as promotion,
-                 case when i.method = 'merged' then i.evidence
-                      else m.taken || jsonb_build_object('from', i.entity_id) end as evidence)
-         insert into prod.identities
-             (source, module, source_id, entity, entity_id, method, evidence, author, leads, gone, promotion)
-         select source, module, source_id, entity, into_id, 'merged', evidence, 'concord', false, true, promotion
-         from ended",
-    )
-    .bind(work.definition.entity())
-    .bind(merged.iter().map(|(v, _)| v.entity_id.as_str()).collect::<Vec<_>>())
-    .bind(merged.iter().map(|(_, into)| into.as_str()).collect::<Vec<_>>())
-    .bind(taken.collect::<Vec<_>>())
-    .bind(number)
-    .execute(conn)
-    .await
-    .map(drop)
+    let ids: Vec<&str> = merged.iter().map(|(v, _)| v.entity_id.as_str()).collect();
+    let mut known = identities::by_entity(conn, ctx.table.entity, &ids).await?;
+    let mut changes = Vec::new();
+    for (vanished, into) in merged {
+        for identity in known.remove(&vanished.entity_id).unwrap_or_default() {
+            let record = RecordId {
+                source: identity.source,
+                module: identity.module,
+                source_id: identity.source_id,
+            };
+            // What was merged into it before keeps what is known of that.
+            if identity.method == Method::Merged {
+                changes.push(IdentityChange::Rename(record, into.clone()));
+                continue;
+            }
+            let evidence = json!({ "from": identity.entity_id, "moved": vanished.moved });
+            changes.push(alias(ctx, record, identity.origin, into, evidence));
+        }
+    }
+    identities::write(conn, number, &changes).await
+}
+
+/// A record as another name of an entity.
+pub(super) fn alias(
+    ctx: &Ctx<'_>,
+    record: RecordId,
+    origin: String,
+    into: &str,
+    evidence: serde_json::Value,
+) -> IdentityChange {
+    IdentityChange::Assign(Assigned {
+        record,
+        origin,
+        entity: ctx.table.entity.to_owned(),
+        entity_id: into.to_owned(),
+        method: Method::Merged,
+        score: None,
+        evidence,
+        author: "concord".to_owned(),
+        claim: Map::new(),
+        kept: BTreeSet::new(),
+        gone: true,
+        was_known: true,
+    })
 }
 
 #[cfg(test)]
