@@ -31,4 +31,4 @@ pub use definition::{Definition, DefinitionError, Definitions};
 pub use matching::rekey;
 pub use reconcile::{Caution, ReconcileError, Reconciled, Reconciling, reconcile, staged_row};
 pub use row::{Rejection, Row};
-pub use tables::{TableError, prepare_tables};
+pub use tables::{LostTable, TableError, lost_table, prepare_tables};

@@ -63,6 +63,8 @@ create table history.edits (
     author      text not null,
     application text not null,
     edited_at   timestamptz not null default clock_timestamp(),
+    -- The image that was replaced; none where a row was inserted.
+    before      bytea,
     taken       boolean not null default false
 );
 create index edits_not_taken on history.edits (entity, entity_id) where not taken;
@@ -74,11 +76,11 @@ language plpgsql security definer set timezone = 'UTC' set search_path = pg_cata
 declare
     before jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
     after  jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
+    replaced bytea := sha256(convert_to(before::text, 'UTF8'));
     changed text[];
 begin
     if before is not null and before is distinct from after then
-        insert into history.objects (hash, image)
-        values (sha256(convert_to(before::text, 'UTF8')), before) on conflict do nothing;
+        insert into history.objects (hash, image) values (replaced, before) on conflict do nothing;
     end if;
     if before is not null and after is not null then
         select coalesce(array_agg(n.key order by n.key), '{}') into changed
@@ -86,12 +88,12 @@ begin
         if changed = '{}' then return null; end if;
     end if;
     if before ->> 'id' is distinct from after ->> 'id' and before is not null and after is not null then
-        insert into history.edits (entity, entity_id, operation, author, application)
-        values (tg_table_name, before ->> 'id', 'delete', session_user, current_setting('application_name'));
+        insert into history.edits (entity, entity_id, operation, author, application, before)
+        values (tg_table_name, before ->> 'id', 'delete', session_user, current_setting('application_name'), replaced);
     end if;
-    insert into history.edits (entity, entity_id, operation, cells, author, application)
+    insert into history.edits (entity, entity_id, operation, cells, author, application, before)
     values (tg_table_name, coalesce(after, before) ->> 'id', lower(tg_op), coalesce(changed, '{}'), session_user,
-            current_setting('application_name'));
+            current_setting('application_name'), replaced);
     return null;
 end $$;
 
@@ -99,11 +101,12 @@ create function history.keep_truncated() returns trigger
 language plpgsql security definer set timezone = 'UTC' set search_path = pg_catalog as $$
 begin
     execute format(
-        'insert into history.objects (hash, image)
-         select sha256(convert_to(to_jsonb(t)::text, ''UTF8'')), to_jsonb(t) from %I.%I t on conflict do nothing',
-        tg_table_schema, tg_table_name);
-    insert into history.edits (entity, entity_id, operation, author, application)
-    values (tg_table_name, '', 'truncate', session_user, current_setting('application_name'));
+        'with stood as (
+             select t.id, to_jsonb(t) as image, sha256(convert_to(to_jsonb(t)::text, ''UTF8'')) as hash from %I.%I t),
+         kept as (insert into history.objects (hash, image) select hash, image from stood on conflict do nothing)
+         insert into history.edits (entity, entity_id, operation, author, application, before)
+         select $1, id, ''truncate'', session_user, current_setting(''application_name''), hash from stood',
+        tg_table_schema, tg_table_name) using tg_table_name;
     return null;
 end $$;
 

@@ -1,5 +1,7 @@
 //! Writes rows of production from their images, and what happened to them into the ledger.
 
+use std::collections::BTreeSet;
+
 use serde_json::value::RawValue;
 use sqlx::postgres::PgArguments;
 use sqlx::query::QueryScalar;
@@ -77,10 +79,47 @@ pub async fn apply_images(
     entity: &str,
     rows: &[RowWrite],
 ) -> sqlx::Result<u64> {
+    let table = EntityTable::read(conn, entity).await?;
+    apply_to(conn, number, table, rows).await
+}
+
+/// Like [`apply_images`]; other columns than `columns` keep their values, or get their defaults.
+pub(crate) async fn apply_columns(
+    conn: &mut PgConnection,
+    number: i64,
+    entity: &str,
+    rows: &[RowWrite],
+    columns: &BTreeSet<String>,
+) -> sqlx::Result<u64> {
+    let table = EntityTable::read(conn, entity).await?;
+    apply_to(conn, number, table.with_only(columns), rows).await
+}
+
+/// The columns of a table of which no two rows may have the same value.
+pub(crate) async fn unique_columns(
+    conn: &mut PgConnection,
+    entity: &str,
+) -> sqlx::Result<Vec<String>> {
+    query_scalar(
+        "select distinct a.attname::text from pg_index i
+         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
+         where i.indrelid = to_regclass(format('prod.%I', $1::text)) and i.indisunique and not i.indisprimary",
+    )
+    .bind(entity)
+    .fetch_all(conn)
+    .await
+}
+
+async fn apply_to(
+    conn: &mut PgConnection,
+    number: i64,
+    table: EntityTable,
+    rows: &[RowWrite],
+) -> sqlx::Result<u64> {
     if rows.is_empty() {
         return Ok(0);
     }
-    let table = EntityTable::read(conn, entity).await?;
+    let entity = table.entity.as_str();
     let given = "select * from unnest($3::text[], $4::jsonb[], $5::text[], $6::text[], $7::text[],
                                       $8::bytea[], $9::bigint[], $10::integer[])
                  as g (entity_id, image, operation, module, source_id, record_hash, pass_id, page)";

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::{query, query_scalar};
 
-use super::chain::{Promotion, PromotionKind, Sealed, open, seal};
+use super::chain::Sealed;
 use super::images::{Shape, statement, write_rows};
 use super::plan::refusals;
 use super::table::EntityTable;
@@ -49,45 +49,19 @@ pub enum RollbackError {
     Database(#[from] sqlx::Error),
 }
 
-/// Returns production to the state after promotion `n`, as a new promotion by `actor` for `reason`.
-///
-/// Every row that promotions after `n` changed becomes, byte for byte and audit columns included, what it was then.
-/// What people wrote by hand since the ledger last knew a row stays, unless `discard_local`. Who is who
-/// (`prod.identities`) stays too, and with it the base of the merge: the next sync keeps what the rollback restored until
-/// the source changes those records. Match keys of rows that went go with them; those of the others are the caller's,
-/// by [`crate::rekey`].
-pub async fn rollback(
+/// Writes back the rows that promotions after `n` changed, as part of promotion `number`; returns the tables they are of.
+pub(crate) async fn restore_rows(
     conn: &mut PgConnection,
+    number: i64,
     n: i64,
-    actor: &str,
-    reason: &str,
     discard_local: bool,
-) -> Result<RollbackOutcome, RollbackError> {
-    let number = open(conn).await?.number;
+) -> Result<BTreeSet<String>, RollbackError> {
     if let Some(refusal) = refusals(n, number - 1).pop() {
         return Err(RollbackError::Refused(refusal));
     }
-    let entities = restore(conn, number, n, discard_local)
+    restore(conn, number, n, discard_local)
         .await
-        .map_err(|error| in_the_way(n, error))?;
-    let written: bool =
-        query_scalar("select exists (select from history.changes where number = $1)")
-            .bind(number)
-            .fetch_one(&mut *conn)
-            .await?;
-    if !written {
-        return Ok(RollbackOutcome::AlreadyThere);
-    }
-    let promotion = Promotion {
-        kind: PromotionKind::Rollback,
-        module: None,
-        run_id: None,
-        target: Some(n),
-        actor: actor.to_owned(),
-        reason: reason.to_owned(),
-    };
-    let sealed = seal(conn, number, &promotion).await?;
-    Ok(RollbackOutcome::Done { sealed, entities })
+        .map_err(|error| in_the_way(n, error))
 }
 
 async fn restore(

@@ -1,5 +1,7 @@
 //! The tables of entities as the catalogue knows them; nothing else names a table in a statement.
 
+use std::collections::BTreeSet;
+
 use sqlx::PgConnection;
 use staging::database::{query_as, query_scalar};
 
@@ -27,7 +29,7 @@ impl EntityTable {
              where a.attrelid = (select c.oid from pg_class c
                                  where c.relnamespace = 'prod'::regnamespace and c.relname = $1
                                    and c.relkind in ('r', 'p'))
-               and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+               and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attidentity <> 'a'
              order by a.attname <> 'id', a.attnum",
         )
         .bind(entity)
@@ -60,6 +62,16 @@ impl EntityTable {
             tombstones: columns.iter().any(|(column, _)| column == "deleted_at"),
             columns: columns.into_iter().map(|(_, quoted)| quoted).collect(),
         })
+    }
+
+    /// The same table with only those columns of which `names` holds the name.
+    pub(super) fn with_only(mut self, names: &BTreeSet<String>) -> Self {
+        let quoted: BTreeSet<String> = names
+            .iter()
+            .flat_map(|name| [name.clone(), format!("\"{name}\"")])
+            .collect();
+        self.columns.retain(|column| quoted.contains(column));
+        self
     }
 
     /// The columns as a list, each after `prefix`.

@@ -1,7 +1,8 @@
 //! The one place that writes what was decided: rows with their history, identities, overrides, keys, problems.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
 use sqlx::PgConnection;
 use staging::ProblemKind;
 use staging::database::{query, query_scalar};
@@ -9,7 +10,8 @@ use staging::database::{query, query_scalar};
 use super::change_set::{ChangeSet, Move, RowChange};
 use super::constraint_errors;
 use super::context::Ctx;
-use crate::history::{RowWrite, apply_images};
+use crate::equality::same;
+use crate::history::{RowWrite, apply_columns, apply_images, unique_columns};
 use crate::overrides::{self, Authors};
 use crate::{identities, matching};
 
@@ -63,18 +65,76 @@ pub(crate) async fn write_rows(
     number: i64,
     rows: &[RowChange],
 ) -> sqlx::Result<()> {
-    let mut tables: BTreeMap<&str, Vec<RowWrite>> = BTreeMap::new();
+    let mut tables: BTreeMap<&str, Vec<&RowChange>> = BTreeMap::new();
     for row in rows {
-        tables.entry(&row.entity).or_default().push(RowWrite {
-            entity_id: row.entity_id.clone(),
-            image: row.after.as_ref().map(|image| image.text()),
-            operation: row.operation,
-            evidence: row.evidence.clone(),
-        });
+        tables.entry(&row.entity).or_default().push(row);
     }
     for (entity, rows) in tables {
-        apply_images(conn, number, entity, &rows).await?;
-        constraint_errors::check_written(conn, entity, &rows).await?;
+        make_room(conn, number, entity, &rows).await?;
+        let (new, known): (Vec<&RowChange>, Vec<&RowChange>) =
+            rows.into_iter().partition(|row| row.before.is_none());
+        for rows in [known, new] {
+            let columns = rows.iter().filter_map(|row| row.after.as_ref());
+            let columns: BTreeSet<String> =
+                columns.flat_map(|image| image.0.keys()).cloned().collect();
+            let writes: Vec<RowWrite> = rows.iter().map(|row| written(row)).collect();
+            match columns.is_empty() {
+                true => apply_images(conn, number, entity, &writes).await?,
+                false => apply_columns(conn, number, entity, &writes, &columns).await?,
+            };
+            constraint_errors::check_written(conn, entity, &writes).await?;
+        }
+    }
+    Ok(())
+}
+
+fn written(row: &RowChange) -> RowWrite {
+    RowWrite {
+        entity_id: row.entity_id.clone(),
+        image: row.after.as_ref().map(|image| image.text()),
+        operation: row.operation,
+        evidence: row.evidence.clone(),
+    }
+}
+
+/// Unique indexes are checked row by row, and a value may have to pass from one row to another: rows that give one up
+/// let go of it first.
+async fn make_room(
+    conn: &mut PgConnection,
+    number: i64,
+    entity: &str,
+    rows: &[&RowChange],
+) -> sqlx::Result<()> {
+    if rows.iter().filter(|row| row.before.is_some()).count() < 2 {
+        return Ok(());
+    }
+    let unique = unique_columns(conn, entity).await?;
+    let mut room = Vec::new();
+    for row in rows {
+        let (Some(before), Some(after)) = (&row.before, &row.after) else {
+            continue;
+        };
+        let gives_up = |column: &&String| {
+            !before.column(column).is_null() && !same(before.column(column), after.column(column))
+        };
+        let given_up: Vec<&String> = unique.iter().filter(gives_up).collect();
+        if given_up.is_empty() {
+            continue;
+        }
+        let mut image = before.clone();
+        for column in given_up {
+            image.0.insert(column.clone(), Value::Null);
+        }
+        image
+            .0
+            .insert("deleted_at".into(), after.column("updated_at").clone());
+        room.push(RowWrite {
+            image: Some(image.text()),
+            ..written(row)
+        });
+    }
+    if room.len() > 1 {
+        apply_images(conn, number, entity, &room).await?;
     }
     Ok(())
 }

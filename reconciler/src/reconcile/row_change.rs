@@ -56,14 +56,19 @@ impl Standing {
         })
     }
 
-    /// Takes one entity out, its edits by hand taken up as overrides.
-    pub(crate) fn take(&mut self, ctx: &Ctx<'_>, id: &str, set: &mut ChangeSet) -> Entity {
-        let mut entity = Entity {
+    /// Takes one entity out as it stands.
+    pub(crate) fn take_as_is(&mut self, id: &str) -> Entity {
+        Entity {
             id: id.to_owned(),
             row: self.rows.remove(id),
             identities: self.identities.remove(id).unwrap_or_default(),
             overrides: self.overrides.remove(id).unwrap_or_default(),
-        };
+        }
+    }
+
+    /// Takes one entity out, its edits by hand taken up as overrides.
+    pub(crate) fn take(&mut self, ctx: &Ctx<'_>, id: &str, set: &mut ChangeSet) -> Entity {
+        let mut entity = self.take_as_is(id);
         if entity.row.is_none() && entity.identities.is_empty() {
             return entity;
         }

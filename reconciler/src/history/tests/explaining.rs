@@ -110,9 +110,7 @@ async fn states_differ_by_cell_in_both_directions(pool: PgPool) {
         "G"
     );
     assert_eq!(state_at(&mut tx, 3, "clients", "goes").await.unwrap(), None);
-    super::super::rollback(&mut tx, 1, "tester", "why", false)
-        .await
-        .unwrap();
+    rollback(&mut tx, 1, "tester", "why", false).await.unwrap();
     assert!(
         all(&mut tx, 1, 4).await.is_empty(),
         "changed and changed back"

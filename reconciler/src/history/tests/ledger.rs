@@ -5,8 +5,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use sqlx::PgConnection;
 
 use super::super::{
-    Operation, Promotion, PromotionKind, RollbackOutcome, RowWrite, Sealed, apply_images, open,
-    rollback, seal,
+    Operation, Promotion, PromotionKind, RollbackError, RollbackOutcome, RowWrite, Sealed,
+    apply_images, open, restore_rows, seal,
 };
 
 /// Two tables that refer to each other, as contracts would make them.
@@ -108,6 +108,36 @@ pub(super) async fn promote(conn: &mut PgConnection, rows: &[RowWrite]) -> Seale
     seal(conn, head.number, &sync())
         .await
         .expect("the promotion seals")
+}
+
+/// A rollback of the rows alone.
+pub(super) async fn rollback(
+    conn: &mut PgConnection,
+    n: i64,
+    actor: &str,
+    reason: &str,
+    discard_local: bool,
+) -> Result<RollbackOutcome, RollbackError> {
+    let number = open(conn).await?.number;
+    let entities = restore_rows(conn, number, n, discard_local).await?;
+    let written: bool =
+        sqlx::query_scalar("select exists (select from history.changes where number = $1)")
+            .bind(number)
+            .fetch_one(&mut *conn)
+            .await?;
+    if !written {
+        return Ok(RollbackOutcome::AlreadyThere);
+    }
+    let promotion = Promotion {
+        kind: PromotionKind::Rollback,
+        module: None,
+        run_id: None,
+        target: Some(n),
+        actor: actor.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let sealed = seal(conn, number, &promotion).await?;
+    Ok(RollbackOutcome::Done { sealed, entities })
 }
 
 /// A rollback that does something.

@@ -9,7 +9,7 @@ mod verifying;
 
 use sqlx::PgConnection;
 
-use super::{Operation, RollbackOutcome, Sealed, apply_images, open, rollback, seal};
+use super::{Operation, RollbackOutcome, Sealed, apply_images, open, seal};
 use ledger::{
-    back, client, create_tables, dump, dump_all, promote, removal, run, sync, text, write,
+    back, client, create_tables, dump, dump_all, promote, removal, rollback, run, sync, text, write,
 };

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::query_scalar;
 
+use super::lost::keeps_table;
+use super::watch::watch;
 use crate::Definitions;
 use crate::contract::{Contract, ContractError, EvolveError, evolve};
+use crate::restore::find_overrides;
 
 /// Why the tables cannot be brought to the contracts.
 #[derive(Debug, thiserror::Error)]
@@ -23,8 +26,7 @@ pub enum TableError {
 }
 
 /// Creates and additively evolves the tables of all modules, with their foreign keys; returns how many
-/// changes were made. Columns added to a table that the ledger knows are a promotion of their own, since
-/// they change the image of every row.
+/// changes were made. A database from before overrides gets those that its rows come to.
 pub async fn prepare_tables(
     conn: &mut PgConnection,
     definitions: &Definitions,
@@ -37,18 +39,37 @@ pub async fn prepare_tables(
             .push(definition.contract.clone());
     }
     let mut changes = Vec::new();
-    for same_table in contracts.values() {
-        changes.extend(evolve(conn, "prod", &Contract::union(same_table)?).await?);
+    for (entity, same_table) in &contracts {
+        // A table that was dropped or altered by hand stays so until a person decides: its modules are blocked.
+        if keeps_table(conn, definitions, entity).await? {
+            changes.extend(evolve(conn, "prod", &Contract::union(same_table)?).await?);
+            if watch(conn, entity).await? {
+                find_overrides(conn, definitions, entity).await?;
+            }
+        }
     }
+    link_all(conn, definitions).await?;
+    Ok(changes.len())
+}
+
+/// Makes the foreign keys of all references between tables that are there.
+pub(crate) async fn link_all(
+    conn: &mut PgConnection,
+    definitions: &Definitions,
+) -> sqlx::Result<()> {
     for definition in definitions.parents_first() {
         for (column, reference) in &definition.spec.references {
             let Some(parent) = definitions.get(&reference.to) else {
                 continue;
             };
-            link(conn, definition.entity(), column, parent.entity()).await?;
+            if keeps_table(conn, definitions, definition.entity()).await?
+                && keeps_table(conn, definitions, parent.entity()).await?
+            {
+                link(conn, definition.entity(), column, parent.entity()).await?;
+            }
         }
     }
-    Ok(changes.len())
+    Ok(())
 }
 
 /// The name of the foreign key that a declared reference becomes.

@@ -1,0 +1,55 @@
+//! Overrides of a table that the engine has known since before there were any: everything in which its rows differ from
+//! what their records claim.
+
+use sqlx::PgConnection;
+use staging::database::query;
+
+use super::context::{context, entity_ids, now};
+use crate::definition::Definitions;
+use crate::reconcile::hand_edits::take_up_rows;
+use crate::table_rules::TableRules;
+
+/// Rows looked at with one round of statements.
+const BATCH: i64 = 1_000;
+
+/// Makes overrides of all that holds a table's rows away from what their records claim. Production stays as it is. What
+/// the last promotion of a row was a rollback brought back is a restored value, everything else was written by hand.
+pub(crate) async fn find_overrides(
+    conn: &mut PgConnection,
+    definitions: &Definitions,
+    entity: &str,
+) -> sqlx::Result<()> {
+    let (table, now) = (TableRules::of(definitions, entity), now(conn).await?);
+    let Some(ctx) = context(definitions, &table, "concord", &now) else {
+        return Ok(());
+    };
+    let mut after = String::new();
+    loop {
+        let ids = entity_ids(conn, entity, &after, BATCH).await?;
+        let Some(last) = ids.last() else { break };
+        after.clone_from(last);
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        take_up_rows(&ctx, conn, &ids).await?;
+    }
+    query(
+        "update prod.overrides o set kind = 'restore', author = r.actor, reason = r.reason
+         from (select o.override_id, p.actor, p.reason, o.cell, o.value,
+                      history.image(o.entity, o.entity_id, c.after) as image
+               from prod.overrides o
+               cross join lateral (
+                   select c.number, c.after from history.changes c
+                   where c.entity_id = o.entity_id and c.entity = o.entity and c.part = 1
+                   order by c.number desc limit 1) c
+               join history.promotions p on p.number = c.number and p.kind = 'rollback'
+               where o.entity = $1 and o.state <> 'released') r
+         where o.override_id = r.override_id
+           and case when r.cell <> '' then r.image -> r.cell is not distinct from r.value
+                    when r.image is null then r.value = '\"absent\"'
+                    when r.image ->> 'deleted_at' is null then r.value = '\"live\"'
+                    else r.value = '\"deleted\"' end",
+    )
+    .bind(entity)
+    .execute(conn)
+    .await
+    .map(drop)
+}
