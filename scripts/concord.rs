@@ -1,12 +1,13 @@
-//! `concord`: the program for people.
+//! `concord`: the program for people, and under the name `run_sync` the scheduled job.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use concord::commands::{self, Command};
 use concord::config::Config;
 use concord::process::{self, LogFormat};
+use concord::scheduled_job;
 
 /// Keeps a PostgreSQL database in agreement with the APIs a business runs on.
 ///
@@ -39,6 +40,9 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if is_called("run_sync") {
+        return scheduled_job::main().await;
+    }
     let arguments = Arguments::parse();
     process::prepare(arguments.log);
     match answered(arguments).await {
@@ -48,6 +52,14 @@ async fn main() -> ExitCode {
             ExitCode::from(process::exit_code(&error))
         }
     }
+}
+
+/// Whether the program was started under this name.
+fn is_called(name: &str) -> bool {
+    let called = std::env::args_os().next().unwrap_or_default();
+    Path::new(&called)
+        .file_stem()
+        .is_some_and(|stem| stem == name)
 }
 
 async fn answered(arguments: Arguments) -> anyhow::Result<u8> {

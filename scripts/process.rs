@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use fetcher::{Class, ExportError, FetchError};
+use runner::RunError;
 use staging::database::{OpenError, trouble};
 use tracing_subscriber::EnvFilter;
 
@@ -59,7 +60,13 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
             Some(ExportError::Fetch(fetch)) => Some(fetch),
             _ => None,
         };
-        if let Some(fetch) = cause.downcast_ref::<FetchError>().or(exported) {
+        let run = cause.downcast_ref::<RunError>();
+        let read = match run {
+            Some(RunError::Fetch(fetch)) => Some(fetch),
+            _ => None,
+        };
+        let fetch = cause.downcast_ref::<FetchError>().or(exported).or(read);
+        if let Some(fetch) = fetch {
             return match fetch.class() {
                 Class::Waiting => EXIT_WAITING,
                 Class::Partial => EXIT_PARTIAL,
@@ -69,6 +76,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         let waits = cause
             .downcast_ref()
             .is_some_and(|sql| trouble(sql).is_some())
+            || run.is_some_and(|run| run.trouble().is_some())
             || matches!(
                 cause.downcast_ref(),
                 Some(

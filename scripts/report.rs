@@ -3,13 +3,13 @@
 use std::io::Write;
 
 use reconciler::history::RowDiff;
+use runner::{DatabaseAway, DryRun};
 use serde::Serialize;
 use staging::{ClaimTally, Holder, Outcome, PageTally};
 
-use crate::inert::inert;
 use crate::process::EXIT_WAITING;
-use crate::sync::{Away, DryRun};
 use crate::table::Table;
+use crate::terminal_escape::escape;
 
 /// One module's line.
 #[derive(Debug, Serialize)]
@@ -55,7 +55,7 @@ impl Line {
     }
 
     /// The line of a module whose database stayed away.
-    pub fn away(module: &str, away: &Away) -> Self {
+    pub fn away(module: &str, away: &DatabaseAway) -> Self {
         Self::waits(module, away.to_string())
     }
 
@@ -178,7 +178,7 @@ fn table_of(lines: &[Line]) -> Table {
 }
 
 /// Prints what a run would do.
-pub fn print_dry_run(module: &str, dry: &DryRun, json: bool) -> anyhow::Result<()> {
+pub fn print_dry_run(module: &str, dry: &DryRun, json: bool) {
     if json {
         let answer = serde_json::json!({
             "module": module,
@@ -191,7 +191,7 @@ pub fn print_dry_run(module: &str, dry: &DryRun, json: bool) -> anyhow::Result<(
             "rows": dry.rows,
         });
         println!("{answer}");
-        return Ok(());
+        return;
     }
     let (staged, tally) = (&dry.staged, &dry.reconciled.tally);
     println!(
@@ -210,9 +210,8 @@ pub fn print_dry_run(module: &str, dry: &DryRun, json: bool) -> anyhow::Result<(
         println!("  {cause}");
     }
     for row in &dry.rows {
-        println!("{}", inert(&row_text(row)));
+        println!("{}", escape(&row_text(row)));
     }
-    Ok(())
 }
 
 /// A changed row, one line per cell.

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 
 use serde::Serialize;
 
-use crate::inert::inert;
+use crate::terminal_escape::escape;
 
 /// A command's outcome: for people, for machines, and the exit code.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Answer {
         } else {
             self.text
         };
-        let text = inert(&text);
+        let text = escape(&text);
         let mut out = std::io::stdout().lock();
         let newline = if text.is_empty() || text.ends_with('\n') {
             ""

@@ -9,7 +9,7 @@ use reconciler::mapping::{Expression, Mapping, Predicate};
 use serde::Deserialize;
 
 use super::fault::Fault;
-use crate::explanation::explain;
+use crate::parse_error::explain;
 
 #[derive(Deserialize)]
 struct Written {
