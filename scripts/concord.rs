@@ -11,21 +11,22 @@ use concord::scheduled_job;
 
 /// Keeps a PostgreSQL database in agreement with the APIs a business runs on.
 ///
-/// `run_sync` is the scheduled job; these commands show what it did and undo it, and look after sources and modules.
-/// They end with 0, 2 (usage or configuration), 3 (incomplete), 4 (waits for a person), 5 (failed) or 75 (try again later).
+/// `run_sync` is the scheduled job; these commands show what it did and undo it, and look after sources and
+/// modules. They end with 0, 2 (usage or configuration), 3 (incomplete), 4 (waits for a person), 5 (failed)
+/// or 75 (try again later).
 #[derive(Debug, Parser)]
 #[command(name = "concord", version)]
 struct Arguments {
     /// The configuration file; `./concord.toml` by default, where it exists.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A further folder of modules; may be given again.
+    /// A folder of modules beside those that are compiled in and configured; may be given several times.
     #[arg(long, global = true, value_name = "DIR")]
     modules: Vec<PathBuf>,
-    /// Answer in JSON.
+    /// Print results as JSON.
     #[arg(long, global = true)]
     json: bool,
-    /// How to log to standard error; RUST_LOG says what.
+    /// How to log to standard error; RUST_LOG chooses what.
     #[arg(
         long,
         global = true,

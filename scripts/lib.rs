@@ -1,4 +1,5 @@
-//! The program of Concord: `concord` for people, and `run_sync` for cron, which is the same program by another name.
+//! The program of Concord: `concord` for people, and `run_sync` for cron, which is the same program by
+//! another name.
 
 pub mod commands;
 pub mod config;

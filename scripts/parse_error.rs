@@ -1,8 +1,8 @@
-//! What a reader of TOML or YAML says, as a problem and a remedy.
+//! The error message of a TOML or YAML parser, as a problem and a remedy.
 
 use fetcher::one_of;
 
-/// Splits a reader's message; an unknown key is answered with the nearest known one.
+/// Splits a parser's message; for an unknown key it suggests the nearest known one.
 pub fn explain(message: &str) -> (String, String) {
     let place = message.rfind(" at line ").unwrap_or(message.len());
     let message = message[..place].trim_end_matches('.').replace('\n', ", ");

@@ -16,7 +16,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// The standard error; `is_quiet` shows closing lines alone.
+    /// Standard error; with `is_quiet` only the closing lines.
     pub fn new(is_quiet: bool) -> Self {
         let is_terminal = std::io::stderr().is_terminal();
         Self {
@@ -37,7 +37,7 @@ impl Screen {
             bar
         });
         if bar.is_none() && !self.is_quiet {
-            say(&format!("{module}: begins"));
+            say(&format!("{module}: starts"));
         }
         ModuleProgress {
             screen: self,
@@ -97,7 +97,7 @@ impl ModuleProgress<'_> {
             bar.finish_and_clear();
         }
         match &self.screen.bars {
-            // Other bars stand below; a terminal that went away wants no line either.
+            // Printed above the other bars; ignored if the terminal is gone.
             Some(bars) => drop(bars.println(line)),
             None => say(&line),
         }

@@ -10,7 +10,7 @@ use runner::ReadRange;
 use crate::arguments::{Arguments, Mode};
 use crate::process::UsageError;
 
-/// A range of instants as sources take them.
+/// A range of instants in the form that sources accept.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RepairRange {
     since: String,

@@ -1,4 +1,4 @@
-//! What `run_sync` prints when it is done.
+//! The results that `run_sync` prints.
 
 use std::io::Write;
 
@@ -48,7 +48,7 @@ impl Line {
     /// The line of a module that another process runs.
     pub fn held(module: &str, holder: &Holder) -> Self {
         let cause = format!(
-            "Already running since {} in process {}; this one leaves it alone.",
+            "Already running since {} in process {}; this one skips it.",
             holder.since, holder.holder
         );
         Self::waits(module, cause)
@@ -74,7 +74,7 @@ impl Line {
         }
     }
 
-    /// Whether this is the line of `module`, and it ended otherwise than well.
+    /// Whether this is the line of `module`, and it did not end OK.
     pub fn stopped(&self, module: &str) -> bool {
         self.module == module && self.exit != 0
     }
@@ -122,7 +122,7 @@ pub fn print_lines(lines: &[Line], json: bool) -> anyhow::Result<()> {
     } else if !lines.is_empty() {
         text = table_of(lines).to_string();
     }
-    // The work is done, and stands in the database.
+    // The work is done and committed; only its report is lost.
     if let Err(error) = put(&text) {
         tracing::warn!(%error, "the results cannot be printed; `concord runs` shows them");
     }

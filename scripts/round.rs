@@ -43,8 +43,8 @@ pub struct Round<'a> {
     pub shutdown: &'a Shutdown,
 }
 
-/// Runs the chosen modules and those that have pending records because of them, prints a line for each, and returns
-/// the exit code.
+/// Runs the chosen modules and those that have pending records because of them, prints a line for each, and
+/// returns the exit code.
 pub async fn run_round(round: &Round<'_>) -> anyhow::Result<u8> {
     let retry = Retry::new(&round.config.database, round.shutdown);
     prepare_tables(&round.database.pool, &retry, round.definitions).await?;
@@ -55,8 +55,8 @@ pub async fn run_round(round: &Round<'_>) -> anyhow::Result<u8> {
     Ok(worst_exit(&lines))
 }
 
-/// The chosen modules, then those with pending records. A database that stays away ends the round; the modules before
-/// keep their lines.
+/// The chosen modules, then those with pending records. A database that stays away ends the round; the
+/// modules before keep their lines.
 async fn run_each(
     round: &Round<'_>,
     retry: &Retry<'_>,
@@ -95,8 +95,8 @@ async fn run_each(
     }
 }
 
-/// As configured: different sources do not wait for each other, and each says how many of its modules may run. What a
-/// dry run shows must not be mixed.
+/// As configured: different sources do not wait for each other, and each says how many of its modules may
+/// run. What a dry run shows must not be mixed.
 fn concurrency<'a>(round: &Round<'a>) -> Concurrency<'a> {
     let sources = round.config.sources.iter();
     Concurrency {

@@ -39,7 +39,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         &config,
         chosen.iter().map(|definition| &definition.module.source),
     )?;
-    let shutdown = Shutdown::listen().context("Signals cannot be listened to.")?;
+    let shutdown = Shutdown::listen().context("The signal handlers could not be installed.")?;
     let database = staging::database::open(&config.database).await?;
     let hosts = match arguments.dry_run {
         // It writes nothing, and keeps to this host's last share.

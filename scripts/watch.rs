@@ -6,8 +6,8 @@ use runner::Shutdown;
 
 use crate::process::{exit_code, explain, say};
 
-/// Does a job once or, with a pause, again and again until the program is asked to end. Returns the exit code of the
-/// last round.
+/// Does a job once or, with a pause, again and again until the program is asked to end. Returns the exit code
+/// of the last round.
 pub async fn repeat(
     pause: Option<Duration>,
     shutdown: &Shutdown,

@@ -102,7 +102,7 @@ impl ConfigError {
         }
     }
 
-    /// Reads the TOML reader's message: place, and for an unknown key the nearest known one.
+    /// From the TOML parser's message: the place, and for an unknown key the nearest known one.
     pub(crate) fn of_toml(file: &Path, text: &str, error: &toml::de::Error) -> Self {
         let place = match error.span().and_then(|span| text.get(..span.start)) {
             Some(before) => {

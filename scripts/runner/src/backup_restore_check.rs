@@ -1,9 +1,9 @@
 //! Notices a database that was restored from a backup: it is older than what this host remembers.
 //!
-//! The data directory holds the number and the start of each module's last run, in `runs/<module>.json`. A database
-//! without that run is an older one, or another one than was meant: nothing is read until a person approves. What the
-//! missing runs did is gone with them, so an open pass and pages on disk that belong to one of them are given up then,
-//! and the module is read from its beginning.
+//! The data directory holds the number and the start of each module's last run, in `runs/<module>.json`. A
+//! database without that run is an older one, or another one than was meant: nothing is read until a person
+//! approves. What the missing runs did is gone with them, so an open pass and pages on disk that belong to
+//! one of them are given up then, and the module is read from its beginning.
 
 use std::path::PathBuf;
 
@@ -42,8 +42,8 @@ pub(crate) struct MissingRun<'a> {
     pub(crate) why: String,
 }
 
-/// `None` where the database has the last run. Called before a run is opened, which may take the number of a missing
-/// one.
+/// `None` where the database has the last run. Called before a run is opened, which may take the number of a
+/// missing one.
 pub(crate) async fn missing_run<'a>(
     conn: &mut PgConnection,
     job: &Job<'a>,
@@ -111,8 +111,8 @@ pub(crate) async fn last_run(
     }))
 }
 
-/// Writes the run that was opened to its file. Without the file an older database is not noticed, and read from its
-/// checkpoint.
+/// Writes the run that was opened to its file. Without the file an older database is not noticed, and read
+/// from its checkpoint.
 pub(crate) fn remember(job: &Job<'_>, last: Option<LastRun>) {
     let Some(last) = last else { return };
     let file = file(job);

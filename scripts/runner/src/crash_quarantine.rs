@@ -1,8 +1,9 @@
 //! Finds a record that kills the process, by what was being handled when a run died, and quarantines it.
 //!
-//! The first death says only that a run died while it promoted. From then on records are transformed one by one, and
-//! the id of each is written to a file before it is handled, then the ids of the batch in which they are decided; a
-//! file outlives the process without being synced. Where a batch dies, each of its records goes alone in the next run.
+//! The first death says only that a run died while it promoted. From then on records are transformed one by
+//! one, and the id of each is written to a file before it is handled, then the ids of the batch in which they
+//! are decided; a file outlives the process without being synced. Where a batch dies, each of its records
+//! goes alone in the next run.
 
 use std::path::PathBuf;
 
@@ -39,7 +40,8 @@ impl CrashSuspects {
         step: &str,
     ) -> sqlx::Result<Option<CrashSuspects>> {
         let mut tx = pool.begin().await?;
-        // A run that ended has ended its steps, unless the database stopped it, and then it says another cause.
+        // A run that ended has ended its steps, unless the database stopped it, and then it says another
+        // cause.
         let died: bool = query_scalar(
             "select exists (
                  select from ops.run_steps s join ops.runs r using (run_id)

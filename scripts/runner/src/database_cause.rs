@@ -5,8 +5,8 @@ use staging::database::{query_as, query_scalar};
 
 use crate::error::RunError;
 
-/// What is known of a full disk of the database: its message, how much is free where it runs on this host and may say
-/// where its data are, and how large the database is. `None` where something else failed.
+/// What is known of a full disk of the database: its message, how much is free where it runs on this host and
+/// may say where its data are, and how large the database is. `None` where something else failed.
 pub(crate) async fn full_disk(pool: &PgPool, failure: &RunError) -> Option<String> {
     let (code, message) = failure.refusal()?;
     if code != "53100" {
@@ -78,8 +78,8 @@ pub(crate) enum Blockers {
     Readers,
 }
 
-/// `what` could not be done, and who has held locks on our tables for longest, in sentences. When the wait is over,
-/// the one that was waited for is not known any more; the oldest is the one to look at.
+/// `what` could not be done, and who has held locks on our tables for longest, in sentences. When the wait is
+/// over, the one that was waited for is not known any more; the oldest is the one to look at.
 pub(crate) async fn blocked_by(pool: &PgPool, what: &str, blockers: Blockers) -> String {
     let oldest = async {
         let mut tx = pool.begin().await?;
@@ -100,9 +100,9 @@ pub(crate) async fn blocked_by(pool: &PgPool, what: &str, blockers: Blockers) ->
     .await;
     let who = match oldest {
         Ok(Some((pid, user, program, age))) => format!(
-            "The oldest transaction that holds some is of process {pid} ({user}, {program}), since {age} s: end it, or have it ended (`select pg_terminate_backend({pid})`)."
+            "The oldest transaction that holds locks is of process {pid} ({user}, {program}), since {age} s: end it, or have it ended (`select pg_terminate_backend({pid})`)."
         ),
-        _ => "Whoever held them is gone.".to_owned(),
+        _ => "They are released now.".to_owned(),
     };
     format!("{what} {who} The next run tries again.")
 }

@@ -8,7 +8,7 @@ use staging::{ExaminedPage, PagePlace, PageTally};
 
 use crate::error::RunError;
 use crate::job::{Job, Progress};
-use crate::read_result::{add, state_of};
+use crate::read_result::state_of;
 use crate::recheck::{absent_ids, recheck};
 use crate::selection::select;
 
@@ -55,10 +55,7 @@ pub async fn dry_run(job: &Job<'_>, source: &Source, limit: i64) -> Result<DryRu
                     cursor: None,
                 };
                 let page = [ExaminedPage::from(page)];
-                add(
-                    &mut staged,
-                    staging::stage_pages(&mut tx, place, &page, &derivations).await?,
-                );
+                staged += staging::stage_pages(&mut tx, place, &page, &derivations).await?;
                 (job.progress)(Progress::Read(i64::from(staged.fetched), total));
             }
             Err(failure) => cause = Some(state_of(&failure).1),

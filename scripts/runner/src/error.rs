@@ -8,7 +8,8 @@ use fetcher::FetchError;
 use reconciler::{ReconcileError, TableError};
 use staging::database::{Trouble, trouble};
 
-/// Why a run cannot go on. What a source or a record does wrong is an outcome of the run and never one of these.
+/// Why a run cannot go on. What a source or a record does wrong is an outcome of the run and never one of
+/// these.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// A statement failed.

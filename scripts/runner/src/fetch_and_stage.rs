@@ -11,15 +11,15 @@ use crate::lease::check_lease;
 use crate::outage_buffer::{UnconfirmedPages, buffer_until_back, stage_left_over};
 use crate::page_group::{Durability, stage_group};
 use crate::read_ahead::{PageSize, ReadAhead, is_full_batch};
-use crate::read_result::{ReadResult, Traversal, add};
+use crate::read_result::{ReadResult, Traversal};
 use crate::recheck::{absent_ids, mark_gone};
 use crate::selection::select;
 use crate::staging_target::StagingTarget;
 use crate::test_hooks::halt_at;
 
-/// Reads the module's stream to its end, or as far as it goes, and stages it page by page. Starts again once when
-/// the source refuses its cursor, and reads a second time, with pages of another size, when rows seem to have
-/// shifted.
+/// Reads the module's stream to its end, or as far as it goes, and stages it page by page. Starts again once
+/// when the source refuses its cursor, and reads a second time, with pages of another size, when rows seem to
+/// have shifted.
 pub(crate) async fn read(
     job: &Job<'_>,
     source: &Source,
@@ -137,7 +137,7 @@ async fn traverse(
         unconfirmed.add(cursor.take(), ready);
         match staged {
             Ok(tally) => {
-                add(&mut end.staged, tally);
+                end.staged += tally;
                 end.pages += pages;
                 if durability == Durability::Durable {
                     unconfirmed = UnconfirmedPages::default();
@@ -205,8 +205,8 @@ async fn note_selection(tx: &mut PgConnection, run_id: i64, pass: &Pass) -> sqlx
     Ok(())
 }
 
-/// Decides whether the pass was complete, together with an earlier one of this run that left doubts. Returns the
-/// absent records, too, that may be taken for deleted.
+/// Decides whether the pass was complete, together with an earlier one of this run that left doubts. Returns
+/// the absent records, too, that may be taken for deleted.
 async fn close(
     target: &StagingTarget<'_>,
     pass: &Pass,

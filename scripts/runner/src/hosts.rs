@@ -1,5 +1,5 @@
-//! Hosts that read the same sources share the rate limits: each one announces itself in the database and keeps to its
-//! share.
+//! Hosts that read the same sources share the rate limits: each one announces itself in the database and
+//! keeps to its share.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long leaving may take, since the database may be away.
 const LEAVING: Duration = Duration::from_secs(2);
 
-/// This host among those that read the same sources. While the database is away, each source keeps to its last share.
+/// This host among those that read the same sources. While the database is away, each source keeps to its
+/// last share.
 pub struct Hosts {
     pool: PgPool,
     sources: Vec<Source>,
@@ -42,7 +43,8 @@ impl Hosts {
         }
     }
 
-    /// Shares what was learnt last and gives the share up, unless another process of this host goes on reading.
+    /// Shares what was learnt last and gives the share up, unless another process of this host goes on
+    /// reading.
     pub async fn leave(mut self) {
         self.heartbeats.shutdown().await;
         for source in &self.sources {

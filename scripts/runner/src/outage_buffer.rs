@@ -100,8 +100,8 @@ fn warn(error: &std::io::Error) {
     tracing::warn!(%error, "pages cannot be kept on disk; reading pauses until the database is back");
 }
 
-/// Reads on into a spool until the database is back, then stages it. `None` where the database turns out to lack
-/// pages that are not in memory any more: the stream must be read again from its checkpoint.
+/// Reads on into a spool until the database is back, then stages it. `None` where the database turns out to
+/// lack pages that are not in memory any more: the stream must be read again from its checkpoint.
 pub(crate) async fn buffer_until_back(
     target: &StagingTarget<'_>,
     reading: &mut ReadAhead<'_>,
@@ -186,8 +186,8 @@ fn pages_of(
         .chain(buffer.held.iter().cloned().map(Ok)))
 }
 
-/// The last page that is staged, once no transaction of this run is under way any more. A connection that fails here
-/// is not used again: it may lead to a server that takes no writes any more.
+/// The last page that is staged, once no transaction of this run is under way any more. A connection that
+/// fails here is not used again: it may lead to a server that takes no writes any more.
 async fn staged_to(target: &StagingTarget<'_>) -> Result<i64, RunError> {
     let mut connection = target.job.pool.acquire().await?;
     let told: Result<i64, RunError> = async {
@@ -207,8 +207,8 @@ async fn staged_to(target: &StagingTarget<'_>) -> Result<i64, RunError> {
     told
 }
 
-/// Stages the pages behind `staged`, as far as they follow each other. Returns the last that is staged, and where the
-/// stream goes on behind the last of all.
+/// Stages the pages behind `staged`, as far as they follow each other. Returns the last that is staged, and
+/// where the stream goes on behind the last of all.
 async fn replay(
     target: &StagingTarget<'_>,
     pages: impl Iterator<Item = std::io::Result<SpooledPage>>,
@@ -251,8 +251,8 @@ async fn stage_ready(
     Ok(pages.len() as i64)
 }
 
-/// Stages what earlier runs of the module left on disk, where its pass still ends exactly there; other pages are read
-/// again from the source.
+/// Stages what earlier runs of the module left on disk, where its pass still ends exactly there; other pages
+/// are read again from the source.
 pub(crate) async fn stage_left_over(
     job: &Job<'_>,
     lease: &Lease,

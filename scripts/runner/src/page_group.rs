@@ -9,7 +9,6 @@ use staging::{ExaminedPage, PageTally};
 
 use crate::error::RunError;
 use crate::lease::check_lease;
-use crate::read_result::add;
 use crate::staging_target::StagingTarget;
 use crate::test_hooks::halt_at;
 
@@ -18,8 +17,8 @@ use crate::test_hooks::halt_at;
 pub(crate) enum Durability {
     /// It is on the disk.
     Durable,
-    /// It may be lost with the server's last milliseconds. Pages and checkpoint are lost together then, and are
-    /// staged or read again.
+    /// It may be lost with the server's last milliseconds. Pages and checkpoint are lost together then, and
+    /// are staged or read again.
     Fast,
 }
 
@@ -30,9 +29,9 @@ enum Pages {
     Copied,
 }
 
-/// Stages pages that follow each other, and the checkpoint behind them. Where they seem to be new, the second half
-/// is copied over another connection while the first is staged, since copying keeps one processor of the server
-/// busy; it is committed after the first, or not at all.
+/// Stages pages that follow each other, and the checkpoint behind them. Where they seem to be new, the second
+/// half is copied over another connection while the first is staged, since copying keeps one processor of the
+/// server busy; it is committed after the first, or not at all.
 pub(crate) async fn stage_group(
     target: &StagingTarget<'_>,
     cursor: Option<&str>,
@@ -73,7 +72,7 @@ pub(crate) async fn stage_group(
             rest => rest,
         },
     };
-    add(&mut tally, rest?);
+    tally += rest?;
     Ok(tally)
 }
 
@@ -87,8 +86,8 @@ fn halves(ready: &[ExaminedPage]) -> (&[ExaminedPage], &[ExaminedPage]) {
     ready.split_at(at.unwrap_or(ready.len()))
 }
 
-/// Whether `stage_beside` gave up waiting. It may have waited for what was copied ahead, or for somebody else;
-/// alone it waits as long as it takes.
+/// Whether `stage_beside` gave up waiting. It may have waited for what was copied ahead, or for somebody
+/// else; alone it waits as long as it takes.
 fn gave_way(failure: &RunError) -> bool {
     matches!(failure.trouble(), Some(Trouble::Crossed | Trouble::Locked))
 }
@@ -114,8 +113,8 @@ pub(crate) async fn stage(
     commit(tx, target, cursor, ready, durability, Pages::ToStage).await
 }
 
-/// As `stage`, while other pages are copied ahead. Whoever waits for what was copied ahead would wait for this
-/// transaction, which the database cannot see: so it does not wait for others for long.
+/// As `stage`, while other pages are copied ahead. Whoever waits for what was copied ahead would wait for
+/// this transaction, which the database cannot see: so it does not wait for others for long.
 async fn stage_beside(
     target: &StagingTarget<'_>,
     cursor: Option<&str>,
@@ -128,8 +127,8 @@ async fn stage_beside(
     commit(tx, target, cursor, ready, Durability::Fast, Pages::ToStage).await
 }
 
-/// Copies pages before their turn. None where one of the records is known: then they are staged as all others are,
-/// and what failed here fails again there if it must.
+/// Copies pages before their turn. None where one of the records is known: then they are staged as all others
+/// are, and what failed here fails again there if it must.
 async fn copy_ahead(
     mut tx: PgTransaction<'static>,
     target: &StagingTarget<'_>,

@@ -13,8 +13,8 @@ use crate::retry::Retry;
 /// Between two attempts at a table that others read, so that those who wait behind this one get their turn.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Brings the production tables to their contracts. A change of a table waits for all its readers, and all later
-/// readers wait for the change: so each attempt is short, and they end after `lock_wait_seconds`.
+/// Brings the production tables to their contracts. A change of a table waits for all its readers, and all
+/// later readers wait for the change: so each attempt is short, and they end after `lock_wait_seconds`.
 pub async fn prepare_tables(
     pool: &PgPool,
     retry: &Retry<'_>,

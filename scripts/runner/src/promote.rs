@@ -25,14 +25,26 @@ pub(crate) struct Promoted {
     pub(crate) cause: Option<String>,
 }
 
+impl Promoted {
+    /// Nothing was promoted, and a person must act first.
+    fn blocked(cause: String) -> Promoted {
+        Promoted {
+            stop: Some(RunState::Blocked),
+            cause: Some(cause),
+            ..Promoted::default()
+        }
+    }
+}
+
 /// How often a promotion is tried that conflicts with another module's, or whose connection breaks.
 const ATTEMPTS: u32 = 4;
 /// The step that is written in the promotion's own transaction: it says whether the commit succeeded.
 const COMMIT: &str = "commit the promotion";
 
-/// Promotes what is pending. Two modules may conflict, one moving the children of the other's placeholders while that
-/// one writes them: the database stops one of the two, which then sees what the other did and starts again. When the
-/// connection breaks, the steps of the run say whether the promotion was committed before it is tried again.
+/// Promotes what is pending. Two modules may conflict, one moving the children of the other's placeholders
+/// while that one writes them: the database stops one of the two, which then sees what the other did and
+/// starts again. When the connection breaks, the steps of the run say whether the promotion was committed
+/// before it is tried again.
 pub(crate) async fn promote(
     job: &Job<'_>,
     lease: &Lease,
@@ -123,11 +135,7 @@ async fn attempt(
     job.retry.limit_lock_wait(&mut tx).await?;
     check_lease(&mut tx, lease).await?;
     if let Some(cause) = table_changed(&mut tx, job).await? {
-        return Ok(Promoted {
-            stop: Some(RunState::Blocked),
-            cause: Some(cause),
-            ..Promoted::default()
-        });
+        return Ok(Promoted::blocked(cause));
     }
     let pending: i64 = query_scalar("select count(*) from staging.pending where module = $1")
         .bind(&lease.module)
@@ -227,7 +235,8 @@ async fn is_approved(tx: &mut PgConnection, module: &str, extent: &Extent) -> sq
     }))
 }
 
-/// An approval is for one change set: once something is promoted it is used up, and an open request is closed.
+/// An approval is for one change set: once something is promoted it is used up, and an open request is
+/// closed.
 async fn withdraw_approvals(tx: &mut PgConnection, module: &str) -> sqlx::Result<()> {
     query(
         "update ops.problems set state = 'resolved', resolved_at = clock_timestamp()
@@ -282,11 +291,7 @@ async fn request_approval(
     .fetch_one(&mut *tx)
     .await?;
     tx.commit().await?;
-    Ok(Promoted {
-        stop: Some(RunState::Blocked),
-        cause: Some(format!(
-            "{objection} Nothing was changed. SchemaCheck at it with `run_sync --module {module} --dry-run`; if it is right, `concord approve {problem} --reason …` and run again."
-        )),
-        ..Promoted::default()
-    })
+    Ok(Promoted::blocked(format!(
+        "{objection} Nothing was changed. Look at it with `run_sync --module {module} --dry-run`; if it is right, `concord approve {problem} --reason …` and run again."
+    )))
 }

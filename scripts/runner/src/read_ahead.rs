@@ -10,11 +10,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use crate::job::{Job, ReadRange};
 use crate::read_result::Traversal;
 
-/// Records held in memory between the fetcher and the database, about; staged by one transaction where they come
-/// fast.
+/// Records held in memory between the fetcher and the database, about; staged by one transaction where they
+/// come fast.
 const BUFFERED: usize = 10_000;
-/// Bytes of answers that wait for the database: at most so many received, so many being staged, and so many whose
-/// commit is not durable yet; one page that is larger waits alone.
+/// Bytes of answers that wait for the database: at most so many received, so many being staged, and so many
+/// whose commit is not durable yet; one page that is larger waits alone.
 const BUFFERED_BYTES: usize = 16 << 20;
 
 /// Whether these pages are as many as may be held together.
@@ -27,8 +27,8 @@ pub(crate) fn is_full_batch<'p>(pages: impl IntoIterator<Item = &'p ExaminedPage
     records > BUFFERED || bytes > BUFFERED_BYTES
 }
 
-/// Pages of the size that the module declares, or of another size, so that rows that shifted between two pages are
-/// seen.
+/// Pages of the size that the module declares, or of another size, so that rows that shifted between two
+/// pages are seen.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PageSize {
     Declared,

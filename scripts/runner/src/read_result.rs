@@ -44,12 +44,3 @@ pub(crate) fn state_of(failure: &FetchError) -> (RunState, String) {
     };
     (state, failure.to_string())
 }
-
-/// Adds what one transaction staged.
-pub(crate) fn add(sum: &mut PageTally, tally: PageTally) {
-    sum.fetched += tally.fetched;
-    sum.new += tally.new;
-    sum.changed += tally.changed;
-    sum.unchanged += tally.unchanged;
-    sum.superseded += tally.superseded;
-}

@@ -12,8 +12,8 @@ use crate::staging_target::StagingTarget;
 /// The most records that one run asks for by their ids; the others wait for the next complete read.
 const MOST_RECHECKS: usize = 1_000;
 
-/// The ids that a pass did not see and that may be taken for deleted: at once where the source can be asked for each,
-/// else after as many passes in a row as the module says.
+/// The ids that a pass did not see and that may be taken for deleted: at once where the source can be asked
+/// for each, else after as many passes in a row as the module says.
 pub(crate) async fn absent_ids(
     job: &Job<'_>,
     conn: &mut PgConnection,

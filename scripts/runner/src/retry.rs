@@ -24,8 +24,8 @@ pub struct Retry<'a> {
     conflicts: AtomicU32,
 }
 
-/// One outage, however often the database seems to be back and fails again, as one does whose disk is full. Only
-/// the time spent waiting counts, not the work between.
+/// One outage, however often the database seems to be back and fails again, as one does whose disk is full.
+/// Only the time spent waiting counts, not the work between.
 pub(crate) struct Outage {
     /// When the wait began.
     since: Option<Timestamp>,
@@ -84,8 +84,8 @@ impl<'a> Retry<'a> {
             .map(drop)
     }
 
-    /// Runs a transaction until the database has committed it. When the answer to a commit is lost it runs twice,
-    /// so it must be idempotent.
+    /// Runs a transaction until the database has committed it. When the answer to a commit is lost it runs
+    /// twice, so it must be idempotent.
     pub async fn run<T>(&self, work: impl AsyncFn() -> Result<T, RunError>) -> Result<T, RunError> {
         match self.on_conflict(&work).await {
             Err(failure) if failure.trouble() == Some(Trouble::Away) => {
@@ -111,8 +111,8 @@ impl<'a> Retry<'a> {
         work().await
     }
 
-    /// Tries until the database answers. Fails with [`DatabaseAway`] after `away_seconds`, or when the program is
-    /// asked to end.
+    /// Tries until the database answers. Fails with [`DatabaseAway`] after `away_seconds`, or when the
+    /// program is asked to end.
     pub(crate) async fn until_back<T>(
         &self,
         outage: &mut Outage,

@@ -50,8 +50,8 @@ impl From<Outcome> for Finished {
     }
 }
 
-/// Runs a module and records how it ended. An error is a database that stayed away or a bug; everything a source or
-/// a record can do wrong is an outcome.
+/// Runs a module and records how it ended. An error is a database that stayed away or a bug; everything a
+/// source or a record can do wrong is an outcome.
 pub async fn run_module(job: &Job<'_>) -> Result<Ended, RunError> {
     job.retry.reset();
     let opened = job.retry.run(async || open_run(job).await).await;
@@ -192,19 +192,19 @@ async fn run_steps(job: &Job<'_>, lease: &Lease, run_id: i64) -> Result<Finished
     })
 }
 
-/// The outcome of a module whose source answers for another account or has another schema now; `None` where it can be
-/// read.
+/// The outcome of a module whose source answers for another account or has another schema now; `None` where
+/// it can be read.
 async fn check_source(
     job: &Job<'_>,
     source: &Source,
     run_id: i64,
 ) -> Result<Option<Outcome>, RunError> {
-    let doing = RunError::during("The source's account could not be looked at.");
+    let doing = RunError::during("The source's account could not be checked.");
     let account = check_account(job, source, run_id).await.map_err(doing)?;
     if let Some((state, cause)) = account {
         return Ok(Some(ended(state, cause)));
     }
-    let doing = RunError::during("The source's schema could not be looked at.");
+    let doing = RunError::during("The source's schema could not be checked.");
     let schema = check_schema(job, source, run_id).await.map_err(doing)?;
     let (state, detail) = match &schema {
         SchemaCheck::Fits(note) => ("OK", note.as_deref()),
@@ -231,7 +231,8 @@ async fn finish(job: &Job<'_>, lease: &Lease, run_id: i64, outcome: &Outcome) ->
     }
     let conflicts = job.retry.conflicts();
     if conflicts > 0 {
-        let detail = format!("{conflicts} transactions crossed others and were tried again");
+        let detail =
+            format!("{conflicts} transactions conflicted with others and were tried again");
         staging::mark_step(&mut tx, run_id, TRY_AGAIN, "OK", Some(&detail)).await?;
     }
     if outcome.complete {

@@ -8,7 +8,8 @@ use crate::database_cause::{Blockers, blocked_by, full_disk, refused_role};
 use crate::error::RunError;
 use crate::job::Job;
 
-/// A run that was asked to end. What was staged and promoted stays; the database rolls back what was under way.
+/// A run that was asked to end. What was staged and promoted stays; the database rolls back what was under
+/// way.
 pub(crate) fn cancelled() -> Outcome {
     ended(
         RunState::Cancelled,
@@ -80,8 +81,8 @@ pub(crate) async fn set_aside(
     Ok(told.join(" "))
 }
 
-/// The state and the cause of a run that the database stopped; `None` for a failure that is a bug. An outage gets its
-/// reason here, where it is known.
+/// The state and the cause of a run that the database stopped; `None` for a failure that is a bug. An outage
+/// gets its reason here, where it is known.
 pub(crate) async fn cause_of(
     pool: &PgPool,
     lease: &Lease,
@@ -97,16 +98,16 @@ pub(crate) async fn cause_of(
     }
     match failure.trouble() {
         Some(Trouble::Locked) => {
-            let what = "The promotion waited too long for locks on the tables and was taken back.";
+            let what = "The promotion waited too long for locks on the tables and was rolled back.";
             let cause = blocked_by(pool, what, Blockers::Writers).await;
             return Some((RunState::Waiting, cause));
         }
         Some(Trouble::Crossed) => {
-            let cause = "Other transactions crossed this one again and again, and it was taken back each time. The next run tries again.";
+            let cause = "The transaction conflicted with others several times, and was rolled back each time. The next run tries again.";
             return Some((RunState::Waiting, cause.to_owned()));
         }
         Some(Trouble::Away) => {
-            let cause = "The connection to the database broke again and again. The next run tries again; the server's own log says why.".to_owned();
+            let cause = "The connection to the database broke several times. The next run tries again; the server's own log says why.".to_owned();
             return Some((RunState::Waiting, full.unwrap_or(cause)));
         }
         None => {}

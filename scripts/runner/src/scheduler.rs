@@ -20,8 +20,9 @@ impl Concurrency<'_> {
     }
 }
 
-/// Runs every module. Returns what they returned, in their order, and the first error. A module starts when its parents
-/// before it are done and its source has a free slot. After an error no module starts; those that run are waited for.
+/// Runs every module. Returns what they returned, in their order, and the first error. A module starts when
+/// its parents before it are done and its source has a free slot. After an error no module starts; those that
+/// run are waited for.
 pub async fn run_modules<T, E>(
     modules: &[&Definition],
     concurrency: &Concurrency<'_>,

@@ -42,7 +42,8 @@ pub(crate) async fn mark(
     tx.commit().await
 }
 
-/// Writes how many of the pending records are decided, once a second and outside the promotion's own transaction.
+/// Writes how many of the pending records are decided, once a second and outside the promotion's own
+/// transaction.
 pub(crate) async fn write_decided(
     pool: PgPool,
     run_id: i64,
@@ -75,8 +76,8 @@ pub(crate) fn diagnostics(job: &Job<'_>, run_id: i64, read: &mut ReadResult) -> 
     noticed
 }
 
-/// Ends the step, with notes on records that came more than once with other content, and on repeated answers; keeps
-/// what came instead of an answer.
+/// Ends the step, with notes on records that came more than once with other content, and on repeated answers;
+/// keeps what came instead of an answer.
 pub(crate) async fn end_reading(job: &Job<'_>, run_id: i64, noticed: &Noticed) -> sqlx::Result<()> {
     let mut tx = job.pool.begin().await?;
     let records = staging::came_twice(&mut tx, job.definition.name(), run_id).await?;

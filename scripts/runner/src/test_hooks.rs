@@ -10,8 +10,8 @@ static REQUESTED: LazyLock<Option<(String, usize)>> = LazyLock::new(|| {
 });
 static PASSED: LazyLock<Mutex<HashMap<String, usize>>> = LazyLock::new(Mutex::default);
 
-/// Where `CONCORD_HALT_AT=point[:n]` names this point, the n-th call says so on standard error and waits to be
-/// killed, or for a line on standard input. Without the variable this does nothing.
+/// Where `CONCORD_HALT_AT=point[:n]` names this point, the n-th call says so on standard error and waits to
+/// be killed, or for a line on standard input. Without the variable this does nothing.
 pub(crate) fn halt_at(point: &str) {
     let Some((requested, times)) = REQUESTED.as_ref().filter(|(name, _)| name == point) else {
         return;
