@@ -1,4 +1,4 @@
-//! What `run_sync` is asked to do.
+//! The command line of `run_sync`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,7 +23,8 @@ pub struct Arguments {
     /// Read as the module declares, or everything, or a range
     #[arg(long, value_enum, default_value_t = Mode::Incremental)]
     pub mode: Mode,
-    /// With --mode repair: from this instant (RFC 3339), or from the beginning of this day in the account's zone
+    /// With --mode repair: from this instant (RFC 3339), or from the beginning of this day in the account's
+    /// zone
     #[arg(long, value_name = "WHEN", required_if_eq("mode", "repair"))]
     pub since: Option<String>,
     /// With --mode repair: up to this instant, or to the beginning of this day
@@ -55,7 +56,7 @@ pub struct Arguments {
 /// How much of a source is read.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
-    /// As the module declares: what the source can name as new, and no less than the overlap.
+    /// As the module declares: what the source reports as new, and at least the overlap.
     Incremental,
     /// Everything.
     Full,
@@ -63,11 +64,11 @@ pub enum Mode {
     Repair,
 }
 
-/// A pause that lets others work, too.
+/// A pause long enough for other work.
 fn pause(text: &str) -> Result<Duration, String> {
     match fetcher::length_of_time(text)? {
         pause if pause < Duration::from_millis(100) => {
-            Err("a pause of at least `100ms` is wanted".to_owned())
+            Err("the pause must be at least `100ms`".to_owned())
         }
         pause => Ok(pause),
     }

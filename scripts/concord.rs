@@ -1,30 +1,32 @@
-//! `concord`: the program for people.
+//! `concord`: the program for people, and under the name `run_sync` the scheduled job.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use concord::commands::{self, Command};
 use concord::config::Config;
 use concord::process::{self, LogFormat};
+use concord::scheduled_job;
 
 /// Keeps a PostgreSQL database in agreement with the APIs a business runs on.
 ///
-/// `run_sync` is the scheduled job; these commands show what it did and undo it, and look after sources and modules.
-/// They end with 0, 2 (usage or configuration), 3 (incomplete), 4 (waits for a person), 5 (failed) or 75 (try again later).
+/// `run_sync` is the scheduled job; these commands show what it did and undo it, and look after sources and
+/// modules. They end with 0, 2 (usage or configuration), 3 (incomplete), 4 (waits for a person), 5 (failed)
+/// or 75 (try again later).
 #[derive(Debug, Parser)]
 #[command(name = "concord", version)]
 struct Arguments {
     /// The configuration file; `./concord.toml` by default, where it exists.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A further folder of modules; may be given again.
+    /// A folder of modules beside those that are compiled in and configured; may be given several times.
     #[arg(long, global = true, value_name = "DIR")]
     modules: Vec<PathBuf>,
-    /// Answer in JSON.
+    /// Print results as JSON.
     #[arg(long, global = true)]
     json: bool,
-    /// How to log to standard error; RUST_LOG says what.
+    /// How to log to standard error; RUST_LOG chooses what.
     #[arg(
         long,
         global = true,
@@ -39,6 +41,9 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if is_called("run_sync") {
+        return scheduled_job::main().await;
+    }
     let arguments = Arguments::parse();
     process::prepare(arguments.log);
     match answered(arguments).await {
@@ -48,6 +53,14 @@ async fn main() -> ExitCode {
             ExitCode::from(process::exit_code(&error))
         }
     }
+}
+
+/// Whether the program was started under this name.
+fn is_called(name: &str) -> bool {
+    let called = std::env::args_os().next().unwrap_or_default();
+    Path::new(&called)
+        .file_stem()
+        .is_some_and(|stem| stem == name)
 }
 
 async fn answered(arguments: Arguments) -> anyhow::Result<u8> {

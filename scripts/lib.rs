@@ -1,17 +1,18 @@
-//! The programs of Concord: `concord` for people, `run_sync` for cron.
-
-pub mod arguments;
-pub mod choice;
-pub mod config;
+//! The program of Concord: `concord` for people, and `run_sync` for cron, which is the same program by
+//! another name.
 
 pub mod commands;
+pub mod config;
 pub mod process;
-pub mod progress;
-pub mod repair;
-pub mod report;
-pub mod round;
-pub mod sync;
+pub mod scheduled_job;
 
-mod explanation;
-mod inert;
+mod arguments;
+mod module_selection;
+mod parse_error;
+mod progress;
+mod repair_range;
+mod report;
+mod round;
 mod table;
+mod terminal_escape;
+mod watch;

@@ -1,8 +1,9 @@
-//! What both programs do when they begin, and how they say what went wrong.
+//! Logging, error messages and exit codes of both programs.
 
 use std::io::{IsTerminal, Write};
 
 use fetcher::{Class, ExportError, FetchError};
+use runner::RunError;
 use staging::database::{OpenError, trouble};
 use tracing_subscriber::EnvFilter;
 
@@ -20,11 +21,11 @@ pub enum LogFormat {
 
 /// Usage or configuration is wrong.
 pub const EXIT_USAGE: u8 = 2;
-/// The work is done in part.
+/// The work is incomplete.
 pub const EXIT_PARTIAL: u8 = 3;
 /// The work failed.
 pub const EXIT_FAILED: u8 = 5;
-/// Trying again later may do.
+/// Trying again later may help.
 pub const EXIT_WAITING: u8 = 75;
 
 /// A command that cannot be carried out as it was given.
@@ -32,20 +33,20 @@ pub const EXIT_WAITING: u8 = 75;
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// Chooses the TLS provider and starts logging; `RUST_LOG` filters, warnings alone by default, and of them
-/// not those that a statement was slow: it holds no news for whoever runs a job.
+/// Installs the TLS provider and starts logging. `RUST_LOG` filters; by default only warnings are logged,
+/// without those about slow statements.
 pub fn prepare(log: LogFormat) {
-    // Fails only where it was installed before, and then there is nothing to do.
+    // Fails only if it is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("warn,sqlx::query=error"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        // It would be said where nothing can be said any more, and end the program.
+        // They would go to the stream that just failed, and end the program.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
-    // Fails only where a subscriber was installed before.
+    // Fails only if a subscriber is already installed.
     let _ = match log {
         LogFormat::Plain => lines.try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
@@ -59,7 +60,13 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
             Some(ExportError::Fetch(fetch)) => Some(fetch),
             _ => None,
         };
-        if let Some(fetch) = cause.downcast_ref::<FetchError>().or(exported) {
+        let run = cause.downcast_ref::<RunError>();
+        let read = match run {
+            Some(RunError::Fetch(fetch)) => Some(fetch),
+            _ => None,
+        };
+        let fetch = cause.downcast_ref::<FetchError>().or(exported).or(read);
+        if let Some(fetch) = fetch {
             return match fetch.class() {
                 Class::Waiting => EXIT_WAITING,
                 Class::Partial => EXIT_PARTIAL,
@@ -69,6 +76,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         let waits = cause
             .downcast_ref()
             .is_some_and(|sql| trouble(sql).is_some())
+            || run.is_some_and(|run| run.trouble().is_some())
             || matches!(
                 cause.downcast_ref(),
                 Some(
@@ -98,12 +106,13 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     EXIT_FAILED
 }
 
-/// Says something on standard error. Where nothing is taken there, as on a full disk, the work goes on without a word.
+/// Prints a line to standard error. A failure to print, as on a full disk, is ignored: the work goes on.
 pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// The error and its causes as sentences, the outermost first; a cause that only repeats is left out.
+/// The error and its causes as sentences, the outermost first; a cause that repeats an earlier one is left
+/// out.
 pub fn explain(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1) {

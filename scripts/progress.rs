@@ -1,13 +1,13 @@
-//! What a run says while it works: bars on a terminal, plain lines in a log.
+//! The progress of runs: bars on a terminal, plain lines in a log.
 
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use runner::{Decided, Progress};
 
 use crate::process::say;
-use crate::sync::Progressed;
 
 /// Where progress is shown: a terminal with a bar for each module under way, or a log.
 pub struct Screen {
@@ -16,7 +16,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// The standard error; `is_quiet` shows closing lines alone.
+    /// Standard error; with `is_quiet` only the closing lines.
     pub fn new(is_quiet: bool) -> Self {
         let is_terminal = std::io::stderr().is_terminal();
         Self {
@@ -26,7 +26,7 @@ impl Screen {
     }
 
     /// Begins to show the progress of a module.
-    pub fn begin(&self, module: &str) -> Progress<'_> {
+    pub fn begin(&self, module: &str) -> ModuleProgress<'_> {
         let bar = self.bars.as_ref().map(|bars| {
             let bar = bars.add(ProgressBar::new_spinner());
             bar.set_style(style(
@@ -37,9 +37,9 @@ impl Screen {
             bar
         });
         if bar.is_none() && !self.is_quiet {
-            say(&format!("{module}: begins"));
+            say(&format!("{module}: starts"));
         }
-        Progress {
+        ModuleProgress {
             screen: self,
             bar,
             module: module.to_owned(),
@@ -49,19 +49,19 @@ impl Screen {
 }
 
 /// The progress of one module.
-pub struct Progress<'s> {
+pub struct ModuleProgress<'s> {
     screen: &'s Screen,
     bar: Option<ProgressBar>,
     module: String,
     said_total: AtomicBool,
 }
 
-impl Progress<'_> {
+impl ModuleProgress<'_> {
     /// Shows how far the module has come.
-    pub fn show(&self, progressed: Progressed) {
-        match progressed {
-            Progressed::Read(fetched, total) => self.records(fetched, total),
-            Progressed::Decided(decided, pending) => self.decided(decided, pending),
+    pub fn show(&self, made: Progress) {
+        match made {
+            Progress::Read(fetched, total) => self.records(fetched, total),
+            Progress::Decided(decided) => self.decided(decided),
         }
     }
 
@@ -81,13 +81,13 @@ impl Progress<'_> {
         }
     }
 
-    fn decided(&self, decided: i64, pending: i64) {
+    fn decided(&self, Decided { done, pending }: Decided) {
         let Some(bar) = &self.bar else { return };
         bar.set_style(style(
             "{prefix:14} {bar:30} {percent:>3} % {pos:>9}/{len} decided {msg}",
         ));
         bar.set_length(u64::try_from(pending).unwrap_or(0));
-        bar.set_position(u64::try_from(decided).unwrap_or(0));
+        bar.set_position(u64::try_from(done).unwrap_or(0));
     }
 
     /// Ends with a closing line.
@@ -97,7 +97,7 @@ impl Progress<'_> {
             bar.finish_and_clear();
         }
         match &self.screen.bars {
-            // Other bars stand below; a terminal that went away wants no line either.
+            // Printed above the other bars; ignored if the terminal is gone.
             Some(bars) => drop(bars.println(line)),
             None => say(&line),
         }

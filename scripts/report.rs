@@ -1,15 +1,15 @@
-//! What `run_sync` prints when it is done.
+//! The results that `run_sync` prints.
 
 use std::io::Write;
 
 use reconciler::history::RowDiff;
+use runner::{DatabaseAway, DryRun};
 use serde::Serialize;
 use staging::{ClaimTally, Holder, Outcome, PageTally};
 
-use crate::inert::inert;
 use crate::process::EXIT_WAITING;
-use crate::sync::{Away, DryRun};
 use crate::table::Table;
+use crate::terminal_escape::escape;
 
 /// One module's line.
 #[derive(Debug, Serialize)]
@@ -48,14 +48,14 @@ impl Line {
     /// The line of a module that another process runs.
     pub fn held(module: &str, holder: &Holder) -> Self {
         let cause = format!(
-            "Already running since {} in process {}; this one leaves it alone.",
+            "Already running since {} in process {}; this one skips it.",
             holder.since, holder.holder
         );
         Self::waits(module, cause)
     }
 
     /// The line of a module whose database stayed away.
-    pub fn away(module: &str, away: &Away) -> Self {
+    pub fn away(module: &str, away: &DatabaseAway) -> Self {
         Self::waits(module, away.to_string())
     }
 
@@ -74,7 +74,7 @@ impl Line {
         }
     }
 
-    /// Whether this is the line of `module`, and it ended otherwise than well.
+    /// Whether this is the line of `module`, and it did not end OK.
     pub fn stopped(&self, module: &str) -> bool {
         self.module == module && self.exit != 0
     }
@@ -122,7 +122,7 @@ pub fn print_lines(lines: &[Line], json: bool) -> anyhow::Result<()> {
     } else if !lines.is_empty() {
         text = table_of(lines).to_string();
     }
-    // The work is done, and stands in the database.
+    // The work is done and committed; only its report is lost.
     if let Err(error) = put(&text) {
         tracing::warn!(%error, "the results cannot be printed; `concord runs` shows them");
     }
@@ -178,7 +178,7 @@ fn table_of(lines: &[Line]) -> Table {
 }
 
 /// Prints what a run would do.
-pub fn print_dry_run(module: &str, dry: &DryRun, json: bool) -> anyhow::Result<()> {
+pub fn print_dry_run(module: &str, dry: &DryRun, json: bool) {
     if json {
         let answer = serde_json::json!({
             "module": module,
@@ -191,7 +191,7 @@ pub fn print_dry_run(module: &str, dry: &DryRun, json: bool) -> anyhow::Result<(
             "rows": dry.rows,
         });
         println!("{answer}");
-        return Ok(());
+        return;
     }
     let (staged, tally) = (&dry.staged, &dry.reconciled.tally);
     println!(
@@ -210,9 +210,8 @@ pub fn print_dry_run(module: &str, dry: &DryRun, json: bool) -> anyhow::Result<(
         println!("  {cause}");
     }
     for row in &dry.rows {
-        println!("{}", inert(&row_text(row)));
+        println!("{}", escape(&row_text(row)));
     }
-    Ok(())
 }
 
 /// A changed row, one line per cell.

@@ -1,23 +1,28 @@
-//! One round of `run_sync`: every chosen module once, then those whose records they have woken.
+//! One round of `run_sync`: every chosen module once, then those that have pending records because of them.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use fetcher::Source;
 use reconciler::{Definition, Definitions};
+use runner::{
+    Concurrency, Ended, Job, ReadRange, Retry, RunError, Shutdown, dry_run, modules_with_pending,
+    prepare_tables, run_module, run_modules,
+};
 use staging::database::Database;
 
 use crate::arguments::Arguments;
 use crate::config::Config;
 use crate::progress::Screen;
 use crate::report::{Line, print_dry_run, print_lines, worst_exit};
-use crate::sync::{
-    Away, Ended, Job, Outages, Places, Range, Stop, abreast, bring_tables, dry_run, sync_module,
-    woken,
-};
+
+/// The most modules that run at once, whatever the sources allow.
+const MODULES_AT_ONCE: usize = 4;
+/// The most rows that a dry run shows.
+const SHOWN_ROWS: i64 = 200;
 
 /// What every round needs.
-pub struct Work<'a> {
+pub struct Round<'a> {
     /// What `run_sync` was told.
     pub arguments: &'a Arguments,
     /// The configuration.
@@ -33,89 +38,104 @@ pub struct Work<'a> {
     /// The database.
     pub database: &'a Database,
     /// How much of a source is read.
-    pub range: Range<'a>,
-    /// Whether somebody asks the program to end.
-    pub stop: &'a Stop,
+    pub range: ReadRange<'a>,
+    /// Whether the program is asked to end.
+    pub shutdown: &'a Shutdown,
 }
 
-/// Runs the chosen modules and those they have woken, prints a line for each, and answers the exit code.
-pub async fn round(work: &Work<'_>) -> anyhow::Result<u8> {
-    let outages = Outages::new(&work.config.database, work.stop);
-    bring_tables(&work.database.pool, &outages, work.definitions).await?;
+/// Runs the chosen modules and those that have pending records because of them, prints a line for each, and
+/// returns the exit code.
+pub async fn run_round(round: &Round<'_>) -> anyhow::Result<u8> {
+    let retry = Retry::new(&round.config.database, round.shutdown);
+    prepare_tables(&round.database.pool, &retry, round.definitions).await?;
     let mut lines = Vec::new();
-    let ended = run_each(work, &outages, &mut lines).await;
-    print_lines(&lines, work.arguments.json)?;
-    ended.map(|()| worst_exit(&lines))
+    let ended = run_each(round, &retry, &mut lines).await;
+    print_lines(&lines, round.arguments.json)?;
+    ended?;
+    Ok(worst_exit(&lines))
 }
 
-/// The chosen modules, then those whose records they have woken. A database that stays away ends the round: what
-/// came before is told.
+/// The chosen modules, then those with pending records. A database that stays away ends the round; the
+/// modules before keep their lines.
 async fn run_each(
-    work: &Work<'_>,
-    outages: &Outages<'_>,
+    round: &Round<'_>,
+    retry: &Retry<'_>,
     lines: &mut Vec<Line>,
-) -> anyhow::Result<()> {
-    // What a dry run shows is printed as a whole.
-    let places = Places::of(work.config, work.arguments.dry_run);
+) -> Result<(), RunError> {
     let is_away = Cell::new(false);
-    let (ran, ended) = abreast(work.chosen, &places, async |definition| {
-        if work.stop.is_asked() || is_away.get() {
+    let run = async |definition: &Definition| -> Result<Option<Line>, RunError> {
+        if round.shutdown.is_requested() || is_away.get() {
             return Ok(None);
         }
-        let source = work.sources.get(&definition.module.source);
-        run_one(work, definition, source).await.or_else(|failure| {
-            let away = failure.downcast::<Away>()?;
+        let source = round.sources.get(&definition.module.source);
+        run_one(round, definition, source).await.or_else(|failure| {
+            let away = failure.into_away()?;
             is_away.set(true);
             Ok(Some(Line::away(definition.name(), &away)))
         })
-    })
-    .await;
+    };
+    let (ran, ended) = run_modules(round.chosen, &concurrency(round), run).await;
     lines.extend(ran.into_iter().flatten());
     ended?;
     if is_away.get() {
         return Ok(());
     }
-    // Parents that came have woken children of other modules, or of modules that ran before them.
+    // Parents that arrived make children pending, of other modules or of modules that ran before them.
     let mut before = Vec::new();
     loop {
-        let mut names = woken(&work.database.pool, outages).await?;
+        let mut names = modules_with_pending(&round.database.pool, retry).await?;
         names.retain(|name| !lines.iter().any(|line: &Line| line.stopped(name)));
-        if work.arguments.dry_run || work.stop.is_asked() || names == before {
+        if round.arguments.dry_run || round.shutdown.is_requested() || names == before {
             return Ok(());
         }
-        for definition in names.iter().filter_map(|name| work.definitions.get(name)) {
-            lines.extend(run_one(work, definition, None).await?);
+        for definition in names.iter().filter_map(|name| round.definitions.get(name)) {
+            lines.extend(run_one(round, definition, None).await?);
         }
         before = names;
     }
 }
 
+/// As configured: different sources do not wait for each other, and each says how many of its modules may
+/// run. What a dry run shows must not be mixed.
+fn concurrency<'a>(round: &Round<'a>) -> Concurrency<'a> {
+    let sources = round.config.sources.iter();
+    Concurrency {
+        total: match round.arguments.dry_run {
+            true => 1,
+            false => MODULES_AT_ONCE,
+        },
+        per_source: sources
+            .map(|(name, source)| (name.as_str(), source.modules_at_once.get()))
+            .collect(),
+    }
+}
+
 async fn run_one(
-    work: &Work<'_>,
+    round: &Round<'_>,
     definition: &Definition,
     source: Option<&Source>,
-) -> anyhow::Result<Option<Line>> {
-    let arguments = work.arguments;
-    let progress = work.screen.begin(definition.name());
-    let outages = Outages::new(&work.config.database, work.stop);
+) -> Result<Option<Line>, RunError> {
+    let arguments = round.arguments;
+    let progress = round.screen.begin(definition.name());
+    let retry = Retry::new(&round.config.database, round.shutdown);
     let job = Job {
-        outages: &outages,
-        pool: &work.database.pool,
-        definitions: work.definitions,
+        retry: &retry,
+        pool: &round.database.pool,
+        definitions: round.definitions,
         definition,
         source,
-        range: work.range,
-        stop: work.stop,
+        range: round.range,
+        shutdown: round.shutdown,
         actor: &arguments.actor,
-        progress: &|progressed| progress.show(progressed),
+        progress: &|made| progress.show(made),
     };
     if let Some(source) = source.filter(|_| arguments.dry_run) {
-        let dry = dry_run(&job, source, 200).await?;
-        print_dry_run(definition.name(), &dry, arguments.json)?;
+        let dry = dry_run(&job, source, SHOWN_ROWS).await?;
+        print_dry_run(definition.name(), &dry, arguments.json);
         return Ok(None);
     }
-    let line = match sync_module(&job).await? {
-        // Nobody asked for a module that was only woken, and its holder takes up what is pending.
+    let line = match run_module(&job).await? {
+        // Nobody asked for a module that only has pending records, and its holder takes them up.
         Ended::Held(_) if source.is_none() => return Ok(None),
         Ended::Held(holder) => Line::held(definition.name(), &holder),
         Ended::Ran {

@@ -1,67 +1,32 @@
-//! The scheduled job: brings production to what the sources say, module by module, parents first.
+//! `run_sync`: starts the `concord` beside it under this name, so that the two need only one large program.
 
-use std::process::ExitCode;
+use std::env;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
 
-use anyhow::Context;
-use clap::Parser;
-use concord::arguments::Arguments;
-use concord::choice::choose;
-use concord::config::{Config, open_sources};
-use concord::process::{exit_code, explain, prepare, say};
-use concord::progress::Screen;
-use concord::repair::Repair;
-use concord::round::{Work, round};
-use concord::sync::{Hosts, Stop, again};
-use reconciler::Definitions;
+/// Usage or configuration is wrong: an installation in parts.
+const EXIT_USAGE: u8 = 2;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    prepare(arguments.log);
-    match run(&arguments).await {
-        Ok(code) => ExitCode::from(code),
-        Err(failure) => {
-            say(&format!("run_sync: {}", explain(&failure)));
-            ExitCode::from(exit_code(&failure))
-        }
-    }
+fn main() -> ExitCode {
+    let mut arguments = env::args_os();
+    let own = arguments.next();
+    let concord = beside(own);
+    // The process stays the same one: its number, its signals, its exit code.
+    let failure = Command::new(&concord)
+        .arg0("run_sync")
+        .args(arguments)
+        .exec();
+    eprintln!(
+        "run_sync: {} cannot be started: {failure}. Install both programs in one folder.",
+        concord.display()
+    );
+    ExitCode::from(EXIT_USAGE)
 }
 
-async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
-    let mut config = Config::load(arguments.config.as_deref())?;
-    config.modules.extend(arguments.modules.iter().cloned());
-    let definitions = Definitions::compile(&config.load_modules()?, &config.zone)?;
-    let chosen = choose(arguments, &config, &definitions)?;
-    let repair = Repair::of(arguments, &config.zone, &chosen)?;
-    let sources = open_sources(
-        &config,
-        chosen.iter().map(|definition| &definition.module.source),
-    )?;
-    let stop = Stop::listen().context("Signals cannot be listened to.")?;
-    let database = staging::database::open(&config.database).await?;
-    let hosts = match arguments.dry_run {
-        // It writes nothing, and keeps to this host's last part.
-        true => None,
-        false => Some(Hosts::announce(&database.pool, sources.values()).await),
-    };
-    let work = Work {
-        arguments,
-        config: &config,
-        screen: Screen::new(arguments.json),
-        definitions: &definitions,
-        chosen: &chosen,
-        sources: &sources,
-        database: &database,
-        range: Repair::range(repair.as_ref(), arguments.mode),
-        stop: &stop,
-    };
-    let result = again(arguments.watch, &stop, async || round(&work).await).await;
-    if let Some(hosts) = hosts {
-        hosts.leave().await;
-    }
-    database
-        .close()
-        .await
-        .context("The embedded database did not stop cleanly.")?;
-    result
+/// The `concord` in the folder of this program; `own` is the name that it was called by.
+fn beside(own: Option<OsString>) -> PathBuf {
+    let own = env::current_exe().ok().or(own.map(PathBuf::from));
+    own.unwrap_or_default().with_file_name("concord")
 }

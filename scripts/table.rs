@@ -1,10 +1,10 @@
-//! Tables for people, as wide as they need to be.
+//! Text tables, as wide as the terminal allows.
 
 use std::fmt;
 
 use console::{Alignment, measure_text_width, pad_str, truncate_str};
 
-/// Rows of text below headings. Columns of numbers stand to the right; the last column may be long.
+/// Rows of text below headings. Columns of numbers are right-aligned; the last column may be long.
 pub struct Table {
     headings: Vec<&'static str>,
     rows: Vec<Vec<String>>,
@@ -70,7 +70,7 @@ impl Table {
     }
 }
 
-/// Nothing in a cell may break the row.
+/// Without line breaks and other control characters.
 fn one_line(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })

@@ -27,4 +27,5 @@ mod stopping;
 mod strategies;
 mod ten_runs;
 mod tidy;
+mod tidy_imports;
 mod world;

@@ -59,6 +59,73 @@ fn body_end(code: &str) -> Option<usize> {
     None
 }
 
+/// What `use` brings in: each path, and the name it has from then on. Wants blanked code.
+pub fn imports(code: &str) -> Vec<(Vec<String>, String)> {
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("use ") {
+        let before = code[..at].chars().next_back();
+        if before.is_none_or(char::is_whitespace)
+            && let Some(end) = code[at..].find(';')
+        {
+            expand("", &code[at + 4..at + end], &mut found);
+        }
+    }
+    found
+}
+
+/// One tree of `use`, as `a::{b, c::{self, d as e}}`.
+fn expand(prefix: &str, tree: &str, found: &mut Vec<(Vec<String>, String)>) {
+    if let (Some(open), Some(close)) = (tree.find('{'), tree.rfind('}')) {
+        let prefix = format!("{prefix}{}", tree[..open].trim());
+        for part in outside_braces(&tree[open + 1..close]) {
+            expand(&prefix, part, found);
+        }
+        return;
+    }
+    let (path, name) = match tree.split_once(" as ") {
+        Some((path, name)) => (path, Some(name.trim().to_owned())),
+        None => (tree, None),
+    };
+    let path = format!("{prefix}{}", path.trim());
+    let mut path: Vec<String> = path.split("::").map(str::to_owned).collect();
+    if path.len() > 1 && path.last().is_some_and(|last| last == "self") {
+        path.pop();
+    }
+    if let Some(last) = path.last().filter(|last| !last.is_empty()).cloned() {
+        found.push((path, name.unwrap_or(last)));
+    }
+}
+
+/// The parts between commas that no brace encloses.
+fn outside_braces(list: &str) -> Vec<&str> {
+    let mut depth = 0;
+    let is_end = |c: char| {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        c == ',' && depth == 0
+    };
+    list.split(is_end).collect()
+}
+
+/// Paths within the crate that the code names in full: `crate::…` and `super::…`. Wants blanked code.
+pub fn paths(code: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for start in ["crate::", "super::"] {
+        for (at, _) in code.match_indices(start) {
+            let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+            if !code[..at].ends_with(is_part) {
+                let path = code[at..].split(|c| !is_part(c)).next().unwrap_or_default();
+                let path = path.trim_end_matches(':').split("::");
+                found.push(path.map(str::to_owned).collect());
+            }
+        }
+    }
+    found
+}
+
 /// The code with comments, texts and characters made blank; lines stay where they are.
 pub fn blanked(code: &str) -> String {
     let bytes = code.as_bytes();

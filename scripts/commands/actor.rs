@@ -1,6 +1,6 @@
-//! Who acts.
+//! Who decides.
 
-/// Who is answerable for a decision.
+/// Who is responsible for a decision.
 #[derive(Debug, clap::Args)]
 pub struct Actor {
     /// Who decides this; the account that runs the command by default.

@@ -1,10 +1,10 @@
-//! What a command has to say.
+//! The result of a command.
 
 use std::io::{ErrorKind, Write};
 
 use serde::Serialize;
 
-use crate::inert::inert;
+use crate::terminal_escape::escape;
 
 /// A command's outcome: for people, for machines, and the exit code.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Answer {
         self
     }
 
-    /// The same outcome after something said before it; for machines, both in one object.
+    /// The same outcome with a text before it; in JSON, both in one object.
     pub fn preceded_by(mut self, text: String, mut json: serde_json::Value) -> Self {
         json["check"] = self.json;
         self.json = json;
@@ -47,7 +47,7 @@ impl Answer {
         self
     }
 
-    /// Prints it, and returns its exit code. A reader that went away (`| head`) is no error.
+    /// Prints it, and returns its exit code. A closed pipe (`| head`) is no error.
     pub fn print(self, json: bool) -> anyhow::Result<u8> {
         if self.json.is_null() && self.text.is_empty() {
             return Ok(self.exit);
@@ -57,7 +57,7 @@ impl Answer {
         } else {
             self.text
         };
-        let text = inert(&text);
+        let text = escape(&text);
         let mut out = std::io::stdout().lock();
         let newline = if text.is_empty() || text.ends_with('\n') {
             ""

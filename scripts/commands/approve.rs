@@ -1,4 +1,4 @@
-//! `concord approve`: lets pass what a run was blocked by.
+//! `concord approve`: approves a change that blocked a run.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,13 @@ use super::{Answer, with_database};
 use crate::config::Config;
 use crate::process::UsageError;
 
-/// Approve what a run was blocked by; the next run goes on with it.
+/// Approve a blocked change; the next run applies it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The problems' numbers, as `concord status` and the run's cause show them.
     #[arg(required = true)]
     problem_ids: Vec<i64>,
-    /// Why they may pass; kept with the decision.
+    /// Why they are right; kept with the decision.
     #[arg(long)]
     reason: String,
     #[command(flatten)]
@@ -75,7 +75,7 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     )
 }
 
-/// Gives the module that may go on.
+/// Returns the module that may go on.
 async fn approve(
     tx: &mut PgConnection,
     id: i64,

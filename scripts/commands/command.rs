@@ -1,4 +1,4 @@
-//! The closed list of commands.
+//! The list of commands.
 
 use super::{
     Answer, approve, diff, doctor, fetch, log, matching, migrate, module, parking, quarantine,
@@ -21,22 +21,22 @@ pub enum Command {
     /// Records that wait for a parent.
     #[command(subcommand)]
     Parking(parking::Command),
-    /// Records whose match a person decides: list, accept, reject, put off.
+    /// Records whose match a person decides: list, accept, reject, postpone.
     #[command(subcommand)]
     Review(review::Command),
-    /// Why two are, or are not, one.
+    /// Explain why two records are, or are not, the same entity.
     WhyMatch(why_match::Args),
     /// Take a record out of the entity it joined.
     Unmerge(unmerge::Args),
-    /// Let pass what a run was blocked by; the next run goes on with it.
+    /// Approve a blocked change; the next run applies it.
     Approve(approve::Args),
     /// The promotions, newest first.
     Log(log::Args),
-    /// What differs between production after two promotions, cell by cell.
+    /// Show what differs between production after two promotions, cell by cell.
     Diff(diff::Args),
     /// Return production to the state after an earlier promotion, as a new promotion.
     Rollback(rollback::Args),
-    /// Folders of modules: list, check, begin and try them.
+    /// Module folders: list, check, create and preview them.
     #[command(subcommand)]
     Module(module::Command),
     /// Sources: test, introspect, log in.
@@ -44,18 +44,18 @@ pub enum Command {
     Source(source::Command),
     /// Read a module's records from its source into a file; needs no database.
     Fetch(fetch::Args),
-    /// Models that tell records apart: train, evaluate, explain; needs no database.
+    /// Matching models: train, evaluate, explain; needs no database.
     #[command(subcommand)]
     Matching(matching::Command),
     /// Bring the database to this program's schema and every production table to its contract.
     Migrate(migrate::Args),
-    /// Look at programs, database, contracts, history, sources and tokens.
+    /// Check programs, database, contracts, history, sources and tokens.
     Doctor(doctor::Args),
-    /// Serve the health page, its JSON and metrics, for this machine alone.
+    /// Serve the health page, its JSON and metrics on this machine only.
     Serve(serve::Args),
 }
 
-/// Does it.
+/// Runs the command.
 pub async fn run(command: Command, config: &Config) -> anyhow::Result<Answer> {
     match command {
         Command::Status(args) => status::run(args, config).await,

@@ -1,11 +1,11 @@
-//! A command's time with the database.
+//! Opens the database for one command.
 
 use anyhow::Context;
 use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::config::Config;
 
-/// Opens the database, does the work and closes it again, whatever came of the work.
+/// Opens the database, does the work and closes it again, even if the work failed.
 pub async fn with_database<T>(
     config: &Config,
     work: impl AsyncFnOnce(&PgPool) -> anyhow::Result<T>,
@@ -16,7 +16,7 @@ pub async fn with_database<T>(
     done
 }
 
-/// Does the work in one transaction that only reads.
+/// Does the work in one read-only transaction.
 pub async fn reading<T>(
     config: &Config,
     work: impl AsyncFnOnce(&mut Transaction<'static, Postgres>) -> anyhow::Result<T>,

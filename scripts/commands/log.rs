@@ -17,7 +17,7 @@ pub struct Args {
     before: Option<i64>,
 }
 
-/// Shows them.
+/// Runs the command.
 pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     let entries = reading(config, async |tx| {
         Ok(history::log(tx, args.limit, args.before).await?)

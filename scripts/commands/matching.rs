@@ -1,5 +1,5 @@
-//! `concord matching`: a model for telling records apart, trained on files and on what people decided, measured and explained without a
-//! database; and one record held against the database.
+//! `concord matching`: trains a matching model on files and on what people decided, evaluates and explains
+//! it, and matches one record against the database.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,9 +24,9 @@ use crate::config::Config;
 pub enum Command {
     /// Train a model on the records of a file, or of two files that are linked; no labels are needed.
     Train(Train),
-    /// Match the records of files with a model, and measure how well where the truth is known.
+    /// Match the records of files with a model, and measure how well if the truth is known.
     Evaluate(Evaluate),
-    /// Say why two records are, or are not, one.
+    /// Explain why two records are, or are not, the same entity.
     Explain(Explain),
     /// Say which entity of the database one record would be, as a run would decide, and write nothing.
     Resolve(super::resolve::Args),
@@ -53,7 +53,8 @@ pub struct Train {
     /// Pairs of these records that people decided, to improve it with: id_l, id_r and match (1 or 0).
     #[arg(long)]
     labels: Option<PathBuf>,
-    /// Do not learn from what people decided in the database, in `review` and `unmerge`, about the module whose specification it is.
+    /// Do not learn from what people decided in the database, in `review` and `unmerge`, about the module
+    /// whose specification it is.
     #[arg(long)]
     without_decisions: bool,
 }
@@ -65,7 +66,7 @@ pub struct Evaluate {
     model: PathBuf,
     #[command(flatten)]
     files: Files,
-    /// Pairs known to be one: id_l and id_r.
+    /// Pairs known to match: id_l and id_r.
     #[arg(long)]
     gold: Option<PathBuf>,
     /// The entity of each record, and the household or group: id, entity_id, group_id.
@@ -74,7 +75,8 @@ pub struct Evaluate {
     /// Where to write the scored pairs as CSV.
     #[arg(long)]
     pairs: Option<PathBuf>,
-    /// Where to write the pairs most worth deciding by people, as CSV; with a column `match` of 1 and 0 they are labels for `train`.
+    /// Where to write the pairs that people should decide first, as CSV; with a column `match` of 1 and 0
+    /// they are labels for `train`.
     #[arg(long)]
     questions: Option<PathBuf>,
     /// How many of those.
@@ -98,7 +100,7 @@ pub struct Explain {
     files: Files,
 }
 
-/// Does it.
+/// Runs the command.
 pub async fn run(command: Command, config: &Config) -> anyhow::Result<Answer> {
     match command {
         Command::Train(args) => train(&args, config).await,

@@ -9,7 +9,7 @@ use crate::table::Table;
 /// What to do about quarantined records.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Records set aside, and why, oldest first.
+    /// Quarantined records, and why, oldest first.
     List(List),
 }
 

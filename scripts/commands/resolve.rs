@@ -14,12 +14,13 @@ use super::{Answer, reading};
 use crate::config::Config;
 use crate::process::UsageError;
 
-/// One record against the base.
+/// Which record, of which module.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The module whose record it would be.
     module: String,
-    /// A file with a JSON object whose keys are columns of the module's contract, or several, one after the other.
+    /// A file with a JSON object whose keys are columns of the module's contract, or several, one after the
+    /// other.
     #[arg(long, value_name = "FILE")]
     record: PathBuf,
 }
@@ -54,7 +55,7 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     }
 }
 
-/// What came of a record, and how long it took.
+/// The decision about a record, and how long it took.
 #[derive(Serialize)]
 struct Resolved {
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! `concord runs`: what ran, and what came of it.
+//! `concord runs`: the last runs and their results.
 
 use serde::Serialize;
 use staging::database::query_as;
@@ -13,7 +13,7 @@ pub struct Args {
     /// Only runs of this module.
     #[arg(long)]
     module: Option<String>,
-    /// One run alone, step by step, with what its source sent in place of an answer.
+    /// One run only, step by step, with what its source sent instead of an answer.
     #[arg(long, conflicts_with_all = ["module", "limit"])]
     run: Option<i64>,
     /// How many.

@@ -1,4 +1,4 @@
-//! `concord serve`: the health page, its JSON, probes and metrics, for this machine alone.
+//! `concord serve`: the health page, its JSON, probes and metrics, on this machine only.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::config::Config;
 /// Serve the health page on the loopback address until stopped.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The port; 0 takes a free one. `[serve] port` says otherwise, else 8080.
+    /// The port; 0 takes a free one. By default `[serve] port`, else 8080.
     #[arg(long)]
     port: Option<u16>,
 }

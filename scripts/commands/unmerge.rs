@@ -9,7 +9,8 @@ use super::{Answer, with_database};
 use crate::config::Config;
 use crate::process::UsageError;
 
-/// Take a record out of the entity it joined: it becomes one of its own, by a promotion, and no model joins the two again.
+/// Take a record out of the entity it joined: a promotion makes it an entity of its own, and no model joins
+/// the two again.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The record, as `MODULE/ID`.
@@ -21,7 +22,7 @@ pub struct Args {
     actor: Actor,
 }
 
-/// Takes it out.
+/// Runs the command.
 pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     let reason = reason_of(&args.reason)?;
     let definitions = Definitions::compile(&config.load_modules()?, &config.zone)?;

@@ -9,7 +9,7 @@ use fetcher::{AuthKind, SourceConfig, nearest};
 use super::problem::{self, ConfigError};
 use super::settings::Config;
 
-/// The variables as they stood when the process began; an empty one counts as not set.
+/// The variables of this process; an empty one counts as not set.
 #[derive(Default)]
 pub(super) struct Environment(BTreeMap<String, String>);
 
@@ -98,7 +98,7 @@ impl Environment {
         self.apply_sources(config)
     }
 
-    /// Endpoints first, since they make a source known.
+    /// Endpoints first, since they declare a source.
     fn apply_sources(&self, config: &mut Config) -> Result<(), ConfigError> {
         let mut given: Vec<(&str, String, &str)> = Vec::new();
         for variable in self.0.keys().filter(|name| self.get(name).is_some()) {

@@ -1,10 +1,11 @@
-//! `concord.toml`, and what the environment changes of it.
+//! `concord.toml` and its overrides from the environment.
 //!
 //! Secrets are only referred to here; they are read when a source is opened.
 
 mod settings;
 
 mod environment;
+mod load;
 mod opening;
 mod problem;
 

@@ -1,4 +1,4 @@
-//! From the configuration to the things it names.
+//! Loads the modules and opens the sources that the configuration names.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ impl Config {
         fetcher::load_modules(&self.modules)
     }
 
-    /// Every module that a source's section names is one of that source.
+    /// Checks that every module named in a source's section belongs to that source.
     pub fn check_modules(&self, modules: &[Module]) -> Result<(), ConfigError> {
         for (source, settings) in &self.sources {
             let of_source = |module: &&Module| module.source == *source;
@@ -69,7 +69,7 @@ pub fn open_sources<'a>(
     config: &Config,
     names: impl Iterator<Item = &'a String>,
 ) -> anyhow::Result<BTreeMap<String, Source>> {
-    // The place where processes share what they know of a source's limits; without it each knows its own.
+    // Processes share their rate limits here; without it each keeps its own.
     let _ = std::fs::create_dir_all(&config.database.data_dir);
     let mut sources = BTreeMap::new();
     for name in names {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fetcher::nearest;
 
-use crate::explanation::explain;
+use crate::parse_error::explain;
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -64,14 +64,14 @@ fn remedy(given: &str, known: &[String], otherwise: &str) -> String {
 }
 
 /// Problem and remedy of a time zone that does not exist.
-pub(super) fn zone(name: &str) -> (String, String) {
+pub(crate) fn zone(name: &str) -> (String, String) {
     let remedy = "Write a name of the IANA database, such as `America/Montreal` or `UTC`.";
     (format!("`{name}` is not a time zone"), remedy.to_owned())
 }
 
 impl ConfigError {
     /// A fault of the environment.
-    pub(super) fn of_variable(variable: &str, (problem, remedy): (String, String)) -> Self {
+    pub(crate) fn of_variable(variable: &str, (problem, remedy): (String, String)) -> Self {
         Self::Invalid {
             place: format!("the environment variable {variable}"),
             problem,
@@ -80,7 +80,7 @@ impl ConfigError {
     }
 
     /// A fault at the line of a key on the first level.
-    pub(super) fn at_key(
+    pub(crate) fn at_key(
         file: &Path,
         text: &str,
         key: &str,
@@ -102,8 +102,8 @@ impl ConfigError {
         }
     }
 
-    /// Reads the TOML reader's message: place, and for an unknown key the nearest known one.
-    pub(super) fn of_toml(file: &Path, text: &str, error: &toml::de::Error) -> Self {
+    /// From the TOML parser's message: the place, and for an unknown key the nearest known one.
+    pub(crate) fn of_toml(file: &Path, text: &str, error: &toml::de::Error) -> Self {
         let place = match error.span().and_then(|span| text.get(..span.start)) {
             Some(before) => {
                 let line = before.matches('\n').count() + 1;

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use crate::records::PagePlace;
+use crate::pages::PagePlace;
 use crate::versions::Version;
 
 /// Bytes sent at once: the server takes the first rows in while the others are on their way.

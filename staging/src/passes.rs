@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use crate::database::{query, query_as, query_scalar};
-use crate::records::PageTally;
+use crate::pages::PageTally;
 
 /// One traversal of a module's stream, possibly over several runs.
 #[derive(Debug, Clone, sqlx::FromRow)]

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 use crate::database::{query, query_scalar};
 
-use crate::records::PageTally;
+use crate::pages::PageTally;
 
 /// The state a run ends in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

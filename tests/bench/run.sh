@@ -221,7 +221,7 @@ need_cargo
 need_postgres
 need_gnu_time
 say "Building for release (minutes the first time)."
-cargo build --locked --release -p concord -p standin -p floor --bin run_sync --bin standin --bin floor
+cargo build --locked --release -p concord -p standin -p floor --bin run_sync --bin concord --bin standin --bin floor
 start_postgres
 for size in 100 1000; do module_with_page_size "$size"; done
 

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::Monitor;
+use super::monitor::Monitor;
 use super::snapshot::{Unverified, verified};
 use crate::health::{Health, ModuleHealth};
 use crate::status::Status;

@@ -9,8 +9,8 @@ use sqlx::PgConnection;
 use staging::RunState;
 use staging::database::query_as;
 
-use super::Monitor;
 use super::exposition::{Exposition, Kind};
+use super::monitor::Monitor;
 use super::snapshot::look;
 use crate::health::{Health, ModuleHealth, health};
 

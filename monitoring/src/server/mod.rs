@@ -3,8 +3,10 @@
 mod api;
 mod exposition;
 mod metrics;
+mod monitor;
 mod probes;
 mod routes;
 mod snapshot;
 
-pub use routes::{BindError, Monitor, bind, router, serve};
+pub use monitor::Monitor;
+pub use routes::{BindError, bind, router, serve};

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use staging::MIGRATOR;
 use staging::database::query_scalar;
 
-use super::Monitor;
+use super::monitor::Monitor;
 use super::snapshot::look;
 
 /// `/livez`: the process answers. It must not ask the database: restarting us would not mend it.

@@ -1,7 +1,6 @@
 //! The routes, and what every answer must carry.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -11,27 +10,12 @@ use axum::http::{HeaderName, StatusCode};
 use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use jiff::tz::TimeZone;
-use sqlx::PgPool;
 use tokio::net::TcpListener;
 
+use super::monitor::Monitor;
 use super::snapshot::verified;
 use super::{api, metrics, probes};
-use crate::health::ModuleInfo;
 use crate::page::{self, Language};
-
-/// What the routes share.
-#[derive(Clone)]
-pub struct Monitor {
-    /// The database.
-    pub pool: PgPool,
-    /// The modules to be judged, in the order to show them.
-    pub modules: Arc<[ModuleInfo]>,
-    /// This program's version.
-    pub version: String,
-    /// The zone of the clock on the page.
-    pub zone: TimeZone,
-}
 
 /// A port that could not be opened.
 #[derive(Debug, thiserror::Error)]

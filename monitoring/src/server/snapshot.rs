@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::{PgConnection, PgPool};
 use staging::database::query;
 
-use super::Monitor;
+use super::monitor::Monitor;
 use crate::health::{Health, health};
 
 /// How long a look may take, the wait for a connection included.

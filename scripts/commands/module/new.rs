@@ -13,7 +13,7 @@ use crate::commands::source::opened_once;
 use crate::config::Config;
 use crate::process::UsageError;
 
-/// Which stream of which source, and where its folder goes.
+/// Which stream of which source, and where to write its folder.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The module's name: what the source calls the stream, in lower case, such as `clients`.
@@ -21,7 +21,7 @@ pub struct Args {
     /// The source it reads, as in `[sources.NAME]`.
     #[arg(long)]
     source: String,
-    /// The folder that takes the module's folder.
+    /// The folder in which the module's folder is made.
     #[arg(long, default_value = "modules")]
     dir: PathBuf,
 }
@@ -79,7 +79,7 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     Ok(checked.preceded_by(text, json))
 }
 
-/// The name becomes a folder, so nothing in it may lead elsewhere.
+/// The name becomes a folder, so it must not be a path.
 fn require_plain(name: &str) -> Result<(), UsageError> {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.len() <= 48

@@ -3,10 +3,9 @@
 use fetcher::{Record, Selection, pages};
 use futures::StreamExt;
 use reconciler::{Definition, Definitions, Rejection, Row};
-use serde::Serialize;
 use serde_json::Value;
 
-use super::side_by_side::side_by_side;
+use super::side_by_side::{Previewed, side_by_side};
 use super::target::Target;
 use crate::commands::Answer;
 use crate::config::{Config, open_source};
@@ -20,21 +19,6 @@ pub struct Args {
     /// How many records.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     records: u32,
-}
-
-/// One record as it came and as it would land.
-#[derive(Debug, Serialize)]
-pub struct Previewed {
-    /// The source's own id.
-    pub source_id: String,
-    /// As received.
-    pub raw: Value,
-    /// As it would land, before references and merge.
-    pub row: Option<Row>,
-    /// Why it would not land.
-    pub rejection: Option<Rejection>,
-    /// The rules that would only speak up.
-    pub warnings: Vec<String>,
 }
 
 pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
@@ -98,7 +82,7 @@ fn previewed(record: &Record, definition: &Definition) -> Previewed {
     }
 }
 
-/// The row as rules and contract would leave it.
+/// The row after rules and contract.
 fn landed(
     mut row: Row,
     record: &Record,

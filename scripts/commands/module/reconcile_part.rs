@@ -1,4 +1,4 @@
-//! The `reconcile` part of a module held against its contract and against what its query selects.
+//! Checks the `reconcile` part of a module against its contract and its query.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +9,14 @@ use reconciler::mapping::{Expression, Mapping, Predicate};
 use serde::Deserialize;
 
 use super::fault::Fault;
-use crate::explanation::explain;
+use crate::parse_error::explain;
 
 #[derive(Deserialize)]
 struct Written {
     reconcile: ReconcileSpec,
 }
 
-/// The file under examination, and the faults found so far.
+/// The file being checked, and the faults found so far.
 struct Examination<'m> {
     module: &'m Module,
     file: String,
@@ -86,7 +86,7 @@ impl Examination<'_> {
         });
     }
 
-    /// Every expression by itself, so that one that cannot be used does not hide the next.
+    /// Each expression by itself, so that one fault does not hide the next.
     fn jq(&mut self, spec: &ReconcileSpec) {
         let selected = selection_paths(self.module);
         let mapped = spec
@@ -135,7 +135,7 @@ impl Examination<'_> {
         }
     }
 
-    /// A path the query does not select would stay absent for ever.
+    /// A path that the query does not select would always be absent.
     fn unselected(&mut self, place: &[&str], mapping: &Mapping, selected: &BTreeSet<String>) {
         for (column, path) in mapping.paths() {
             if is_selected(&path, selected) {
@@ -184,7 +184,7 @@ impl Examination<'_> {
         }
     }
 
-    /// Columns that only matching sees begin with `_` and are in no contract.
+    /// Columns that only matching uses begin with `_` and are in no contract.
     fn columns(&mut self, spec: &ReconcileSpec, contract: &Contract) {
         let sections: [(&str, Vec<&String>); 4] = [
             ("map", spec.map.keys().collect()),

@@ -1,9 +1,24 @@
-//! A record raw and transformed, beside each other.
+//! A record as received and as transformed, side by side.
 
 use console::{Alignment, pad_str, truncate_str};
+use reconciler::{Rejection, Row};
+use serde::Serialize;
 use serde_json::Value;
 
-use super::preview::Previewed;
+/// One record as received and as it would land.
+#[derive(Debug, Serialize)]
+pub struct Previewed {
+    /// The source's own id.
+    pub source_id: String,
+    /// As received.
+    pub raw: Value,
+    /// As it would land, before references and merge.
+    pub row: Option<Row>,
+    /// Why it would not land.
+    pub rejection: Option<Rejection>,
+    /// The rules that would only warn.
+    pub warnings: Vec<String>,
+}
 
 /// The record in two columns of a screen `width` wide.
 pub fn side_by_side(record: &Previewed, width: usize) -> String {
@@ -57,7 +72,6 @@ fn shown(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use reconciler::{Rejection, Row};
     use serde_json::json;
 
     use super::*;

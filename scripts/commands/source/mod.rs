@@ -1,4 +1,4 @@
-//! `concord source`: whether a source can be asked, what it offers, and logging in to it.
+//! `concord source`: test, introspect and log in to a source.
 
 mod introspect;
 mod login;
@@ -12,13 +12,13 @@ use crate::config::Config;
 pub enum Command {
     /// Ask for one record of each of its modules: address, credentials and queries in one go.
     Test(test::Args),
-    /// Write down the source's schema.
+    /// Write the source's schema to a file.
     Introspect(introspect::Args),
     /// Log in by OAuth2 and keep the tokens, encrypted.
     Login(login::Args),
 }
 
-/// Does it.
+/// Runs the command.
 pub async fn run(command: Command, config: &Config) -> anyhow::Result<Answer> {
     match command {
         Command::Test(args) => test::run(args, config).await,

@@ -18,12 +18,12 @@ pub struct Args {
     name: String,
 }
 
-/// What one question to a source gave.
+/// The result of one request to a source.
 #[derive(Debug, Serialize)]
 pub struct Reply {
     /// What was asked for.
     pub what: String,
-    /// Whether a usable answer came.
+    /// Whether the answer was usable.
     pub ok: bool,
     /// How many records the source says there are.
     pub total_count: Option<u64>,
@@ -33,7 +33,7 @@ pub struct Reply {
     pub cause: Option<String>,
 }
 
-/// Opens a source that is asked once and not again: a person waits for the answer.
+/// Opens a source without retries: a person waits for the answer.
 pub fn opened_once(config: &Config, name: &str) -> anyhow::Result<Source> {
     let mut config = config.clone();
     if let Some(source) = config.sources.get_mut(name) {

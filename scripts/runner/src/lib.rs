@@ -1,0 +1,43 @@
+//! One run of one module: lease, fetch, stage, reconcile, promote, account.
+
+mod account_check;
+mod approval;
+mod backup_restore_check;
+mod crash_quarantine;
+mod database_cause;
+mod dry_run;
+mod error;
+mod fetch_and_stage;
+mod hosts;
+mod job;
+mod lease;
+mod open_run;
+mod outage_buffer;
+mod page_group;
+mod pending_modules;
+mod prepare_tables;
+mod promote;
+mod read_ahead;
+mod read_result;
+mod recheck;
+mod retry;
+mod run;
+mod run_cause;
+mod scheduler;
+mod schema_drift;
+mod selection;
+mod shutdown;
+mod staging_target;
+mod steps;
+mod test_hooks;
+
+pub use dry_run::{DryRun, dry_run};
+pub use error::{DatabaseAway, RunError};
+pub use hosts::Hosts;
+pub use job::{Decided, Job, Progress, ReadRange};
+pub use pending_modules::modules_with_pending;
+pub use prepare_tables::prepare_tables;
+pub use retry::Retry;
+pub use run::{Ended, run_module};
+pub use scheduler::{Concurrency, run_modules};
+pub use shutdown::Shutdown;
