@@ -54,11 +54,13 @@ impl Person {
         [before, world.rows(time).await[0]["at"].clone()]
     }
 
-    async fn leaves(self, world: &ListWorld) {
+    /// Takes the role away, since roles outlive databases; gives its name.
+    async fn leaves(self, world: &ListWorld) -> String {
         let role = self.role;
         world
             .sql(&format!("drop owned by {role}; drop role {role}"))
             .await;
+        role
     }
 }
 
@@ -77,12 +79,10 @@ async fn each_edit_has_the_author_and_the_time_that_the_database_knows() {
     let [from, to] = anna.edits(&world, "annas editor", first).await;
     let second = "update prod.things set note = 'Boris as well' where id = 't0'; delete from prod.things where id = 't1'";
     let [from_second, to_second] = boris.edits(&world, "boris tool", second).await;
+    let (anna_role, boris_role) = (anna.leaves(&world).await, boris.leaves(&world).await);
     world.run().await.expect(0);
     let found = "select entity_id, cell, author, to_jsonb(o)::text as whole, set_at from prod.overrides o order by entity_id, cell";
     let found = world.rows(found).await;
-    let (anna_role, boris_role) = (anna.role.clone(), boris.role.clone());
-    anna.leaves(&world).await;
-    boris.leaves(&world).await;
     let expected = [
         ("t0", "name", anna_role, "annas editor", from, to),
         (
@@ -131,12 +131,11 @@ async fn the_last_of_two_who_edit_one_cell_is_its_author() {
             "update prod.things set name = 'second' where id = 't0'",
         )
         .await;
+    anna.leaves(&world).await;
+    let role = boris.leaves(&world).await;
     world.lists.patch("things", "t0", json!({ "note": "y" }));
     world.run().await.expect(0);
     let found = world.rows("select author, value from prod.overrides").await;
-    let role = boris.role.clone();
-    anna.leaves(&world).await;
-    boris.leaves(&world).await;
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0]["value"], "second");
     assert!(text(&found[0]["author"]).contains(&role), "{found:?}");

@@ -1,4 +1,5 @@
-//! Columns, triggers, types and unique values: what people add to a table, and how values are compared and written.
+//! Columns that people added, triggers that skip writes, types that widen, values that are spelled differently
+//! and unique values that swap.
 
 use serde_json::{Value, json};
 

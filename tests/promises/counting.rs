@@ -53,7 +53,7 @@ async fn parked(world: &ListWorld) -> [Value; 4] {
     [
         line["claims"]["parked"].clone(),
         json!(of_cause.parse::<u32>().expect("a number")),
-        status["modules"]["kids"]["waiting"]["parked"].clone(),
+        status["modules"]["kids"]["parked"].clone(),
         json!(records.len()),
     ]
 }

@@ -102,11 +102,9 @@ async fn an_id_that_looks_like_one_made_for_another_module_is_its_own_row() {
 #[tokio::test]
 async fn modules_of_one_table_that_own_it_as_sources_keep_their_rows_apart_as_well() {
     let owned = |name: &str| member(name).with("ownership: { name: source, note: source }");
-    each_its_own(
-        &[owned("ma"), owned("mb")],
-        &[("ma", &["1", "2"]), ("mb", &["2", "1"])],
-    )
-    .await;
+    let modules = [owned("ma"), owned("mb"), owned("mc")];
+    let listed: [(&str, &[&str]); 3] = [("ma", &["1", "2"]), ("mb", &["2", "1"]), ("mc", &["1"])];
+    each_its_own(&modules, &listed).await;
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use crate::world::{ListModule, ListWorld, World};
 
 #[tokio::test]
 async fn the_first_load_of_the_shipped_measurements_lands_whatever_the_notes_add() {
-    // Of a larger account what matters here: more measurements than one batch holds, and notes of the same days.
+    // What matters of a larger account: more measurements than one batch holds, and notes of the same days.
     let options = Options {
         scale: 1.0,
         clients: Some(10),

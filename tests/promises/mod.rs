@@ -1,5 +1,5 @@
-//! What may never be lost, doubled or changed unseen, one file per subject. The source is the tiny one of `ListWorld`
-//! wherever no typed transform is needed.
+//! What may never be lost, doubled or changed unseen, one file per subject. The source is the tiny one of
+//! `ListWorld` wherever no typed transform is needed.
 
 mod authors;
 mod claims;

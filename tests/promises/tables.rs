@@ -1,4 +1,4 @@
-//! A production table that was dropped, emptied, renamed or made anew is noticed before a run, and can be filled again.
+//! A production table that was dropped, emptied, renamed or made anew is noticed before a run and rebuilt.
 
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ async fn blocked(world: &ListWorld, change: &str) {
     }
 }
 
-/// After each of these changes the modules of the table are BLOCKED until it is rebuilt, and then all is as before.
+/// After each of these changes modules of the table are BLOCKED until it is rebuilt, then all is as before.
 async fn noticed_and_rebuilt(changes: &[&str]) {
     for change in changes {
         let world = loaded().await;

@@ -1,4 +1,4 @@
-//! A world around the tiny source of `lists`: a fresh database, module folders of the test, the real programs.
+//! A world around the tiny source of `lists`: a fresh database, the test's module folders, the real programs.
 
 use serde_json::Value;
 use tokio::process::Command;

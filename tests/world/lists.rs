@@ -1,4 +1,4 @@
-//! A tiny source for tests: GraphQL over HTTP on a free port, which answers every list of a map that the test changes.
+//! A tiny source for tests: GraphQL over HTTP on a free port. It answers the lists that the test sets.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
