@@ -343,7 +343,7 @@ async fn tagged_placeholder(modules: &[ListModule]) -> ListWorld {
     world
 }
 
-/// The client arrives and turns out to be somebody who is known: the tags that people wrote and these are in one row.
+/// The client arrives and turns out to be somebody known: what people wrote and these tags are in one row.
 async fn client_arrives(world: &ListWorld, tags: &[&str]) {
     let record = |tags: &[&str]| json!({ "id": "c9", "name": "Odile", "email": "odile@x.example", "tags": tags });
     world.lists.add("clients", record(&["src"]));

@@ -39,7 +39,7 @@ async fn edited(world: &World, edits: Value) {
 
 /// The live measurements beside the piano: day, humidity, temperature.
 async fn measured(world: &World) -> Value {
-    let rows = "select coalesce(jsonb_agg(jsonb_build_array(taken_on, humidity, temperature) order by taken_on), '[]')
+    let rows = "select coalesce(jsonb_agg(jsonb_build_array(taken_on, humidity::integer, temperature::integer) order by taken_on), '[]')
         from prod.measurements where piano_id = 'ins_note' and deleted_at is null";
     world.value(rows).await
 }
