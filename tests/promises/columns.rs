@@ -1,4 +1,4 @@
-//! Columns that people added, triggers that skip writes, types that widen, values that are spelled another way
+//! Columns that people added, triggers that skip writes, types that widen, values spelled in another way
 //! and unique values that swap.
 
 use serde_json::{Value, json};
