@@ -17,8 +17,8 @@ fn people(missing: &str) -> ListModule {
 /// How a boss is found among so many people.
 type Shape = fn(usize, usize) -> Option<usize>;
 
-/// A chain down, a ring, one boss of all who is listed last; a chain up and a scattered order, also tried with
-/// many people.
+/// A chain down, a ring, one boss of all who is listed last; a chain up and a scattered order, tried with
+/// many people too.
 const SHAPES: [(&str, Shape); 5] = [
     ("each after its boss", |n, _| n.checked_sub(1)),
     ("a ring", |n, all| Some((n + 1) % all)),
