@@ -17,6 +17,7 @@ mod matrix;
 mod merged_at_source;
 mod module_tools;
 mod placeholders;
+mod promises;
 mod references;
 mod rekeying;
 mod rollback;

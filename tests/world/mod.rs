@@ -4,10 +4,15 @@
 mod answer;
 mod database;
 mod folder;
+mod list_module;
+mod list_world;
+mod lists;
 mod programs;
 mod source;
 
 pub use answer::Answer;
 pub use database::TestDatabase;
 pub use folder::open_folder;
+pub use list_module::ListModule;
+pub use list_world::ListWorld;
 pub use programs::World;
