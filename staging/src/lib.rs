@@ -13,6 +13,7 @@ mod copy;
 mod leases;
 mod passes;
 mod pending;
+mod planner_hints;
 mod problems;
 mod records;
 mod runs;

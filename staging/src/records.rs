@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use sqlx::{Connection, PgConnection};
 
-use crate::database::{query, query_as, query_scalar};
-
 use crate::copy::copy_new;
+use crate::database::{query, query_as, query_scalar};
 use crate::pending::{Derivation, derive, enqueue, enqueue_new};
+use crate::planner_hints::keep_to_index;
 use crate::versions::{ExaminedPage, Verdict, Version, count, ids, versions_of, with_verdict};
 
 /// What one page, or several staged together, meant for staging. `fetched` is always the sum of the others.
@@ -113,18 +113,6 @@ pub async fn stage_copied(
     derivations: &[Derivation],
 ) -> sqlx::Result<PageTally> {
     conclude(conn, place, pages, &versions_of(pages), derivations).await
-}
-
-/// A first load fills the table within one statistics interval: for every statement of staging the index is right at
-/// any size.
-async fn keep_to_index(conn: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::raw_sql(
-        "set local enable_hashjoin = off; set local enable_mergejoin = off;
-         set local enable_bitmapscan = off; set local enable_seqscan = off",
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
 }
 
 /// What is left when the records are written.
