@@ -12,6 +12,7 @@ mod spec;
 
 pub use divide::{Divide, Scale};
 pub use load::{Module, load_modules};
+pub(crate) use path::join_id;
 pub use path::{IdPath, Path};
 pub use problem::{ModuleError, nearest, one_of};
 pub use spec::{

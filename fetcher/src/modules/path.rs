@@ -1,5 +1,6 @@
 //! Dotted paths into answers and records.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
@@ -79,6 +80,25 @@ impl Visitor<'_> for PathVisitor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdPath(pub Vec<Path>);
 
+/// Joins the parts of an id with `:` so that different parts of one number give different ids.
+///
+/// A `:` in the last part is harmless, as the separators come first. Where an earlier part holds one, or could be
+/// read as one that is escaped, every `:` and `\` of every part is escaped with `\`. All other ids are the plain parts.
+pub(crate) fn join_id(parts: &[Cow<'_, str>]) -> String {
+    let Some((last, earlier)) = parts.split_last() else {
+        return String::new();
+    };
+    let looks_escaped = last.contains(':') && earlier.iter().any(|part| part.ends_with('\\'));
+    if !looks_escaped && !earlier.iter().any(|part| part.contains(':')) {
+        return parts.join(":");
+    }
+    let escaped: Vec<String> = parts
+        .iter()
+        .map(|part| part.replace('\\', r"\\").replace(':', r"\:"))
+        .collect();
+    escaped.join(":")
+}
+
 impl Default for IdPath {
     fn default() -> Self {
         IdPath(vec![Path(vec!["id".to_owned()])])
@@ -119,5 +139,62 @@ impl<'de> Visitor<'de> for IdVisitor {
             ));
         }
         Ok(IdPath(paths))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn joined(parts: &[&str]) -> String {
+        let parts: Vec<Cow<'_, str>> = parts.iter().map(|part| Cow::from(*part)).collect();
+        join_id(&parts)
+    }
+
+    #[test]
+    fn ids_of_different_parts_differ() {
+        assert_ne!(joined(&["a:b", "c"]), joined(&["a", "b:c"]));
+        // Every id of up to four characters a part.
+        for number in [2, 3] {
+            let mut texts = vec![String::new()];
+            let mut found = HashMap::new();
+            let most = if number == 2 { 4 } else { 2 };
+            for length in 0..most {
+                for at in 0..texts.len() {
+                    let longer = |c: char| format!("{}{c}", texts[at]);
+                    if texts[at].len() == length {
+                        texts.extend(['a', ':', '\\'].map(longer));
+                    }
+                }
+            }
+            let texts = texts.iter().map(String::as_str).filter(|text| !text.is_empty());
+            let texts: Vec<&str> = texts.collect();
+            let mut rows: Vec<Vec<&str>> = vec![Vec::new()];
+            for _ in 0..number {
+                rows = rows
+                    .iter()
+                    .flat_map(|row| texts.iter().map(|text| [row.clone(), vec![*text]].concat()))
+                    .collect();
+            }
+            for row in rows {
+                if let Some(other) = found.insert(joined(&row), row.clone()) {
+                    panic!("{row:?} and {other:?} have one id");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn ids_of_parts_without_a_colon_stay_as_they_are(
+            parts in prop::collection::vec("[^:]{1,6}", 1..4),
+        ) {
+            let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+            prop_assert_eq!(joined(&parts), parts.join(":"));
+        }
     }
 }

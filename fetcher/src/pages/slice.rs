@@ -1,5 +1,6 @@
 //! Cuts a page's body into records without copying them or building a tree.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::json::{KeyAmong, envelope, raw_at, scalar};
 use crate::failure::Found;
-use crate::modules::{FetchSpec, IdPath};
+use crate::modules::{FetchSpec, IdPath, Path, join_id};
 
 /// What one answer held, cut but not yet named.
 #[derive(Debug, Default)]
@@ -312,22 +313,23 @@ fn leaf(body: &Bytes, raw: &str, index: usize, slice: &mut Slice) -> Result<(), 
 pub(super) fn source_id(json: &Bytes, id: &IdPath) -> Result<String, String> {
     // The bytes are a slice of a body already checked to be UTF-8, cut at JSON tokens.
     let text = std::str::from_utf8(json).unwrap_or_default();
-    let mut joined = String::new();
-    for (n, path) in id.0.iter().enumerate() {
-        match raw_at(text, path.segments()).and_then(scalar) {
-            Some(part) if !part.is_empty() => {
-                if n > 0 {
-                    joined.push(':');
-                }
-                joined.push_str(&part);
-            }
-            _ => {
-                let hash = hex::encode(Sha256::digest(json));
-                return Err(format!("missing-id:{}", &hash[..16]));
-            }
-        }
-    }
-    Ok(joined)
+    let part = |path: &Path| {
+        raw_at(text, path.segments())
+            .and_then(scalar)
+            .filter(|part| !part.is_empty())
+    };
+    let id = match id.0.as_slice() {
+        [path] => part(path).map(Cow::into_owned),
+        paths => paths
+            .iter()
+            .map(part)
+            .collect::<Option<Vec<_>>>()
+            .map(|parts| join_id(&parts)),
+    };
+    id.ok_or_else(|| {
+        let hash = hex::encode(Sha256::digest(json));
+        format!("missing-id:{}", &hash[..16])
+    })
 }
 
 #[cfg(test)]
@@ -336,7 +338,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::modules::{Paging, Path, Read, Style};
+    use crate::modules::{Paging, Read, Style};
 
     fn spec(connection: &str, nodes: &str, id: &[&str]) -> FetchSpec {
         let path = |text: &str| Path::parse(text).unwrap();
@@ -399,14 +401,14 @@ mod tests {
                 .split('.')
                 .try_fold(record, |value, key| value.as_object()?.get(key))?;
             match at {
-                Value::String(text) if !text.is_empty() => Some(text.clone()),
-                Value::Number(number) => Some(number.to_string()),
+                Value::String(text) if !text.is_empty() => Some(Cow::from(text.as_str())),
+                Value::Number(number) => Some(Cow::from(number.to_string())),
                 _ => None,
             }
         });
         parts
             .collect::<Option<Vec<_>>>()
-            .map(|parts| parts.join(":"))
+            .map(|parts| join_id(&parts))
     }
 
     proptest! {
