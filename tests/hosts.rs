@@ -5,7 +5,7 @@ use standin::Options;
 
 use crate::world::{Answer, World};
 
-const WHOLE: i64 = fetcher::Part::WHOLE as i64;
+const WHOLE: i64 = fetcher::RateShare::WHOLE as i64;
 
 /// A `run_sync` of another host: nothing is shared but the source and the database.
 async fn elsewhere(world: &World, arguments: &[&str]) -> Answer {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fetcher::{Cursor, FetchError, Priority, Read, Selection, Source, pages};
+use fetcher::{Cursor, FetchError, FetchErrorKind, Priority, Read, Selection, Source, pages};
 use futures::StreamExt;
 use sqlx::PgConnection;
 use staging::database::{Trouble, query};
@@ -69,7 +69,7 @@ pub(super) async fn read(
             Went::Through => {}
             Went::Behind => continue,
             Went::Stopped(failure) => {
-                let refused = matches!(failure, FetchError::CursorRefused { .. });
+                let refused = matches!(failure.kind, FetchErrorKind::CursorRefused { .. });
                 if refused {
                     job.outages.insist(async || give_up(&place).await).await?;
                 }

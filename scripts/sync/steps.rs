@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fetcher::Noticed;
+use fetcher::ResponseDiagnostics;
 use sqlx::PgPool;
 
 use super::{Job, ReadEnd};
@@ -57,11 +57,11 @@ pub(super) async fn tell_decided(
 }
 
 /// What was noticed of the source's answers. What came in place of one is kept where that ended the read.
-pub(super) fn noticed(job: &Job<'_>, run_id: i64, read: &mut ReadEnd) -> Noticed {
+pub(super) fn noticed(job: &Job<'_>, run_id: i64, read: &mut ReadEnd) -> ResponseDiagnostics {
     let module = job.definition.name();
     let mut noticed = job
         .source
-        .map(|source| source.noticed(module))
+        .map(|source| source.take_diagnostics(module))
         .unwrap_or_default();
     if read.stop.is_none() {
         noticed.unusable = None;
@@ -76,7 +76,11 @@ pub(super) fn noticed(job: &Job<'_>, run_id: i64, read: &mut ReadEnd) -> Noticed
 
 /// Ends the step, with what there is to say of records that came more than once, each time with other content, and of
 /// answers; keeps what came in place of one.
-pub(super) async fn end_reading(job: &Job<'_>, run_id: i64, noticed: &Noticed) -> sqlx::Result<()> {
+pub(super) async fn end_reading(
+    job: &Job<'_>,
+    run_id: i64,
+    noticed: &ResponseDiagnostics,
+) -> sqlx::Result<()> {
     let mut tx = job.pool.begin().await?;
     let records = staging::came_twice(&mut tx, job.definition.name(), run_id).await?;
     let note = format!(

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use crate::database::{query, query_scalar};
+use crate::database::statement::{query, query_scalar};
 use crate::planner_hints::{join_by_hash, restore};
 
 /// Forgets the absences of records that the pass saw.
@@ -98,7 +98,8 @@ mod tests {
     use sqlx::PgPool;
 
     use super::*;
-    use crate::{abandon_pass, close_pass, ensure_partition, open_pass, open_repair};
+    use crate::passes::{abandon_pass, close_pass, open_pass, open_repair};
+    use crate::records::ensure_partition;
 
     async fn page(conn: &mut PgConnection, pass_id: i64, page: i32, ids: &[&str]) {
         query(

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use crate::records::PagePlace;
+use crate::page_tally::PagePlace;
 use crate::versions::Version;
 
 /// Bytes sent at once: the server takes the first rows in while the others are on their way.

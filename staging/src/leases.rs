@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use crate::database::{query, query_as, query_scalar};
+use crate::database::statement::{query, query_as, query_scalar};
 
 /// How long a lease holds without renewal, in seconds.
 pub const LEASE_SECONDS: i32 = 60;

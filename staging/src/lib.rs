@@ -11,6 +11,7 @@ mod absences;
 mod canonical;
 mod copy;
 mod leases;
+mod page_tally;
 mod passes;
 mod pending;
 mod planner_hints;
@@ -30,6 +31,7 @@ pub use leases::{
     Holder, LEASE_SECONDS, Lease, check_lease, lone_lease, release_lease, renew_lease, take_lease,
     this_holder,
 };
+pub use page_tally::{PagePlace, PageTally};
 pub use passes::{
     LastComplete, Pass, PassEnd, abandon_pass, close_pass, doubt_pass, forget_old_sightings,
     last_complete, note_total, open_pass, open_repair, resumable, settle_passes, staged_by,
@@ -40,7 +42,7 @@ pub use problems::{
     Problem, ProblemKind, Report, SetAside, open_problems, report_problems, resolve_problems,
     set_aside,
 };
-pub use records::{PagePlace, PageTally, copy_pages, ensure_partition, stage_copied, stage_pages};
+pub use records::{copy_pages, ensure_partition, stage_copied, stage_pages};
 pub use runs::{
     ClaimTally, Outcome, RunState, came_twice, finish_run, mark_step, open_run, run_state,
 };

@@ -2,8 +2,8 @@
 
 use sqlx::PgConnection;
 
-use crate::database::{query, query_as, query_scalar};
-use crate::records::PageTally;
+use crate::database::statement::{query, query_as, query_scalar};
+use crate::page_tally::PageTally;
 
 /// One traversal of a module's stream, possibly over several runs.
 #[derive(Debug, Clone, sqlx::FromRow)]

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use crate::copy::CopyRows;
-use crate::database::query;
+use crate::database::statement::query;
 
 /// Another module's records that a module derives rows from: those of `from` whose top-level `field`
 /// is one of `values`.

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use crate::database::{query, query_as};
+use crate::database::statement::{query, query_as};
 
 /// What [`join_by_hash`] found set, for [`restore`].
 pub(crate) struct PlannerSettings {
@@ -28,11 +28,13 @@ pub(crate) async fn join_by_hash(conn: &mut PgConnection) -> sqlx::Result<Planne
 
 /// Restores what [`join_by_hash`] changed.
 pub(crate) async fn restore(conn: &mut PgConnection, before: PlannerSettings) -> sqlx::Result<()> {
-    query("select set_config('enable_hashjoin', $1, true), set_config('enable_nestloop', $2, true)")
-        .bind(before.hash_join)
-        .bind(before.nested_loop)
-        .execute(conn)
-        .await?;
+    query(
+        "select set_config('enable_hashjoin', $1, true), set_config('enable_nestloop', $2, true)",
+    )
+    .bind(before.hash_join)
+    .bind(before.nested_loop)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

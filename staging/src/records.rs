@@ -5,38 +5,11 @@ use std::collections::HashMap;
 use sqlx::{Connection, PgConnection};
 
 use crate::copy::copy_new;
-use crate::database::{query, query_as, query_scalar};
+use crate::database::statement::{query, query_as, query_scalar};
+use crate::page_tally::{PagePlace, PageTally};
 use crate::pending::{Derivation, derive, enqueue, enqueue_new};
 use crate::planner_hints::keep_to_index;
 use crate::versions::{ExaminedPage, Verdict, Version, count, ids, versions_of, with_verdict};
-
-/// What one page, or several staged together, meant for staging. `fetched` is always the sum of the others.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct PageTally {
-    /// Records that came.
-    pub fetched: i32,
-    /// Ids never seen before.
-    pub new: i32,
-    /// Known ids with other content, and vanished ids that came back.
-    pub changed: i32,
-    /// Known ids with the same content.
-    pub unchanged: i32,
-    /// Further versions of an id that the same batch of pages had already brought.
-    pub superseded: i32,
-}
-
-/// Where a page belongs.
-#[derive(Debug, Clone, Copy)]
-pub struct PagePlace<'a> {
-    /// The module whose stream it is.
-    pub module: &'a str,
-    /// The pass over the stream.
-    pub pass_id: i64,
-    /// The run that fetched it; `None` in a dry run.
-    pub run_id: Option<i64>,
-    /// The cursor the first page was asked with.
-    pub cursor: Option<&'a str>,
-}
 
 /// Makes sure that the module has its partition, `staging.stg_<module>`.
 pub async fn ensure_partition(conn: &mut PgConnection, module: &str) -> sqlx::Result<()> {

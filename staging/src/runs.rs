@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
-use crate::database::{query, query_scalar};
+use crate::database::statement::{query, query_scalar};
 
-use crate::records::PageTally;
+use crate::page_tally::PageTally;
 
 /// The state a run ends in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

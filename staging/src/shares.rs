@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use fetcher::{Part, Pauses, Presence};
+use fetcher::{Pauses, Presence, RateShare};
 use sqlx::PgConnection;
 
-use crate::database::{query, query_as};
+use crate::database::statement::{query, query_as};
 use crate::leases::host_name;
 
 /// How long a host's part stays its own after it last said that it is there, in seconds.
@@ -15,9 +15,9 @@ const SHARE_SECONDS: f64 = 15.0;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Share {
     /// Its part, as far as others have made room; nothing while it asks nothing and others do.
-    pub part: Part,
+    pub part: RateShare,
     /// The part it would have if all had made room.
-    pub due: Part,
+    pub due: RateShare,
     /// For how long nobody should ask, as far as any host knows.
     pub pauses: Pauses,
 }
@@ -48,17 +48,17 @@ pub async fn take_share(
     .bind(&host)
     .fetch_all(&mut *conn)
     .await?;
-    let part = |from: i32, to: i32| Part {
+    let part = |from: i32, to: i32| RateShare {
         from: from.unsigned_abs(),
         to: to.unsigned_abs(),
     };
     let others = held.iter().filter(|(name, ..)| *name != host);
-    let taken: Vec<Part> = others.map(|(_, from, to)| part(*from, *to)).collect();
+    let taken: Vec<RateShare> = others.map(|(_, from, to)| part(*from, *to)).collect();
     let ours = held.iter().position(|(name, ..)| *name == host);
     let due = due(ours.unwrap_or(taken.len()), taken.len() + 1);
     let part = match presence.wanted || taken.is_empty() {
         true => free(due, &taken),
-        false => Part::NONE,
+        false => RateShare::NONE,
     };
     keep(
         conn,
@@ -96,27 +96,28 @@ fn host(presence: &Presence) -> String {
 }
 
 /// The part of the host at this place among so many.
-fn due(place: usize, hosts: usize) -> Part {
+fn due(place: usize, hosts: usize) -> RateShare {
     let edge = |number: usize| {
-        u32::try_from(u64::from(Part::WHOLE) * number as u64 / hosts as u64).unwrap_or(Part::WHOLE)
+        u32::try_from(u64::from(RateShare::WHOLE) * number as u64 / hosts as u64)
+            .unwrap_or(RateShare::WHOLE)
     };
-    Part {
+    RateShare {
         from: edge(place),
         to: edge(place + 1),
     }
 }
 
 /// The largest piece of `due` that nobody has taken.
-fn free(due: Part, taken: &[Part]) -> Part {
-    let mut taken: Vec<Part> = taken.to_vec();
+fn free(due: RateShare, taken: &[RateShare]) -> RateShare {
+    let mut taken: Vec<RateShare> = taken.to_vec();
     taken.sort_by_key(|part| part.from);
-    let (mut from, mut best) = (due.from, Part::NONE);
-    let ends = Part {
+    let (mut from, mut best) = (due.from, RateShare::NONE);
+    let ends = RateShare {
         from: due.to,
         to: due.to,
     };
     for part in taken.into_iter().chain([ends]) {
-        let gap = Part {
+        let gap = RateShare {
             from,
             to: part.from.min(due.to),
         };
@@ -132,7 +133,7 @@ async fn keep(
     conn: &mut PgConnection,
     source: &str,
     host: &str,
-    part: Option<Part>,
+    part: Option<RateShare>,
 ) -> sqlx::Result<()> {
     query(
         "delete from ops.shares where source = $1
@@ -208,10 +209,10 @@ mod tests {
 
     use super::*;
 
-    const W: u32 = Part::WHOLE;
+    const W: u32 = RateShare::WHOLE;
 
-    fn part(from: u32, to: u32) -> Part {
-        Part { from, to }
+    fn part(from: u32, to: u32) -> RateShare {
+        RateShare { from, to }
     }
 
     async fn beat(pool: &PgPool, id: &str, wanted: bool, pauses: Pauses) -> Share {
@@ -226,21 +227,21 @@ mod tests {
         share
     }
 
-    async fn asks(pool: &PgPool, id: &str) -> Part {
+    async fn asks(pool: &PgPool, id: &str) -> RateShare {
         beat(pool, id, true, Pauses::default()).await.part
     }
 
     #[sqlx::test(migrator = "crate::MIGRATOR")]
     async fn hosts_take_only_what_others_have_given_up(pool: PgPool) {
-        assert_eq!(asks(&pool, "a").await, Part::ALL);
+        assert_eq!(asks(&pool, "a").await, RateShare::ALL);
         assert_eq!(
             asks(&pool, "b").await,
-            Part::NONE,
+            RateShare::NONE,
             "a has not made room yet"
         );
         assert_eq!(asks(&pool, "a").await, part(0, W / 2));
         assert_eq!(asks(&pool, "b").await, part(W / 2, W));
-        assert_eq!(asks(&pool, "c").await, Part::NONE);
+        assert_eq!(asks(&pool, "c").await, RateShare::NONE);
         assert_eq!(asks(&pool, "b").await, part(W / 2, W / 3 * 2));
         assert_eq!(asks(&pool, "c").await, part(W / 3 * 2, W));
         assert_eq!(asks(&pool, "a").await, part(0, W / 3));
@@ -252,17 +253,17 @@ mod tests {
         pool: PgPool,
     ) {
         let idle = async |id| beat(&pool, id, false, Pauses::default()).await.part;
-        assert_eq!(idle("a").await, Part::ALL, "nobody else is there");
-        assert_eq!(asks(&pool, "b").await, Part::NONE);
-        assert_eq!(idle("a").await, Part::NONE);
-        assert_eq!(asks(&pool, "b").await, Part::ALL);
-        assert_eq!(idle("a").await, Part::NONE);
+        assert_eq!(idle("a").await, RateShare::ALL, "nobody else is there");
+        assert_eq!(asks(&pool, "b").await, RateShare::NONE);
+        assert_eq!(idle("a").await, RateShare::NONE);
+        assert_eq!(asks(&pool, "b").await, RateShare::ALL);
+        assert_eq!(idle("a").await, RateShare::NONE);
         assert_eq!(
             asks(&pool, "b").await,
-            Part::ALL,
+            RateShare::ALL,
             "it loses nothing to one that only looks"
         );
-        assert_eq!(asks(&pool, "a").await, Part::NONE);
+        assert_eq!(asks(&pool, "a").await, RateShare::NONE);
         assert_eq!(asks(&pool, "b").await, part(0, W / 2));
         assert_eq!(asks(&pool, "a").await, part(W / 2, W));
         let mut tx = pool.begin().await.unwrap();
@@ -271,7 +272,7 @@ mod tests {
             .await
             .unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(asks(&pool, "a").await, Part::ALL);
+        assert_eq!(asks(&pool, "a").await, RateShare::ALL);
     }
 
     #[sqlx::test(migrator = "crate::MIGRATOR")]

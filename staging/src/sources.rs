@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use crate::database::{query, query_as, query_scalar};
+use crate::database::statement::{query, query_as, query_scalar};
 
 /// Keeps how a source stands at the end of a run.
 pub async fn keep_standing(

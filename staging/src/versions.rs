@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use fetcher::Page;
 
 use crate::canonical::{Examined, examine};
-use crate::records::PageTally;
+use crate::page_tally::PageTally;
 
 /// A page whose records have been examined, away from the connection that stages them.
 pub struct ExaminedPage {

@@ -6,11 +6,12 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tokio::sync::Mutex;
 
-use super::oauth::{OAuth, TokenError};
+use super::oauth::OAuth;
 use super::secret::Secret;
 use super::store::{TokenStore, Tokens};
-use crate::failure::Redactor;
-use crate::source::{AuthKind, ConfigError, SourceConfig, read_secret};
+use super::token_error::TokenError;
+use crate::failure::redactor::Redactor;
+use crate::source::config::{AuthKind, ConfigError, SourceConfig, read_secret};
 
 /// Renewed this long before the end, so that no request starts with a token about to die.
 const MARGIN: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);

@@ -10,7 +10,7 @@ use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{Generate, Key};
 use sha2::{Digest, Sha256};
 
-use super::oauth::TokenError;
+use super::token_error::TokenError;
 
 /// The key from `CONCORD_TOKEN_KEY`, the file `CONCORD_TOKEN_KEY_FILE`, or `dir/key`, made on first use.
 pub(super) fn find_key(dir: &Path) -> Result<Key<XChaCha20Poly1305>, TokenError> {

@@ -8,11 +8,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-use super::oauth::{OAuth, TokenError};
+use super::oauth::OAuth;
 use super::secret::Secret;
 use super::store::TokenStore;
-use crate::failure::Redactor;
-use crate::source::{ConfigError, SourceConfig, check_url};
+use super::token_error::TokenError;
+use crate::failure::redactor::Redactor;
+use crate::source::config::{ConfigError, SourceConfig, check_url};
+use crate::source::http_client::http_client;
 
 /// A login under way: the address to open, and what must come back.
 #[derive(Debug)]
@@ -132,7 +134,7 @@ pub async fn exchange_code(
     authorization: Authorization,
     code: &Secret,
 ) -> Result<(), TokenError> {
-    let http = crate::source::Source::http(name, config).map_err(Box::new)?;
+    let http = http_client(name, config).map_err(Box::new)?;
     let oauth = OAuth::new(
         name,
         &config.auth,

@@ -9,8 +9,8 @@ use chacha20poly1305::aead::{Aead, Generate, Key, KeyInit, Nonce, Payload};
 use serde::{Deserialize, Serialize};
 
 use super::key::find_key;
-use super::oauth::TokenError;
 use super::secret::Secret;
+use super::token_error::TokenError;
 
 /// An access token with what renews it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::error::{Attempt, FetchError};
-use super::excerpt::Redactor;
+use super::error::{Attempt, FetchError, FetchErrorKind};
+use super::redactor::Redactor;
 use super::reported::{GraphQlError, SentError};
-use crate::source::{Hints, PointsHint};
+use crate::source::limits::hints::{Hints, PointsHint};
 
 /// What came back over HTTP.
 pub(crate) struct Raw {
@@ -44,7 +44,7 @@ pub(crate) struct Found<'a, T> {
 }
 
 /// Turns a raw answer into data, data with holes, or the one error that names its cause.
-pub(crate) fn judge<T>(
+pub(crate) fn classify<T>(
     raw: &Raw,
     attempt: &Attempt,
     cursor: Option<&str>,
@@ -119,48 +119,56 @@ impl Sorter<'_> {
         };
         match status {
             // A refusal that names a time to come back is no refusal of this account.
-            429 | 403 if status == 429 || wait.is_some() => FetchError::Throttled {
+            429 | 403 if status == 429 || wait.is_some() => FetchError::new(
                 attempt,
-                cause: format!("HTTP {status}, {cause}"),
-                wait,
-            },
-            300..=399 => FetchError::Refused {
+                FetchErrorKind::Throttled {
+                    cause: format!("HTTP {status}, {cause}"),
+                    wait,
+                },
+            ),
+            300..=399 => FetchError::new(
                 attempt,
-                status,
-                cause: "it redirects to another address, which is not followed".to_owned(),
-            },
-            408 | 425 | 500..=599 => FetchError::Outage {
+                FetchErrorKind::Refused {
+                    status,
+                    cause: "it redirects to another address, which is not followed".to_owned(),
+                },
+            ),
+            408 | 425 | 500..=599 => FetchError::new(
                 attempt,
-                status,
-                cause,
-                wait,
-            },
-            400..=499 => FetchError::Refused {
-                attempt,
-                status,
-                cause,
-            },
+                FetchErrorKind::Outage {
+                    status,
+                    cause,
+                    wait,
+                },
+            ),
+            400..=499 => FetchError::new(attempt, FetchErrorKind::Refused { status, cause }),
             _ if what.contains("without `data`") || what.contains("not an object") => {
-                FetchError::Shape {
+                FetchError::new(
                     attempt,
-                    problem: format!("the answer is {cause}"),
-                }
+                    FetchErrorKind::Shape {
+                        problem: format!("the answer is {cause}"),
+                    },
+                )
             }
-            _ => FetchError::Outage {
+            _ => FetchError::new(
                 attempt,
-                status,
-                cause,
-                wait,
-            },
+                FetchErrorKind::Outage {
+                    status,
+                    cause,
+                    wait,
+                },
+            ),
         }
     }
 
     fn unauthorized(&self, cause: String) -> FetchError {
-        FetchError::Unauthorized {
-            attempt: self.attempt.clone(),
-            status: self.raw.status,
-            cause,
-        }
+        FetchError::new(
+            self.attempt.clone(),
+            FetchErrorKind::Unauthorized {
+                status: self.raw.status,
+                cause,
+            },
+        )
     }
 
     /// The list of errors; one that is not a list still counts as one error.
@@ -211,11 +219,13 @@ impl Sorter<'_> {
             .as_ref()
             .and_then(PointsHint::wait)
             .or(self.raw.retry_after);
-        Some(FetchError::Throttled {
-            attempt: self.attempt.clone(),
-            cause: error.to_string(),
-            wait,
-        })
+        Some(FetchError::new(
+            self.attempt.clone(),
+            FetchErrorKind::Throttled {
+                cause: error.to_string(),
+                wait,
+            },
+        ))
     }
 
     /// Errors and no data: the cursor, a crash inside the source, or the query.
@@ -226,21 +236,19 @@ impl Sorter<'_> {
             && errors.iter().any(about_cursor)
         {
             let cursor = self.redactor.excerpt(cursor);
-            return FetchError::CursorRefused {
-                attempt,
-                cursor,
-                errors,
-            };
+            return FetchError::new(attempt, FetchErrorKind::CursorRefused { cursor, errors });
         }
         let limited = |error: &GraphQlError| error.is_about_size() || error.is_about_depth();
         let ours = errors.iter().any(limited);
         match self.raw.status < 400 && !ours && errors.iter().any(crashed) {
-            true => FetchError::Crashed {
-                internal: errors.iter().any(internal),
+            true => FetchError::new(
                 attempt,
-                errors,
-            },
-            false => FetchError::Query { attempt, errors },
+                FetchErrorKind::Crashed {
+                    internal: errors.iter().any(internal),
+                    errors,
+                },
+            ),
+            false => FetchError::new(attempt, FetchErrorKind::Query { errors }),
         }
     }
 }

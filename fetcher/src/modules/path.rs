@@ -171,7 +171,10 @@ mod tests {
                     }
                 }
             }
-            let texts = texts.iter().map(String::as_str).filter(|text| !text.is_empty());
+            let texts = texts
+                .iter()
+                .map(String::as_str)
+                .filter(|text| !text.is_empty());
             let texts: Vec<&str> = texts.collect();
             let mut rows: Vec<Vec<&str>> = vec![Vec::new()];
             for _ in 0..number {

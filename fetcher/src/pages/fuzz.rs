@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 
-use super::divided;
 use super::page::Cursor;
+use super::partitions;
 use super::position::Position;
 use super::slice::{slice, source_id};
-use crate::modules::{Module, Style};
+use crate::modules::load::Module;
+use crate::modules::spec::{Paging, Style};
 
 /// Cuts the bytes as an answer to each module's query. Every record is JSON of its own and has a name.
 pub fn answer(modules: &[Module], bytes: &[u8]) {
@@ -37,10 +38,10 @@ pub fn answer(modules: &[Module], bytes: &[u8]) {
 /// of the same number.
 pub fn cursor(modules: &[Module], bytes: &[u8]) {
     let stored = Cursor(String::from_utf8_lossy(bytes).into_owned());
-    divided::fuzz(stored.0.trim_start_matches("divided:"));
+    partitions::fuzz(stored.0.trim_start_matches("divided:"));
     for style in [Style::Relay, Style::Offset, Style::Page, Style::List] {
         let Some(first) = modules.first() else { return };
-        let paging = crate::modules::Paging {
+        let paging = Paging {
             style,
             ..first.fetch.paging.clone()
         };

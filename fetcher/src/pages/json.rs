@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::failure::{Found, Rest};
+use crate::failure::classify::{Found, Rest};
 
 /// Takes `data` whole.
 pub(crate) struct Whole;

@@ -1,4 +1,4 @@
-//! Follows nested connections to their end, or asks for them whole where they are split off, and stitches what comes
+//! Follows nested connections to their end, or asks for them whole where the source refuses them within the query, and stitches what comes
 //! into the record's own text.
 
 use std::collections::BTreeMap;
@@ -13,11 +13,14 @@ use serde_json::{Map, Value};
 
 use super::json::{Whole, envelope, raw_at};
 use super::page::{Hole, Record};
-use super::split::Split;
+use super::query_depth::ShallowQueries;
 use super::stitch::{Edit, apply, edits, insertion, place_in};
-use crate::failure::{Attempt, FetchError};
-use crate::modules::{Module, Nested, Path};
-use crate::source::{Question, Source};
+use crate::failure::error::{Attempt, FetchError, FetchErrorKind};
+use crate::modules::load::Module;
+use crate::modules::path::Path;
+use crate::modules::spec::Nested;
+use crate::source::exchange::Question;
+use crate::source::open::Source;
 
 /// Records of one page completed at the same time; the source's limiter still holds the rate.
 const AT_ONCE: usize = 4;
@@ -26,18 +29,18 @@ const AT_ONCE: usize = 4;
 pub(super) async fn complete(
     source: &Source,
     module: &Module,
-    split: &Split,
+    queries: &ShallowQueries,
     records: &mut [Record],
     holes: &mut Vec<Hole>,
 ) -> Result<(), FetchError> {
-    for (nested, split) in module.fetch.nested.iter().zip(&split.nested) {
+    for (nested, queries) in module.fetch.nested.iter().zip(&queries.nested) {
         let unfinished: Vec<(usize, Vec<Open>)> = records
             .iter()
             .enumerate()
             .map(|(at, record)| {
                 (
                     at,
-                    open_connections(text(&record.json), nested.at.segments(), split.alone),
+                    open_connections(text(&record.json), nested.at.segments(), queries.alone),
                 )
             })
             .filter(|(_, open)| !open.is_empty())
@@ -47,7 +50,7 @@ pub(super) async fn complete(
                 source,
                 module,
                 nested,
-                query: &split.query,
+                query: &queries.query,
                 record: &records[at],
             };
             async move { Ok::<_, FetchError>((at, follower.follow_all(open).await?)) }
@@ -217,17 +220,19 @@ impl Follower<'_> {
                     "`{}` says there is more, but gives no cursor",
                     self.nested.at
                 );
-                return Err(FetchError::Shape {
-                    attempt: self.attempt(),
-                    problem,
-                });
+                return Err(FetchError::new(
+                    self.attempt(),
+                    FetchErrorKind::Shape { problem },
+                ));
             };
             if !seen.insert(after.clone()) {
-                return Err(FetchError::Loop {
-                    attempt: self.attempt(),
-                    cursor: after,
-                    page,
-                });
+                return Err(FetchError::new(
+                    self.attempt(),
+                    FetchErrorKind::Loop {
+                        cursor: after,
+                        page,
+                    },
+                ));
             }
             variables.insert(self.nested.cursor_variable.clone(), after.as_str().into());
             let connection = self.ask_by_halves(variables, Some(after), holes).await?;
@@ -247,10 +252,10 @@ impl Follower<'_> {
                 Some(_) => break,
                 None => {
                     let problem = format!("`{}` has no pageInfo", self.nested.connection);
-                    return Err(FetchError::Shape {
-                        attempt: self.attempt(),
-                        problem,
-                    });
+                    return Err(FetchError::new(
+                        self.attempt(),
+                        FetchErrorKind::Shape { problem },
+                    ));
                 }
             }
         }
@@ -270,9 +275,13 @@ impl Follower<'_> {
                     let path = Path::parse(path).unwrap_or_default();
                     bound(record, path.segments(), indices)
                         .and_then(parse)
-                        .ok_or_else(|| FetchError::Shape {
-                            attempt: self.attempt(),
-                            problem: format!("the record has no `{path}` to ask with"),
+                        .ok_or_else(|| {
+                            FetchError::new(
+                                self.attempt(),
+                                FetchErrorKind::Shape {
+                                    problem: format!("the record has no `{path}` to ask with"),
+                                },
+                            )
                         })?
                 }
                 constant => constant.clone(),
@@ -350,13 +359,15 @@ impl Follower<'_> {
             .unwrap_or_default();
         match raw_at(data, self.nested.connection.segments()) {
             Some(connection) if connection.starts_with('{') => Ok(connection.to_owned()),
-            _ => Err(FetchError::Shape {
-                attempt: self.attempt(),
-                problem: format!(
-                    "`data.{}` is absent or null in the answer",
-                    self.nested.connection
-                ),
-            }),
+            _ => Err(FetchError::new(
+                self.attempt(),
+                FetchErrorKind::Shape {
+                    problem: format!(
+                        "`data.{}` is absent or null in the answer",
+                        self.nested.connection
+                    ),
+                },
+            )),
         }
     }
 }

@@ -4,9 +4,11 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::json::{Whole, envelope, raw_at};
-use crate::failure::FetchError;
-use crate::modules::{Module, Recheck};
-use crate::source::{Question, Source};
+use crate::failure::error::{FetchError, FetchErrorKind};
+use crate::modules::load::Module;
+use crate::modules::spec::Recheck;
+use crate::source::exchange::Question;
+use crate::source::open::Source;
 
 /// Whether the source still has a record that its list left out. It has not when it answers null, without an error
 /// or with one that says so; anything else proves nothing, and the record counts as there.
@@ -32,7 +34,10 @@ pub async fn is_there(
         .await;
     let answer = match asked {
         // What is asked for by an id that is none any more may be an error instead of null.
-        Err(FetchError::Query { errors, .. }) if errors.iter().any(|e| e.says_not_found()) => {
+        Err(FetchError {
+            kind: FetchErrorKind::Query { errors },
+            ..
+        }) if errors.iter().any(|e| e.says_not_found()) => {
             return Ok(false);
         }
         asked => asked?,

@@ -11,8 +11,9 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::json::{KeyAmong, envelope, raw_at, scalar};
-use crate::failure::Found;
-use crate::modules::{FetchSpec, IdPath, Path, join_id};
+use crate::failure::classify::Found;
+use crate::modules::path::{IdPath, Path, join_id};
+use crate::modules::spec::FetchSpec;
 
 /// What one answer held, cut but not yet named.
 #[derive(Debug, Default)]
@@ -338,7 +339,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::modules::{Paging, Read, Style};
+    use crate::modules::spec::{Paging, Read, Style};
 
     fn spec(connection: &str, nodes: &str, id: &[&str]) -> FetchSpec {
         let path = |text: &str| Path::parse(text).unwrap();

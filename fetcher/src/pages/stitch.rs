@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::json::raw_at;
-use crate::modules::Path;
+use crate::modules::path::Path;
 
 /// Where a part cut from a text stands in it.
 pub(super) fn place_in(whole: &str, part: &str) -> Range<usize> {

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use apollo_compiler::Node;
 use apollo_compiler::ast::{Document, FragmentDefinition, OperationDefinition, Selection};
 
-use super::check::{Problem, problems_of};
-use crate::modules::Path;
+use super::check::problems_of;
+use crate::diagnostic::Diagnostic;
+use crate::modules::path::Path;
 
 /// A parsed query document with exactly one query operation.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub struct QueryDocument {
 
 impl QueryDocument {
     /// Parses a document; anything but one query is a problem.
-    pub fn parse(text: &str, file: &str) -> Result<QueryDocument, Vec<Problem>> {
+    pub fn parse(text: &str, file: &str) -> Result<QueryDocument, Vec<Diagnostic>> {
         let document =
             Document::parse(text, file).map_err(|broken| problems_of(file, &broken.errors))?;
         let mut operations = document
@@ -26,14 +27,14 @@ impl QueryDocument {
             .iter()
             .filter_map(|d| d.as_operation_definition());
         let (Some(operation), None) = (operations.next(), operations.next()) else {
-            return Err(vec![Problem::of_file(
+            return Err(vec![Diagnostic::of_file(
                 file,
                 "the document does not hold exactly one operation",
                 "Keep one `query` and move others to files of their own.",
             )]);
         };
         if !operation.operation_type.is_query() {
-            return Err(vec![Problem::of_file(
+            return Err(vec![Diagnostic::of_file(
                 file,
                 format!("the operation is a {}", operation.operation_type.name()),
                 "Write a `query`: modules only read.",
@@ -222,14 +223,6 @@ fn names_behind<'t>(sign: &'t str, text: &'t str) -> impl Iterator<Item = &'t st
 
 /// Deeper than any query written by hand; stops fragments that spread themselves.
 const MAX_DEPTH: usize = 64;
-
-/// The dotted paths the module's query selects below its record.
-pub fn selection_paths(module: &crate::Module) -> BTreeSet<String> {
-    let record = module.fetch.connection.join(&module.fetch.nodes);
-    QueryDocument::parse(&module.query, &module.fetch.query_file)
-        .map(|document| document.paths_below(&record))
-        .unwrap_or_default()
-}
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use apollo_compiler::{ExecutableDocument, Node, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::sdl::Sdl;
-use crate::modules::Module;
+use crate::modules::load::Module;
 
 /// A schema that queries can be held against.
 pub struct Checked {

@@ -4,9 +4,10 @@ use serde_json::Map;
 use serde_json::value::RawValue;
 
 use super::sdl::{Described, Sdl};
-use crate::failure::{Attempt, FetchError};
-use crate::pages::{Whole, envelope, raw_at};
-use crate::source::{Question, Source};
+use crate::failure::error::{Attempt, FetchError, FetchErrorKind};
+use crate::pages::json::{Whole, envelope, raw_at};
+use crate::source::exchange::Question;
+use crate::source::open::Source;
 
 /// Only what every server of the 2018 specification knows.
 const QUERY: &str = r"query Introspection {
@@ -68,14 +69,14 @@ async fn described(source: &Source, once: bool) -> Result<Sdl, FetchError> {
         ),
         None => "the answer holds no `__schema`, or one nested beyond reading; the source may have introspection switched off".to_owned(),
     };
-    Err(FetchError::Shape {
-        attempt: Attempt {
+    Err(FetchError::new(
+        Attempt {
             source: source.name().to_owned(),
             what: "its schema".to_owned(),
             tries: 1,
         },
-        problem,
-    })
+        FetchErrorKind::Shape { problem },
+    ))
 }
 
 /// The whole `data` of an answer, or nothing where it is null.

@@ -84,14 +84,14 @@ impl Watch {
         let patience = self.bounds.patience;
         let chunk = match tokio::time::timeout_at(self.since + patience, answer.chunk()).await {
             Ok(chunk) => chunk.map_err(|cause| Unfit::Network(cause, Bytes::new()))?,
-            Err(_) => return self.judge(answer).await,
+            Err(_) => return self.classify(answer).await,
         };
         self.came += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
         Ok(chunk)
     }
 
     /// The time to show some pace is over: too slow, or a new time begins.
-    async fn judge(&mut self, answer: &mut Response) -> Result<Option<Bytes>, Unfit> {
+    async fn classify(&mut self, answer: &mut Response) -> Result<Option<Bytes>, Unfit> {
         let pace = (self.came as f64 / self.bounds.patience.as_secs_f64()) as u64;
         if pace < self.bounds.slowest {
             return Err(Unfit::TooSlow(pace));

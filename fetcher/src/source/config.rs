@@ -8,10 +8,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use super::account::AccountConfig;
 use super::addresses::{is_this_machine, private_literal};
-use super::rules::{BreakerConfig, Rate, RetryConfig};
-use crate::auth::Secret;
+use super::request_policy::{AccountConfig, BreakerConfig, Rate, RetryConfig};
+use crate::auth::secret::Secret;
 
 /// Where a source is, how to log in and how fast it may be asked. Secrets are only referred to.
 #[derive(Debug, Clone, Deserialize)]

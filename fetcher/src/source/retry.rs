@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::Rng;
 
-use super::rules::RetryConfig;
+use super::request_policy::RetryConfig;
 
 /// The wait before attempt `n + 2` (n counts from 0): full jitter, with what the source asked for as a floor.
 pub(super) fn wait(

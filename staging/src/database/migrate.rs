@@ -9,7 +9,8 @@ use std::borrow::Cow;
 use sqlx::migrate::{Migration, Migrator};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
-use super::{OpenError, query, query_as, query_scalar};
+use super::failure::OpenError;
+use super::statement::{query, query_as, query_scalar};
 
 const FILES: Migrator = sqlx::migrate!("./migrations");
 

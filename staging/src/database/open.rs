@@ -10,9 +10,13 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
+use super::failure::OpenError;
 use super::failure::Target;
-use super::{MIGRATOR, OpenError, migrate_with, query_as};
-use crate::embedded::{self, Embedded, EmbeddedError};
+use super::migrate::{MIGRATOR, migrate_with};
+use super::statement::query_as;
+use crate::embedded::failure::EmbeddedError;
+use crate::embedded::room::is_made;
+use crate::embedded::server::{Embedded, start};
 
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -103,7 +107,7 @@ pub async fn open(config: &DatabaseConfig) -> Result<Database, OpenError> {
 
 /// Opens the database to look at it: nothing is migrated, and `None` where the embedded one was never made.
 pub async fn look(config: &DatabaseConfig) -> Result<Option<Database>, OpenError> {
-    if config.url.is_none() && !embedded::is_made(&config.data_dir) {
+    if config.url.is_none() && !is_made(&config.data_dir) {
         return Ok(None);
     }
     open_as(config, None).await.map(Some)
@@ -123,7 +127,7 @@ async fn open_as(
     let (options, embedded) = match &config.url {
         Some(url) => (configured(url, config)?, None),
         None => {
-            let embedded = embedded::start(&config.data_dir).await?;
+            let embedded = start(&config.data_dir).await?;
             (embedded.options(), Some(embedded))
         }
     };

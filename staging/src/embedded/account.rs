@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::EmbeddedError;
+use super::failure::EmbeddedError;
 
 /// A user and group by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use super::EmbeddedError;
 use super::binaries::Binaries;
+use super::failure::EmbeddedError;
 use super::postmaster::{Address, USER};
 use super::room::{Room, write_private};
 

@@ -8,16 +8,20 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Child;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::binaries::{self, Binaries, Places};
+use super::failure::EmbeddedError;
 use super::postmaster::{self, Address, Answer};
 use super::room::Room;
-use super::server::{PAUSE, START_LIMIT};
-use super::{EmbeddedError, cluster, download};
+use super::{cluster, download};
 
 /// A Unix socket's path has 108 bytes on Linux and 104 on macOS, the closing NUL included.
 const SOCKET_LIMIT: usize = if cfg!(target_os = "macos") { 103 } else { 107 };
+/// Long enough for the recovery of a large database after a crash.
+pub(super) const START_LIMIT: Duration = Duration::from_secs(300);
+/// Between two looks at a server that starts or stops.
+pub(super) const PAUSE: Duration = Duration::from_millis(15);
 const SOCKET_PORT: u16 = 5432;
 const LOG_LIMIT: u64 = 5 * 1024 * 1024;
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::Path;
 use std::time::Duration;
 
-use super::EmbeddedError;
+use super::failure::EmbeddedError;
 
 const PAUSE: Duration = Duration::from_millis(15);
 

@@ -6,21 +6,20 @@
 //! itself, which inherits it as its standard input. The kernel drops a lock when its holder dies in
 //! whatever way, so a stale pid file, a recycled pid or a zombie never decides anything here.
 
-mod server;
+pub(crate) mod server;
 
 mod account;
 mod binaries;
 mod cluster;
 mod download;
-mod failure;
+pub(crate) mod failure;
 mod launch;
 mod lock;
 mod postmaster;
-mod room;
+pub(crate) mod room;
 
 #[cfg(test)]
 mod tests;
 
 pub use failure::EmbeddedError;
-pub(crate) use room::is_made;
 pub use server::{Embedded, start, stop};

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
 
-use super::EmbeddedError;
+use super::failure::EmbeddedError;
 use super::room::Room;
 
 /// The superuser, and the name of the database.

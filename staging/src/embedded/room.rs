@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use rand::distr::{Alphanumeric, SampleString};
 use sha2::{Digest, Sha256};
 
-use super::EmbeddedError;
 use super::account::{self, Account};
+use super::failure::EmbeddedError;
 
 /// Where root keeps a cluster whose data directory its account cannot reach (below `/root`, for example).
 const ELSEWHERE: &str = "/var/lib/concord";

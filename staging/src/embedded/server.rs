@@ -7,15 +7,14 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::PgConnectOptions;
 
 use super::binaries::Places;
-use super::launch::launch;
+use super::failure::EmbeddedError;
+use super::launch::{PAUSE, START_LIMIT, launch};
+use super::lock;
 use super::postmaster::{self, Answer, Postmaster};
 use super::room::Room;
-use super::{EmbeddedError, lock};
 
-/// Long enough for the recovery of a large database after a crash.
-pub(super) const START_LIMIT: Duration = Duration::from_secs(300);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
-pub(super) const PAUSE: Duration = Duration::from_millis(15);
+
 /// This process's share in the embedded server, which runs as long as anybody holds a share.
 pub struct Embedded {
     room: Room,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::source::rules::{BreakerConfig, RetryConfig};
+use crate::source::request_policy::{BreakerConfig, RetryConfig};
 
 /// Seconds in which an empty budget is full again when nothing else happens.
 const REFILL: f64 = 600.0;

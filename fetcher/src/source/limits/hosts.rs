@@ -1,8 +1,8 @@
 //! What the hosts that ask one source tell each other of it, by whatever connects them.
 
 use super::gate::Limits;
-use super::pace::Pace;
-use super::part::Part;
+use super::limiter::LimiterState;
+use super::rate_share::RateShare;
 
 /// Seconds by which two clocks and the way between them may differ before a pause is taken for a longer one.
 const NEAR: f64 = 0.5;
@@ -42,11 +42,11 @@ impl Pauses {
         self.held > other.held + NEAR || until(self) > until(other) + NEAR
     }
 
-    fn of(pace: &Pace, now: f64) -> Pauses {
-        let breaker = &pace.breaker;
+    fn of(state: &LimiterState, now: f64) -> Pauses {
+        let breaker = &state.breaker;
         let open = breaker.since.filter(|_| breaker.until > now);
         Pauses {
-            held: (pace.held_until - now).max(0.0),
+            held: (state.held_until - now).max(0.0),
             left_alone: open.map(|since| (now - since, breaker.until - now, breaker.cause.clone())),
         }
     }
@@ -55,32 +55,32 @@ impl Pauses {
 impl Limits {
     /// What this host has to say to the others.
     pub(crate) fn presence(&self) -> Presence {
-        self.with(|pace, now| Presence {
-            id: pace.id.clone(),
-            wanted: pace.wanted_until + IDLE > now,
-            pauses: Pauses::of(pace, now),
+        self.with(|state, now| Presence {
+            id: state.id.clone(),
+            wanted: state.wanted_until + IDLE > now,
+            pauses: Pauses::of(state, now),
         })
     }
 
     /// Takes in this host's part, the one it would be due, and what the other hosts have heard of the source.
-    pub(crate) fn keep_to(&self, part: Part, due: Part, heard: &Pauses) {
-        self.with(|pace, now| {
-            pace.tell(part, due, now);
-            if !heard.exceed(&Pauses::of(pace, now)) {
+    pub(crate) fn keep_to(&self, part: RateShare, due: RateShare, heard: &Pauses) {
+        self.with(|state, now| {
+            state.tell(part, due, now);
+            if !heard.exceed(&Pauses::of(state, now)) {
                 return;
             }
-            pace.held_until = pace.held_until.max(now + heard.held.min(3600.0));
+            state.held_until = state.held_until.max(now + heard.held.min(3600.0));
             if let Some((since, until, cause)) = &heard.left_alone {
-                pace.breaker.leave_alone(now - since, now + until, cause);
+                state.breaker.leave_alone(now - since, now + until, cause);
             }
         });
     }
 
     /// Keeps to a part that is no more than this host has: what it gives up is not used while that is being told.
-    pub(crate) fn give_up(&self, part: Part, due: Part) {
-        self.with(|pace, now| {
-            if part.size() < pace.granted().size() {
-                pace.tell(part, due, now);
+    pub(crate) fn give_up(&self, part: RateShare, due: RateShare) {
+        self.with(|state, now| {
+            if part.size() < state.granted().size() {
+                state.tell(part, due, now);
             }
         });
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::hints::PointsHint;
-use super::part::Part;
+use super::rate_share::RateShare;
 
 /// How many kinds of questions keep their cost in memory.
 const KINDS: usize = 64;
@@ -24,12 +24,12 @@ pub(super) struct Points {
     held: Vec<(f64, f64)>,
     /// How much of the bucket is this host's.
     #[serde(default)]
-    part: Part,
+    part: RateShare,
 }
 
 impl Points {
     /// A bucket first heard of, of which so much is this host's.
-    pub(super) fn new(part: Part) -> Points {
+    pub(super) fn new(part: RateShare) -> Points {
         Points {
             part,
             ..Points::default()
@@ -56,7 +56,7 @@ impl Points {
     }
 
     /// Another part of the bucket is this host's from now on.
-    pub(super) fn keep_to(&mut self, part: Part, now: f64) {
+    pub(super) fn keep_to(&mut self, part: RateShare, now: f64) {
         self.flow(now);
         // What another host gave up comes by and by; what is given up is gone at once.
         let ratio = (part.fraction() / self.part.fraction()).min(1.0);
@@ -85,7 +85,7 @@ impl Points {
         self.flow(now);
         (self.capacity, self.restore) = (told.capacity.max(1.0), told.restore);
         let told_now = told.available - held;
-        (self.available, self.at) = match self.part == Part::ALL {
+        (self.available, self.at) = match self.part == RateShare::ALL {
             true => (told_now, now),
             // What the bucket holds is for all hosts: this one counts what it took and what came back of that, up to
             // the time for which it has taken places already.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 /// The shared value for `key`, made on first use and dropped with its last holder.
-pub(in crate::source) fn shared<T: Send + Sync + 'static, E>(
+pub(crate) fn shared<T: Send + Sync + 'static, E>(
     registry: &'static Registry<T>,
     key: String,
     make: impl FnOnce() -> Result<T, E>,
@@ -23,7 +23,7 @@ pub(in crate::source) fn shared<T: Send + Sync + 'static, E>(
 }
 
 /// What the process shares between all openings of one source.
-pub(in crate::source) type Registry<T> = OnceLock<Mutex<HashMap<String, Weak<T>>>>;
+pub(crate) type Registry<T> = OnceLock<Mutex<HashMap<String, Weak<T>>>>;
 
 #[cfg(test)]
 mod tests {

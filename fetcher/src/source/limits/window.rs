@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::hints::WindowHint;
-use super::part::Part;
+use super::rate_share::RateShare;
 
-/// A window at least this long may be spent ahead of its even pace: a short job should not crawl because a
+/// A window at least this long may be spent ahead of its even state: a short job should not crawl because a
 /// long one could come.
 const LONG: f64 = 300.0;
-/// How much of a long window may be spent ahead of its even pace.
+/// How much of a long window may be spent ahead of its even state.
 const AHEAD: f64 = 0.5;
 const SLOTS: usize = 32;
 /// Requests of which each departure is known, at most.
@@ -45,12 +45,12 @@ pub(super) struct Window {
     sure: bool,
     /// How much of it is this host's.
     #[serde(default)]
-    part: Part,
+    part: RateShare,
 }
 
 impl Window {
     /// A window first heard of at `now`, by the answer to a request sent just before.
-    pub(super) fn new(told: &WindowHint, part: Part, now: f64) -> Window {
+    pub(super) fn new(told: &WindowHint, part: RateShare, now: f64) -> Window {
         let mut window = Window {
             limit: told.limit.unwrap_or(told.remaining + 1.0).max(1.0),
             length: told.length.or(told.resets_in.map(usual)).unwrap_or(60.0),
@@ -107,12 +107,12 @@ impl Window {
     }
 
     /// Another part of the window is this host's from now on.
-    pub(super) fn keep_to(&mut self, part: Part, now: f64, jitter: f64) {
+    pub(super) fn keep_to(&mut self, part: RateShare, now: f64, jitter: f64) {
         let ratio = self.part.fraction() / part.fraction();
         self.part = part;
         // What left before was another part's.
         self.left.clear();
-        // A long window may be spent ahead of its pace; how much of it is left every answer tells.
+        // A long window may be spent ahead of its state; how much of it is left every answer tells.
         if self.length < LONG {
             // What was taken in advance weighs as much as before. One place is left out: two hosts whose paces change
             // within one window could each have one too many in it.
@@ -141,12 +141,12 @@ impl Window {
         self.step = step;
     }
 
-    /// The share by which the pace stays below what is permitted: requests jitter on their way.
+    /// The share by which the state stays below what is permitted: requests jitter on their way.
     fn margin(&self, jitter: f64) -> f64 {
         ((0.003 + 2.0 * jitter) / self.length).clamp(0.002, 0.008) + self.caution
     }
 
-    /// The even pace: slightly slower than permitted.
+    /// The even state: slightly slower than permitted.
     fn spacing(&self, jitter: f64) -> f64 {
         let limit = self.part.of(self.limit);
         self.length / limit * (1.0 + self.margin(jitter)) * self.cost.max(1.0)

@@ -5,46 +5,46 @@ use serde::{Deserialize, Serialize};
 /// A part of the whole, as an interval of it: requests come in whole numbers, and intervals that do not overlap never
 /// add up to more of them than the whole permits, whatever the limit is divided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
+pub struct RateShare {
     /// Where it begins.
     pub from: u32,
-    /// Where it ends, at most [`Part::WHOLE`].
+    /// Where it ends, at most [`RateShare::WHOLE`].
     pub to: u32,
 }
 
-impl Default for Part {
+impl Default for RateShare {
     fn default() -> Self {
-        Part::ALL
+        RateShare::ALL
     }
 }
 
-impl Part {
+impl RateShare {
     /// The size of the whole: any number of hosts up to sixteen divides it.
     pub const WHOLE: u32 = 720_720;
     /// All of it.
-    pub const ALL: Part = Part {
+    pub const ALL: RateShare = RateShare {
         from: 0,
-        to: Part::WHOLE,
+        to: RateShare::WHOLE,
     };
     /// Nothing of it.
-    pub const NONE: Part = Part { from: 0, to: 0 };
+    pub const NONE: RateShare = RateShare { from: 0, to: 0 };
 
-    /// How much it is, of [`Part::WHOLE`].
+    /// How much it is, of [`RateShare::WHOLE`].
     pub fn size(self) -> u32 {
         self.to.saturating_sub(self.from)
     }
 
     /// How much it is, of one.
     pub fn fraction(self) -> f64 {
-        f64::from(self.size()) / f64::from(Part::WHOLE)
+        f64::from(self.size()) / f64::from(RateShare::WHOLE)
     }
 
     /// Of so many requests or points, those that are in this part.
     pub(super) fn of(self, limit: f64) -> f64 {
-        if self == Part::ALL {
+        if self == RateShare::ALL {
             return limit;
         }
-        let below = |end: u32| (limit * f64::from(end) / f64::from(Part::WHOLE)).floor();
+        let below = |end: u32| (limit * f64::from(end) / f64::from(RateShare::WHOLE)).floor();
         let whole = below(self.to) - below(self.from);
         match whole >= 1.0 {
             true => whole,
@@ -62,10 +62,10 @@ mod tests {
     fn whatever_a_limit_is_divided_by_its_parts_add_up_to_it() {
         for hosts in 1..=20 {
             let edge = |number: u32| {
-                (u64::from(Part::WHOLE) * u64::from(number) / u64::from(hosts)) as u32
+                (u64::from(RateShare::WHOLE) * u64::from(number) / u64::from(hosts)) as u32
             };
             for limit in [20.0, 21.0, 100.0, 5000.0, 86_401.0] {
-                let parts = (0..hosts).map(|number| Part {
+                let parts = (0..hosts).map(|number| RateShare {
                     from: edge(number),
                     to: edge(number + 1),
                 });
@@ -73,6 +73,9 @@ mod tests {
                 assert!((sum - limit).abs() < 1e-9, "{limit} by {hosts}: {sum}");
             }
         }
-        assert_eq!((Part::ALL.of(2.5), Part::NONE.of(9.0)), (2.5, 0.0));
+        assert_eq!(
+            (RateShare::ALL.of(2.5), RateShare::NONE.of(9.0)),
+            (2.5, 0.0)
+        );
     }
 }

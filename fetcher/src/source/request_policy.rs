@@ -56,7 +56,7 @@ impl Default for BreakerConfig {
 
 /// How a source is asked: what its limits, retries and breaker are decided by.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SourceRules {
+pub(crate) struct RequestPolicy {
     pub rate: Rate,
     pub retry: RetryConfig,
     pub breaker: BreakerConfig,
@@ -88,4 +88,14 @@ impl Default for RetryConfig {
             budget: 40,
         }
     }
+}
+
+/// How a source is asked whose data it serves, as `[sources.NAME] account = { … }`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountConfig {
+    /// The query, as in `{ company { id } }`.
+    pub query: String,
+    /// Where the account's id stands in its answer, as in `.company.id`.
+    pub id: String,
 }

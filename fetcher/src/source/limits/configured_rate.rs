@@ -13,12 +13,12 @@ use governor::{Quota, RateLimiter};
 
 /// So many requests per second, of which `burst` may come at once after a pause.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct OwnRate {
+pub(super) struct ConfiguredRate {
     pub per_second: f64,
     pub burst: u32,
 }
 
-impl OwnRate {
+impl ConfiguredRate {
     /// When a request may go that wants to at `now`, in seconds of the epoch; `due` is the account's number.
     pub(super) fn earliest(self, due: f64, now: f64) -> f64 {
         self.check(due, now).err().unwrap_or(now)
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_burst_goes_at_once_and_what_follows_is_evenly_spaced_in_each_process_alike() {
-        let rate = OwnRate {
+        let rate = ConfiguredRate {
             per_second: 4.0,
             burst: 3,
         };

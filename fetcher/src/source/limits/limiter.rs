@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::breaker::{Breaker, Entry};
+use super::configured_rate::ConfiguredRate;
 use super::hints::Hints;
-use super::own::OwnRate;
-use super::part::Part;
 use super::points::Points;
+use super::rate_share::RateShare;
 use super::window::Window;
-use crate::source::rules::{Rate, SourceRules};
+use crate::source::request_policy::{Rate, RequestPolicy};
 
 /// Requests per second where neither the configuration nor the source says a rate.
 const UNTOLD: f64 = 5.0;
@@ -47,7 +47,7 @@ pub(crate) struct Permit {
 /// What a source said and did, and when the next request may go.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Pace {
+pub(super) struct LimiterState {
     /// When this was last written: a time in the future shows a clock that was set back.
     at: f64,
     next: f64,
@@ -68,16 +68,16 @@ pub(super) struct Pace {
     /// Which account this is among those of other hosts.
     pub(super) id: String,
     /// The part this host was given last, the one it would be due, and when it was told.
-    told: (Part, Part, f64),
-    /// The part its pace is made for; never nothing.
-    part: Part,
+    told: (RateShare, RateShare, f64),
+    /// The part its state is made for; never nothing.
+    part: RateShare,
     /// Until when somebody here asks, as far as known.
     pub(super) wanted_until: f64,
 }
 
-impl Default for Pace {
+impl Default for LimiterState {
     fn default() -> Self {
-        Pace {
+        LimiterState {
             at: 0.0,
             next: 0.0,
             held_until: 0.0,
@@ -93,8 +93,8 @@ impl Default for Pace {
             breaker: Breaker::default(),
             sizes: BTreeMap::new(),
             id: String::new(),
-            told: (Part::ALL, Part::ALL, 0.0),
-            part: Part::ALL,
+            told: (RateShare::ALL, RateShare::ALL, 0.0),
+            part: RateShare::ALL,
             wanted_until: 0.0,
         }
     }
@@ -102,18 +102,18 @@ impl Default for Pace {
 
 /// What a request that wants to go is told.
 #[derive(Debug, PartialEq)]
-pub(super) enum Step {
+pub(super) enum Admission {
     /// Go then; the place is taken.
-    Go(Permit),
+    Granted(Permit),
     /// Ask again then.
-    Later(f64),
+    WaitUntil(f64),
     /// The source is left alone until then.
-    LeftAlone { since: f64, until: f64 },
+    BreakerOpen { since: f64, until: f64 },
     /// The source permits no more until then, which is longer than anybody waits.
     Exhausted { until: f64 },
 }
 
-impl Pace {
+impl LimiterState {
     /// Brings the account to a clock that was set back: nobody waits for an hour that comes twice.
     pub(super) fn look(&mut self, now: f64) {
         let back = self.at - now;
@@ -141,23 +141,23 @@ impl Pace {
     }
 
     /// Takes in which part of the limits is this host's, and which one it would be due if it has none yet.
-    pub(super) fn tell(&mut self, part: Part, due: Part, now: f64) {
+    pub(super) fn tell(&mut self, part: RateShare, due: RateShare, now: f64) {
         self.told = (part, due, now);
         self.keep_to_part(now);
     }
 
     /// The part this host may use now. With nobody to ask it keeps to its last one, for as long as that can matter.
-    fn present_part(&self, now: f64) -> Part {
+    fn present_part(&self, now: f64) -> RateShare {
         let (part, due, at) = self.told;
         match now - at {
-            silence if silence > STALE => Part::ALL,
+            silence if silence > STALE => RateShare::ALL,
             silence if part.size() == 0 && silence > SILENCE => due,
             _ => part,
         }
     }
 
     /// The part this host was given last.
-    pub(super) fn granted(&self) -> Part {
+    pub(super) fn granted(&self) -> RateShare {
         self.told.0
     }
 
@@ -182,16 +182,16 @@ impl Pace {
     pub(super) fn step(
         &mut self,
         now: f64,
-        rules: &SourceRules,
+        rules: &RequestPolicy,
         kind: &str,
         priority: Priority,
         came: f64,
-    ) -> Step {
+    ) -> Admission {
         let step = self.next_step(now, rules, kind, priority, came);
         let until = match &step {
-            Step::Go(permit) => permit.go,
-            Step::Later(at) => *at,
-            Step::LeftAlone { .. } | Step::Exhausted { .. } => now,
+            Admission::Granted(permit) => permit.go,
+            Admission::WaitUntil(at) => *at,
+            Admission::BreakerOpen { .. } | Admission::Exhausted { .. } => now,
         };
         self.wanted_until = self.wanted_until.max(until);
         step
@@ -200,58 +200,60 @@ impl Pace {
     fn next_step(
         &mut self,
         now: f64,
-        rules: &SourceRules,
+        rules: &RequestPolicy,
         kind: &str,
         priority: Priority,
         came: f64,
-    ) -> Step {
+    ) -> Admission {
         if self.held_until > now {
             return self.hold(self.held_until, now, rules);
         }
         if self.present_part(now).size() == 0 {
             // Other hosts make room within a second or two.
             return match now - came > rules.retry.longest_wait_seconds as f64 {
-                true => Step::Exhausted { until: now + 60.0 },
-                false => Step::Later(now + 0.1),
+                true => Admission::Exhausted { until: now + 60.0 },
+                false => Admission::WaitUntil(now + 0.1),
             };
         }
         let known = now - self.answered_at < STALE;
         if !known && now < self.first_until {
-            return Step::Later(self.first_until.min(now + 0.02));
+            return Admission::WaitUntil(self.first_until.min(now + 0.02));
         }
         let earliest = self.earliest(&rules.rate, kind, now).max(now);
         if earliest - now > rules.retry.longest_wait_seconds as f64 {
-            return Step::Exhausted { until: earliest };
+            return Admission::Exhausted { until: earliest };
         }
         // A backfill takes no place in advance, so whoever is scheduled goes first; but one turn in ten is its own.
         let spacing = 1.0 / self.rate(&rules.rate);
         if priority == Priority::Backfill && earliest > now && now - came < 10.0 * spacing {
-            return Step::Later(earliest);
+            return Admission::WaitUntil(earliest);
         }
         if let Entry::Closed { until } = self.breaker.enter(now) {
             let since = self.breaker.since.unwrap_or(now);
-            return Step::LeftAlone { since, until };
+            return Admission::BreakerOpen { since, until };
         }
         if !known {
             self.first_until = now + FIRST;
         }
         let cost = self.take(earliest, &rules.rate, kind);
-        Step::Go(Permit {
+        Admission::Granted(Permit {
             kind: kind.to_owned(),
             go: earliest,
             cost,
         })
     }
 
-    fn hold(&self, until: f64, now: f64, rules: &SourceRules) -> Step {
+    fn hold(&self, until: f64, now: f64, rules: &RequestPolicy) -> Admission {
         match until - now > rules.retry.longest_wait_seconds as f64 {
-            true => Step::Exhausted { until },
-            false => Step::Later(until),
+            true => Admission::Exhausted { until },
+            false => Admission::WaitUntil(until),
         }
     }
 
     fn earliest(&self, rate: &Rate, kind: &str, now: f64) -> f64 {
-        let own = self.own_rate(rate).map(|own| own.earliest(self.next, now));
+        let own = self
+            .configured_rate(rate)
+            .map(|own| own.earliest(self.next, now));
         let windows = self
             .windows
             .values()
@@ -265,7 +267,7 @@ impl Pace {
 
     /// Takes the place; answers with the points it costs.
     fn take(&mut self, go: f64, rate: &Rate, kind: &str) -> f64 {
-        if let Some(own) = self.own_rate(rate) {
+        if let Some(own) = self.configured_rate(rate) {
             self.next = own.take(self.next, go);
         }
         for window in self.windows.values_mut() {
@@ -280,14 +282,14 @@ impl Pace {
     }
 
     /// The configured rate, as far as the source bears it; none where only the source's own limits count.
-    fn own_rate(&self, rate: &Rate) -> Option<OwnRate> {
+    fn configured_rate(&self, rate: &Rate) -> Option<ConfiguredRate> {
         let told = !self.windows.is_empty() || self.points.is_some();
         if rate.per_second.is_none() && told {
             return None;
         }
         let all = rate.per_second.unwrap_or(UNTOLD).clamp(0.001, 1e6);
-        let whole = self.share == 1.0 && self.part == Part::ALL;
-        Some(OwnRate {
+        let whole = self.share == 1.0 && self.part == RateShare::ALL;
+        Some(ConfiguredRate {
             per_second: all * self.share * self.part.fraction(),
             burst: if whole { rate.burst } else { 1 },
         })
@@ -296,7 +298,7 @@ impl Pace {
     /// Requests per second at present, as far as known.
     pub(super) fn rate(&self, rate: &Rate) -> f64 {
         let windows = self.windows.values().map(Window::rate);
-        let own = self.own_rate(rate);
+        let own = self.configured_rate(rate);
         let own = own.map_or(f64::INFINITY, |own| own.per_second);
         let least = windows.fold(own, f64::min);
         match &self.points {

@@ -9,23 +9,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::pace::Pace;
+use super::limiter::LimiterState;
 
 /// The account, and the file it is shared by.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct StateFile {
     held: Mutex<Held>,
 }
 
 #[derive(Debug)]
 struct Held {
-    pace: Pace,
+    state: LimiterState,
     file: Option<File>,
 }
 
-impl Ledger {
-    /// The ledger of a source; in a file of `folder`, if one is given and can be used.
-    pub(super) fn open(folder: Option<&Path>, source: &str) -> Ledger {
+impl StateFile {
+    /// The state_file of a source; in a file of `folder`, if one is given and can be used.
+    pub(super) fn open(folder: Option<&Path>, source: &str) -> StateFile {
         // Where nothing else is kept, nothing is begun for this alone.
         let folder =
             folder.filter(|folder| folder.is_dir() || folder.parent().is_some_and(Path::is_dir));
@@ -38,28 +38,28 @@ impl Ledger {
                 })
                 .ok()
         });
-        Ledger {
+        StateFile {
             held: Mutex::new(Held {
-                pace: Pace::default(),
+                state: LimiterState::default(),
                 file,
             }),
         }
     }
 
     /// Looks at the account and changes it, alone.
-    pub(super) fn with<T>(&self, change: impl FnOnce(&mut Pace) -> T) -> T {
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut LimiterState) -> T) -> T {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let Held { pace, file } = &mut *held;
+        let Held { state, file } = &mut *held;
         let Some(shared) = file.as_mut().filter(|file| locked(file)) else {
-            name(pace);
-            return change(pace);
+            name(state);
+            return change(state);
         };
         if let Some(read) = read(shared) {
-            *pace = read;
+            *state = read;
         }
-        name(pace);
-        let outcome = change(pace);
-        let written = write(shared, pace);
+        name(state);
+        let outcome = change(state);
+        let written = write(shared, state);
         let _ = shared.unlock();
         if let Err(error) = written {
             tracing::warn!(%error, "the account of a source's limits cannot be written, and is not shared with other processes any more");
@@ -71,9 +71,9 @@ impl Ledger {
 }
 
 /// An account that begins gets an id of its own.
-fn name(pace: &mut Pace) {
-    if pace.id.is_empty() {
-        pace.id = format!("{:032x}", rand::random::<u128>());
+fn name(state: &mut LimiterState) {
+    if state.id.is_empty() {
+        state.id = format!("{:032x}", rand::random::<u128>());
     }
 }
 
@@ -105,7 +105,7 @@ fn locked(file: &File) -> bool {
     false
 }
 
-fn read(file: &mut File) -> Option<Pace> {
+fn read(file: &mut File) -> Option<LimiterState> {
     let mut text = String::new();
     file.seek(SeekFrom::Start(0)).ok()?;
     file.take(1 << 20).read_to_string(&mut text).ok()?;
@@ -113,8 +113,8 @@ fn read(file: &mut File) -> Option<Pace> {
     serde_json::from_str(&text).ok()
 }
 
-fn write(file: &mut File, pace: &Pace) -> std::io::Result<()> {
-    let text = serde_json::to_vec(pace)?;
+fn write(file: &mut File, state: &LimiterState) -> std::io::Result<()> {
+    let text = serde_json::to_vec(state)?;
     file.seek(SeekFrom::Start(0))?;
     file.write_all(&text)?;
     file.set_len(text.len() as u64)

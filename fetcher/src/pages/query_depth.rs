@@ -1,35 +1,62 @@
-//! What is asked of a source that finds a query too deep: the query without its deepest nested connections, and those
-//! by their own queries, from their beginning.
+//! Queries for a source that refuses a query as too deep: the query without its deepest nested connections, and a
+//! query of its own for each of those.
 
 use std::sync::Arc;
 
-use crate::modules::{Module, Nested};
-use crate::schema::QueryDocument;
+use crate::failure::error::FetchError;
+use crate::modules::load::Module;
+use crate::modules::spec::Nested;
+use crate::schema::document::QueryDocument;
+use crate::source::open::Source;
 
 /// The queries of a module, without so many of its nested connections, the deepest first.
 #[derive(Debug)]
-pub(super) struct Split {
+pub(super) struct ShallowQueries {
     /// The module's own.
     pub query: Arc<str>,
     /// Those of its nested connections, in the order in which it declares them.
-    pub nested: Vec<SplitNested>,
+    pub nested: Vec<NestedQuery>,
     /// How many are asked for by themselves.
     pub depth: u32,
 }
 
 /// The query of one nested connection.
 #[derive(Debug)]
-pub(super) struct SplitNested {
+pub(super) struct NestedQuery {
     /// The query of its further pages, or of all of them.
     pub query: Arc<str>,
     /// Whether it is asked for from its beginning.
     pub alone: bool,
 }
 
-impl Split {
+impl ShallowQueries {
+    /// The queries to begin with: as deep as the source accepted lately.
+    pub(super) fn remembered(source: &Source, module: &Module) -> Self {
+        let depth = source.page_size(&depth_kind(module));
+        depth
+            .and_then(|depth| Self::of(module, depth))
+            .unwrap_or_else(|| Self::unchanged(module))
+    }
+
+    /// The queries with one more nested connection left out, or the failure where none can be.
+    pub(super) fn shallower(
+        &self,
+        source: &Source,
+        module: &Module,
+        failure: FetchError,
+    ) -> Result<Self, FetchError> {
+        let Some(queries) = Self::of(module, self.depth + 1) else {
+            return Err(failure);
+        };
+        tracing::warn!(module = %module.name, asked_alone = queries.depth, reason = %failure,
+            "the source refuses a query of this depth; its deepest nested connections are asked for by themselves");
+        source.remember_page_size(&depth_kind(module), queries.depth);
+        Ok(queries)
+    }
+
     /// Every query as the module has it.
-    pub(super) fn none(module: &Module) -> Self {
-        let nested = module.fetch.nested.iter().map(|nested| SplitNested {
+    fn unchanged(module: &Module) -> Self {
+        let nested = module.fetch.nested.iter().map(|nested| NestedQuery {
             query: nested.query.clone(),
             alone: false,
         });
@@ -42,7 +69,7 @@ impl Split {
 
     /// Without so many nested connections; `None` where there are not so many, or one cannot do without. What its own
     /// query does not select just the same stays where it is, or the record would be another one.
-    pub(super) fn of(module: &Module, depth: u32) -> Option<Self> {
+    fn of(module: &Module, depth: u32) -> Option<Self> {
         let all = &module.fetch.nested;
         let mut deepest: Vec<&Nested> = all.iter().collect();
         deepest.sort_by_key(|nested| std::cmp::Reverse(nested.at.segments().len()));
@@ -70,7 +97,7 @@ impl Split {
                 false => document.without(&within)?.into(),
             };
             let alone = alone.iter().any(|other| std::ptr::eq(*other, nested));
-            Some(SplitNested { query, alone })
+            Some(NestedQuery { query, alone })
         });
         Some(Self {
             nested: queries.collect::<Option<_>>()?,
@@ -78,4 +105,9 @@ impl Split {
             depth,
         })
     }
+}
+
+/// The key under which the accepted depth of a module's queries is remembered.
+fn depth_kind(module: &Module) -> String {
+    format!("{}.depth", module.name)
 }

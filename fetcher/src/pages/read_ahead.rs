@@ -4,7 +4,7 @@ use futures::Stream;
 use tokio::sync::mpsc;
 
 use super::page::Page;
-use crate::failure::FetchError;
+use crate::failure::error::FetchError;
 
 /// One page waits in the channel and one in the sender's hand: two are read ahead.
 const WAITING: usize = 1;

@@ -1,10 +1,8 @@
-//! What is asked where a source refuses a question for what it asks: smaller pages, and queries that go less deep. What it
-//! took is remembered for it.
+//! The page size a source accepts: halved where it refuses a page as too large, and remembered.
 
 use super::position::Position;
-use super::split::Split;
 use super::stream::Reader;
-use crate::failure::FetchError;
+use crate::failure::error::FetchError;
 
 impl Reader {
     /// The page size to begin with: the selection's, else the module's, but no more than the source took lately.
@@ -38,35 +36,6 @@ impl Reader {
         tracing::warn!(module = %self.module.name, page_size = half, reason = %failure,
             "the source refuses pages of this size; smaller ones are asked for");
         Ok((place, half))
-    }
-
-    /// What the kind of this module's queries is called where it is remembered how deep they may be.
-    fn depth_kind(&self) -> String {
-        format!("{}.depth", self.module.name)
-    }
-
-    /// The queries to begin with: as the source took them lately.
-    pub(super) fn first_split(&self) -> Split {
-        let depth = self.source.page_size(&self.depth_kind());
-        depth
-            .and_then(|depth| Split::of(&self.module, depth))
-            .unwrap_or_else(|| Split::none(&self.module))
-    }
-
-    /// The queries with one nested connection less, or the failure where there is none that can be left out.
-    pub(super) fn less_deep(
-        &self,
-        split: &Split,
-        failure: FetchError,
-    ) -> Result<Split, FetchError> {
-        let Some(split) = Split::of(&self.module, split.depth + 1) else {
-            return Err(failure);
-        };
-        tracing::warn!(module = %self.module.name, asked_alone = split.depth, reason = %failure,
-            "the source refuses a query of this depth; its deepest nested connections are asked for by themselves");
-        self.source
-            .remember_page_size(&self.depth_kind(), split.depth);
-        Ok(split)
     }
 
     /// A size the source took after refusing a larger one is where the next run begins.

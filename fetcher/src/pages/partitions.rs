@@ -9,15 +9,16 @@ use serde_json::{Map, Value};
 
 use super::json::{raw_at, scalar};
 use super::page::{Cursor, Record, Selection};
-use super::position::Stuck;
-use crate::modules::{Divide, FetchSpec, Scale};
+use super::position::CannotContinue;
+use crate::modules::divide::{Divide, Scale};
+use crate::modules::spec::FetchSpec;
 
 /// What a stored cursor of a divided stream begins with.
 const MARK: &str = "divided:";
 
 /// Where a divided stream stands: the values at which it is cut, and the place of each part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Places {
+pub(super) struct Partitions {
     cuts: Vec<i64>,
     parts: Vec<Place>,
 }
@@ -33,7 +34,7 @@ enum Place {
 
 /// One part of a divided stream.
 #[derive(Debug, Clone)]
-pub(super) struct Part {
+pub(super) struct Partition {
     /// Counts from 1.
     pub number: usize,
     divide: Divide,
@@ -47,13 +48,15 @@ pub(super) fn places(
     spec: &FetchSpec,
     selection: &Selection,
     from: Option<&Cursor>,
-) -> Result<Option<Places>, Stuck> {
+) -> Result<Option<Partitions>, CannotContinue> {
     let stored = from.and_then(|cursor| cursor.0.strip_prefix(MARK));
     match (&spec.divide, stored, from) {
-        (Some(_), Some(stored), _) => Places::read(stored).map(Some).ok_or(Stuck::BadCursor),
-        (None, Some(_), _) => Err(Stuck::BadCursor),
+        (Some(_), Some(stored), _) => Partitions::read(stored)
+            .map(Some)
+            .ok_or(CannotContinue::BadCursor),
+        (None, Some(_), _) => Err(CannotContinue::BadCursor),
         (Some(divide), None, None) if selection.page_size.is_none() => {
-            Ok(Places::of(divide, range(spec, divide, selection)))
+            Ok(Partitions::of(divide, range(spec, divide, selection)))
         }
         _ => Ok(None),
     }
@@ -74,7 +77,7 @@ fn range(spec: &FetchSpec, divide: &Divide, selection: &Selection) -> (i64, i64)
     )
 }
 
-impl Places {
+impl Partitions {
     /// Parts of equal width; `None` where there is not enough to divide.
     fn of(divide: &Divide, (from, to): (i64, i64)) -> Option<Self> {
         let width = i128::from(to) - i128::from(from);
@@ -108,7 +111,7 @@ impl Places {
     }
 
     /// The parts that are not at their end, and where each goes on.
-    pub(super) fn open(&self, divide: &Divide) -> Vec<(Part, Option<Cursor>)> {
+    pub(super) fn open(&self, divide: &Divide) -> Vec<(Partition, Option<Cursor>)> {
         let mut open = Vec::new();
         for (index, place) in self.parts.iter().enumerate() {
             let from = match place {
@@ -116,7 +119,7 @@ impl Places {
                 Place::After(cursor) => Some(Cursor(cursor.clone())),
                 Place::End => continue,
             };
-            let part = Part {
+            let part = Partition {
                 number: index + 1,
                 divide: divide.clone(),
                 low: index.checked_sub(1).map(|below| self.cuts[below]),
@@ -133,7 +136,7 @@ impl Places {
     }
 }
 
-impl Part {
+impl Partition {
     /// Sets the query's variables for its ends. At the outermost ends they stay what the selection makes them.
     pub(super) fn fill(&self, variables: &mut Map<String, Value>) {
         let Divide { scale, .. } = self.divide;
@@ -199,18 +202,18 @@ impl Part {
 /// Any text as a stored cursor of a divided stream: what is gone on at is stored as the same again.
 #[cfg(any(test, fuzzing))]
 pub(super) fn fuzz(stored: &str) {
-    let Some(places) = Places::read(stored) else {
+    let Some(places) = Partitions::read(stored) else {
         return;
     };
     let again = places.cursor().expect("a place to go on at");
-    let again = again.0.strip_prefix(MARK).and_then(Places::read);
+    let again = again.0.strip_prefix(MARK).and_then(Partitions::read);
     assert_eq!(again, Some(places));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::Path;
+    use crate::modules::path::Path;
 
     fn divide(into: u16, scale: Scale) -> Divide {
         Divide {
@@ -240,7 +243,7 @@ mod tests {
             (Scale::Date, days(400)),
         ] {
             let divide = divide(4, scale);
-            let places = Places::of(&divide, (-7, width)).unwrap();
+            let places = Partitions::of(&divide, (-7, width)).unwrap();
             let parts = places.open(&divide);
             assert_eq!(parts.len(), 4, "{scale:?}");
             let cuts = &places.cuts;
@@ -250,7 +253,7 @@ mod tests {
                     Scale::Number => value.to_string(),
                     _ => Scale::Instant.write(value).to_string(),
                 };
-                let near = |part: &&(Part, _)| {
+                let near = |part: &&(Partition, _)| {
                     let far = scale.step();
                     part.0.low.is_none_or(|low| value > low - far)
                         && part.0.high.is_none_or(|high| value < high + far)
@@ -272,7 +275,7 @@ mod tests {
             (Scale::Date, 86_400 * 20, None),
             (Scale::Date, 86_400 * 50, Some(3)),
         ] {
-            let places = Places::of(&divide(4, scale), (100, 100 + width));
+            let places = Partitions::of(&divide(4, scale), (100, 100 + width));
             let parts = places.map(|places| places.parts.len());
             assert_eq!(parts, into, "{scale:?} {width}");
         }
@@ -281,11 +284,11 @@ mod tests {
     #[test]
     fn a_cursor_holds_the_place_of_every_part() {
         let divide = divide(3, Scale::Number);
-        let mut places = Places::of(&divide, (0, 300)).unwrap();
+        let mut places = Partitions::of(&divide, (0, 300)).unwrap();
         places.move_on(2, Some(Cursor("é\"\0".to_owned())));
         places.move_on(3, None);
         let stored = places.cursor().unwrap();
-        let again = Places::read(stored.0.strip_prefix(MARK).unwrap()).unwrap();
+        let again = Partitions::read(stored.0.strip_prefix(MARK).unwrap()).unwrap();
         assert_eq!(again, places);
         let open: Vec<_> = again
             .open(&divide)
@@ -311,14 +314,14 @@ mod tests {
             r#"{"cuts":[2,1],"parts":["start","start","start"]}"#,
             r#"{"cuts":[1],"parts":["end","end"]}"#,
         ] {
-            assert_eq!(Places::read(damaged), None, "{damaged}");
+            assert_eq!(Partitions::read(damaged), None, "{damaged}");
         }
     }
 
     #[test]
     fn a_record_far_beyond_what_was_asked_for_is_told() {
         let divide = divide(2, Scale::Instant);
-        let places = Places::of(&divide, (0, 86_400 * 100)).unwrap();
+        let places = Partitions::of(&divide, (0, 86_400 * 100)).unwrap();
         let (first, _) = &places.open(&divide)[0];
         let told = first.has(&record("\"1999-01-01T00:00:00Z\"")).unwrap_err();
         assert!(told.contains("`$from` and `$to`"), "{told}");

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::auth::Secret;
+use crate::auth::secret::Secret;
 
 /// Letters of an excerpt.
 const LONGEST: usize = 240;

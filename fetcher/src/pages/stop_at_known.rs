@@ -4,17 +4,18 @@ use jiff::Timestamp;
 
 use super::json::{raw_at, scalar};
 use super::page::{Record, Selection};
-use crate::modules::{FetchSpec, Path, Read};
+use crate::modules::path::Path;
+use crate::modules::spec::{FetchSpec, Read};
 
 /// What lies behind an instant is known, as long as records come newest first.
-pub(super) struct Known<'m> {
+pub(super) struct KnownBoundary<'m> {
     at: &'m Path,
     behind: Timestamp,
     before: Option<Timestamp>,
     is_sorted: bool,
 }
 
-impl<'m> Known<'m> {
+impl<'m> KnownBoundary<'m> {
     /// `None` where the read goes to the end.
     pub(super) fn behind(spec: &'m FetchSpec, selection: &Selection) -> Option<Self> {
         let newest = spec.newest_first.as_ref()?;
@@ -101,7 +102,7 @@ mod tests {
         ];
         let at = Path::parse(".at").unwrap();
         for (label, pages, expected) in cases {
-            let mut known = Known {
+            let mut known = KnownBoundary {
                 at: &at,
                 behind: "2026-05-10T00:00:00Z".parse().unwrap(),
                 before: None,

@@ -1,0 +1,29 @@
+//! Where pages belong, and what they meant for staging.
+
+/// What one page, or several staged together, meant for staging. `fetched` is always the sum of the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct PageTally {
+    /// Records that came.
+    pub fetched: i32,
+    /// Ids never seen before.
+    pub new: i32,
+    /// Known ids with other content, and vanished ids that came back.
+    pub changed: i32,
+    /// Known ids with the same content.
+    pub unchanged: i32,
+    /// Further versions of an id that the same batch of pages had already brought.
+    pub superseded: i32,
+}
+
+/// Where a page belongs.
+#[derive(Debug, Clone, Copy)]
+pub struct PagePlace<'a> {
+    /// The module whose stream it is.
+    pub module: &'a str,
+    /// The pass over the stream.
+    pub pass_id: i64,
+    /// The run that fetched it; `None` in a dry run.
+    pub run_id: Option<i64>,
+    /// The cursor the first page was asked with.
+    pub cursor: Option<&'a str>,
+}
