@@ -113,7 +113,7 @@ async fn a_source_that_fails_one_host_is_left_alone_by_all() {
     world.run_sync(&["--module", "users"]).await.expect(75);
     let cause = held_back(&world).await;
     assert!(
-        cause.contains("left alone since") && cause.contains("503"),
+        cause.contains("circuit breaker is open since") && cause.contains("503"),
         "{cause}"
     );
 }

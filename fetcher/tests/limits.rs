@@ -1,4 +1,5 @@
-//! A source that fails or limits, seen from outside: what it is spared, who waits for whom, and what is told of it.
+//! A source that fails or limits, seen from outside: what it is spared, who waits for whom, and what is told
+//! of it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -48,7 +49,7 @@ async fn a_source_that_fails_three_questions_is_left_alone_and_probed_once() {
     assert_eq!(failure.class(), Class::Waiting);
     let told = failure.to_string();
     assert!(
-        told.contains("left alone since")
+        told.contains("circuit breaker is open since")
             && told.contains("Next try after")
             && told.contains("HTTP 503"),
         "{told}"

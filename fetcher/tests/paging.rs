@@ -310,6 +310,22 @@ async fn a_record_without_an_id_gets_a_name_and_a_hole() {
 }
 
 #[tokio::test]
+async fn records_whose_ids_have_different_parts_are_different_records() {
+    let list = module(
+        "  connection: all\n  id: [.a, .b]\n  paging: { style: list }\n",
+        "{ all { a b } }",
+        &[],
+    );
+    let server = Scripted::start(|_| {
+        axum::Json(json!({ "data": { "all": [
+            { "a": "x:y", "b": "z" }, { "a": "x", "b": "y:z" }, { "a": "q", "b": "r" } ] } }))
+    })
+    .await;
+    let (pages, _) = read(&server.open(), &list).await;
+    assert_eq!(ids(&pages), [r"x\:y:z", "x:y:z", "q:r"]);
+}
+
+#[tokio::test]
 async fn since_and_constants_reach_the_source() {
     let query = "query Q($after: String, $from: DateTime, $to: DateTime, $types: [T!]) { all(after: $after, from: $from, to: $to, types: $types) { nodes { id } pageInfo { hasNextPage endCursor } } }";
     let fetch = "  connection: all\n  read: since\n  since: { variable: from, until: to, column: occurred_at, overlap: 30d }\n  variables: { types: [NOTE, 5] }\n";

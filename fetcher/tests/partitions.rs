@@ -156,7 +156,7 @@ async fn what_goes_wrong_in_a_part_is_met_as_in_a_whole() {
         matches!(kind_of(&failure), Some(FetchErrorKind::Loop { .. })),
         "{told}"
     );
-    assert!(told.contains("of part 2 of clients"), "{told}");
+    assert!(told.contains("of partition 2 of clients"), "{told}");
 
     let refused = but_for_the_second(|asked, _| {
         let again = !asked.variable("after").is_null();

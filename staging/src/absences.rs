@@ -11,8 +11,8 @@ const FORGET_SEEN: &str = "
     and source_id in (select unnest(source_ids) from staging.pages
         where pass_id in ($2, $3) or pass_id > $2 and module = $1)";
 
-/// Counts one more absence of every record that the pass did not see. `not exists` is an anti-join at any size, where
-/// `not in` scans the pages once for each record as soon as they outgrow `work_mem`.
+/// Counts one more absence of every record that the pass did not see. `not exists` is an anti-join at any
+/// size, where `not in` scans the pages once for each record as soon as they outgrow `work_mem`.
 const COUNT_UNSEEN: &str = "
     insert into staging.absences as a (module, source_id, pass_id)
     select r.module, r.source_id, $2 from staging.records r
@@ -24,11 +24,12 @@ const COUNT_UNSEEN: &str = "
     on conflict (source_id, module) do update set passes = a.passes + 1, pass_id = excluded.pass_id
         where a.pass_id <> excluded.pass_id";
 
-/// Counts the absence of every staged record of the module that a complete pass over everything did not see, and
-/// forgets those of records it saw. Returns the ids absent in so many such passes in a row, in their order.
+/// Counts the absence of every staged record of the module that a complete pass over everything did not see,
+/// and forgets those of records it saw. Returns the ids absent in so many such passes in a row, in their
+/// order.
 ///
-/// Two kinds of record are not absent either: those that an earlier pass of the same run saw, and those that a repair
-/// brought since the pass began, as they may have been on a page that was read before.
+/// Two kinds of record are not absent either: those that an earlier pass of the same run saw, and those that
+/// a repair brought since the pass began, as they may have been on a page that was read before.
 pub async fn count_absences(
     conn: &mut PgConnection,
     module: &str,
@@ -65,8 +66,8 @@ pub async fn count_absences(
         .await
 }
 
-/// Marks staged records as gone, and makes them pending, so that the reconciler can tombstone them with this pass as
-/// evidence. Returns how many.
+/// Marks staged records as gone, and makes them pending, so that the reconciler can tombstone them with this
+/// pass as evidence. Returns how many.
 pub async fn mark_gone(
     conn: &mut PgConnection,
     module: &str,

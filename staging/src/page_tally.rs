@@ -1,9 +1,9 @@
-//! Where pages belong, and what they meant for staging.
+//! Where pages belong, and their counts in staging.
 
-/// What one page, or several staged together, meant for staging. `fetched` is always the sum of the others.
+/// Counts of one page, or of several staged together. `fetched` is always the sum of the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct PageTally {
-    /// Records that came.
+    /// Records received.
     pub fetched: i32,
     /// Ids never seen before.
     pub new: i32,

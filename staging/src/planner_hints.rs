@@ -4,14 +4,14 @@ use sqlx::PgConnection;
 
 use crate::database::statement::{query, query_as};
 
-/// What [`join_by_hash`] found set, for [`restore`].
+/// The settings before [`join_by_hash`], for [`restore`].
 pub(crate) struct PlannerSettings {
     hash_join: String,
     nested_loop: String,
 }
 
-/// Two sets of any size meet by hash or by merge from here on, whatever the planner believes of their number: a nested
-/// loop over both would cost the square of it.
+/// From here on, joins use hash or merge, whatever sizes the planner estimates: a nested loop over two large
+/// sets takes quadratic time.
 pub(crate) async fn join_by_hash(conn: &mut PgConnection) -> sqlx::Result<PlannerSettings> {
     let (hash_join, nested_loop) =
         query_as("select current_setting('enable_hashjoin'), current_setting('enable_nestloop')")
@@ -38,8 +38,8 @@ pub(crate) async fn restore(conn: &mut PgConnection, before: PlannerSettings) ->
     Ok(())
 }
 
-/// A first load fills the tables within one statistics interval: for every statement of staging the index is right at
-/// any size.
+/// Uses indexes only: they are right for the statements of staging at any size, and a first load fills the
+/// tables before their statistics are updated.
 pub(crate) async fn keep_to_index(conn: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::raw_sql(
         "set local enable_hashjoin = off; set local enable_mergejoin = off;

@@ -1,4 +1,4 @@
-//! Which part of a source's limits each host may use, by the database's clock, and which pauses all of them keep.
+//! Divides a source's rate limits between hosts, by the database's clock, and shares pauses.
 
 use std::time::Duration;
 
@@ -8,29 +8,29 @@ use sqlx::PgConnection;
 use crate::database::statement::{query, query_as};
 use crate::leases::host_name;
 
-/// How long a host's part stays its own after it last said that it is there, in seconds.
+/// How long a host keeps its share after its last heartbeat, in seconds.
 const SHARE_SECONDS: f64 = 15.0;
 
-/// A host's place among those that ask a source.
+/// A host's share of a source's limits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Share {
-    /// Its part, as far as others have made room; nothing while it asks nothing and others do.
+    /// Its share, as far as others have made room; empty while it is idle and others are not.
     pub part: RateShare,
-    /// The part it would have if all had made room.
+    /// Its fair share: what it has once all others have made room.
     pub due: RateShare,
-    /// For how long nobody should ask, as far as any host knows.
+    /// For how long no host should ask, as far as any of them knows.
     pub pauses: Pauses,
 }
 
-/// Says that this host is there, takes its part of the source's limits, and tells and hears of pauses.
+/// The heartbeat of this host: takes its share of the source's limits, and exchanges pauses.
 ///
-/// The part must not be used before the transaction is committed, and what was given up not after that.
+/// A larger share must not be used before the transaction commits, a smaller one must be kept before that.
 pub async fn take_share(
     conn: &mut PgConnection,
     source: &str,
     presence: &Presence,
 ) -> sqlx::Result<Share> {
-    // One host after the other.
+    // Serialises the hosts.
     query("insert into ops.sources (source) values ($1) on conflict do nothing")
         .bind(source)
         .execute(&mut *conn)
@@ -71,7 +71,7 @@ pub async fn take_share(
     Ok(Share { part, due, pauses })
 }
 
-/// Gives this host's part back after so long, unless another of its processes renews it until then.
+/// Releases this host's share after this time, unless another of its processes renews it.
 pub async fn leave_share(
     conn: &mut PgConnection,
     source: &str,
@@ -90,12 +90,12 @@ pub async fn leave_share(
     Ok(())
 }
 
-/// The name keeps apart two hosts one of which began as a copy of the other.
+/// The id distinguishes two hosts of one name, as after a machine was cloned.
 fn host(presence: &Presence) -> String {
     format!("{}:{}", host_name(), presence.id)
 }
 
-/// The part of the host at this place among so many.
+/// The fair share of the host at this place among this many.
 fn due(place: usize, hosts: usize) -> RateShare {
     let edge = |number: usize| {
         u32::try_from(u64::from(RateShare::WHOLE) * number as u64 / hosts as u64)
@@ -107,7 +107,7 @@ fn due(place: usize, hosts: usize) -> RateShare {
     }
 }
 
-/// The largest piece of `due` that nobody has taken.
+/// The largest interval of `due` that no other host has.
 fn free(due: RateShare, taken: &[RateShare]) -> RateShare {
     let mut taken: Vec<RateShare> = taken.to_vec();
     taken.sort_by_key(|part| part.from);
@@ -163,7 +163,7 @@ async fn keep(
     Ok(())
 }
 
-/// Brings what this host knows of pauses and what all know together.
+/// Merges the pauses this host knows with those that all hosts know.
 async fn hear(conn: &mut PgConnection, source: &str, ours: &Pauses) -> sqlx::Result<Pauses> {
     type Known = (Option<f64>, Option<f64>, Option<f64>, Option<String>);
     let (held, since, until, cause): Known = query_as(

@@ -1,4 +1,4 @@
-//! OAuth2 grants, spoken by the `oauth2` crate over the source's own HTTP connections.
+//! OAuth2 grants, by the `oauth2` crate over the source's own HTTP client.
 
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ impl OAuth {
         })
     }
 
-    /// Buys a new pair; an answer without a refresh token leaves the old one in force.
+    /// Requests a new pair; a response without a refresh token keeps the old one.
     pub(super) async fn refresh(&self, old: &Secret) -> Result<Tokens, TokenError> {
         self.redactor.learn(old);
         let token = RefreshToken::new(old.reveal().to_owned());
@@ -147,7 +147,7 @@ impl OAuth {
                 broken("it could not be reached".to_owned(), Some(cause))
             }
             RequestTokenError::Request(HttpFault::Build(cause)) => broken(cause.to_string(), None),
-            // The reader's own message may quote the answer, which may hold a token.
+            // The parser's message may quote the response, which may hold a token.
             RequestTokenError::Parse(..) => broken("its answer is not a token".to_owned(), None),
             RequestTokenError::Other(what) => broken(self.redactor.excerpt(&what), None),
         })?;
@@ -172,7 +172,7 @@ impl OAuth {
     }
 }
 
-/// Owns its connection pool, so that the future borrows nothing.
+/// Takes the client by value, so that the future borrows nothing.
 async fn send(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, HttpFault> {
     let answer = http
         .execute(request.try_into()?)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::source::config::ConfigError;
 
-/// Why there is no token. Unavailable, absent and rejected are three different things.
+/// Why there is no token. Unavailable, absent and rejected are different cases.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The token store does not work.
@@ -39,14 +39,14 @@ pub enum TokenError {
         /// The source.
         source_name: String,
     },
-    /// The source no longer accepts what we hold.
+    /// The source no longer accepts our token.
     #[error(
         "`{source_name}` refused to issue a token ({cause}). Log in again with `concord source login {source_name}`, or check `kind`, `client_id` and the client secret in `auth`."
     )]
     Rejected {
         /// The source.
         source_name: String,
-        /// Its words.
+        /// The source's message.
         cause: String,
     },
     /// The stored pair cannot be decrypted.
@@ -57,14 +57,14 @@ pub enum TokenError {
         /// The file.
         file: PathBuf,
     },
-    /// The person's browser came back with something else than a grant.
+    /// The browser's callback holds no grant.
     #[error(
         "The login was not completed: {cause}. Start it again with `concord source login {source_name}`."
     )]
     Login {
         /// The source.
         source_name: String,
-        /// What came back.
+        /// What the callback contained.
         cause: String,
     },
     /// The source's `auth` cannot work.

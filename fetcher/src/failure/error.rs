@@ -1,4 +1,4 @@
-//! The one error of fetching.
+//! The error type of fetching.
 
 use std::fmt;
 use std::time::Duration;
@@ -31,15 +31,15 @@ impl fmt::Display for Attempt {
 /// What a failure means for the run, and so for its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// It may pass by itself or by logging in again: try later.
+    /// It may pass on its own or after logging in again: try later.
     Waiting,
     /// It will fail again until somebody changes something.
     Failed,
-    /// What was read stands, but the read is not complete.
+    /// Pages were read, but the read is incomplete.
     Partial,
 }
 
-/// Why a question has no usable answer, and what was being attempted.
+/// Why a request has no usable response, and what was being attempted.
 #[derive(Debug)]
 pub struct FetchError {
     /// What was being attempted.
@@ -64,13 +64,13 @@ impl fmt::Display for FetchError {
 }
 
 impl std::error::Error for FetchError {
-    /// The kind is part of this error's own text, so the chain goes on behind it.
+    /// The kind is part of this error's own text, so the chain continues with the kind's source.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.kind.source()
     }
 }
 
-/// Why a question has no usable answer: the cause, without what was attempted.
+/// Why a request has no usable response: the cause, without what was attempted.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchErrorKind {
     /// No connection, or it broke.
@@ -113,7 +113,7 @@ pub enum FetchErrorKind {
         /// How long the source asked us to wait.
         wait: Option<Duration>,
     },
-    /// The source took the query and broke while answering it.
+    /// The source accepted the query and failed while executing it.
     #[error(
         "the source failed while answering: {}. It may pass; if the next run fails too, try a smaller `paging.size` and show this to whoever runs the source.",
         list(errors)
@@ -121,7 +121,7 @@ pub enum FetchErrorKind {
     Crashed {
         /// What the source says.
         errors: Vec<GraphQlError>,
-        /// Whether it is the source's own fault, by its code or its words.
+        /// Whether the error is the source's own, by its code or text.
         internal: bool,
     },
     /// The source asks us to slow down.
@@ -130,14 +130,14 @@ pub enum FetchErrorKind {
         until(*wait)
     )]
     Throttled {
-        /// Its words.
+        /// The source's message.
         cause: String,
         /// How long the source asked us to wait.
         wait: Option<Duration>,
     },
-    /// The source failed so often that it is left alone for a while.
+    /// The circuit breaker is open: the source failed too often and is not asked for a while.
     #[error(
-        "not asked. The source is left alone since {since:.0} (breaker open), because it failed again and again: {cause}. Next try after {until:.0}; the next run then begins with one question."
+        "not asked. The circuit breaker is open since {since:.0}, because the source failed repeatedly: {cause}. Next try after {until:.0}; the next run then begins with one request."
     )]
     BreakerOpen {
         /// Since when.
@@ -152,7 +152,7 @@ pub enum FetchErrorKind {
     Unauthorized {
         /// The HTTP status.
         status: u16,
-        /// Its words.
+        /// The source's message.
         cause: String,
     },
     /// No usable token.
@@ -169,7 +169,7 @@ pub enum FetchErrorKind {
     Refused {
         /// The HTTP status.
         status: u16,
-        /// Its words.
+        /// The source's message.
         cause: String,
     },
     /// The source understood the request and refused the query.
@@ -178,7 +178,7 @@ pub enum FetchErrorKind {
         /// What the source says.
         errors: Vec<GraphQlError>,
     },
-    /// The source no longer takes the cursor we resumed from.
+    /// The source no longer accepts the cursor we resumed from.
     #[error(
         "the source does not take the cursor `{cursor}` any more: {}. Read the stream again from its beginning.",
         list(errors)
@@ -195,7 +195,7 @@ pub enum FetchErrorKind {
         /// What is missing or of the wrong kind.
         problem: String,
     },
-    /// The source sends us in a circle.
+    /// The cursor repeats: the pages form a loop.
     #[error(
         "the source says there is more, but page {page} leads back to the cursor `{cursor}`. Nothing after it was read; report this to whoever runs the source, and try another sort order or page size."
     )]
@@ -213,7 +213,7 @@ pub enum FetchErrorKind {
         /// Bytes allowed.
         limit: usize,
     },
-    /// The answer unpacks to so many times its size that it is meant to do harm.
+    /// A decompression bomb.
     #[error(
         "the answer unpacks to {ratio} times its size and was cut off. Nothing of it was used; tell whoever runs the source."
     )]
@@ -221,12 +221,12 @@ pub enum FetchErrorKind {
         /// How many times its size.
         ratio: usize,
     },
-    /// The source's name leads where no source of the outside can be.
+    /// The source's host name resolves to a private address.
     #[error(
         "{problem}. Nothing was sent. Correct the endpoint, or set `allow_private = true` if the source is on your own network."
     )]
     Forbidden {
-        /// Where it leads.
+        /// What it resolves to.
         problem: String,
     },
     /// The source cannot be asked as it is configured.
@@ -284,7 +284,7 @@ impl FetchError {
             | FetchErrorKind::Crashed { .. }
             | FetchErrorKind::Throttled { .. } => true,
             FetchErrorKind::Token { cause, .. } => cause.is_transient(),
-            // The next run may succeed; asking at once is what must not be done.
+            // The next run may succeed, but the source must not be asked now.
             FetchErrorKind::BreakerOpen { .. }
             | FetchErrorKind::Untrusted { .. }
             | FetchErrorKind::Unauthorized { .. }
@@ -307,7 +307,7 @@ impl FetchError {
             | FetchErrorKind::Token { .. }
             | FetchErrorKind::BreakerOpen { .. } => Class::Waiting,
             FetchErrorKind::CursorRefused { .. } => Class::Partial,
-            // Tried again within the run; a refusal in words we do not know needs a person then.
+            // It was retried within the run. An unknown error text then needs a person.
             FetchErrorKind::Crashed {
                 internal: false, ..
             } => Class::Failed,
@@ -316,7 +316,7 @@ impl FetchError {
         }
     }
 
-    /// Whether a smaller page may be taken where this one was refused.
+    /// Whether the source may accept a smaller page.
     pub(crate) fn is_about_size(&self) -> bool {
         match &self.kind {
             FetchErrorKind::Refused { status, .. } => matches!(status, 400 | 413 | 414),
@@ -329,12 +329,12 @@ impl FetchError {
         }
     }
 
-    /// Whether a query that goes less deep may be taken where this one was refused.
+    /// Whether the source may accept a query with less depth.
     pub(crate) fn is_about_depth(&self) -> bool {
         matches!(&self.kind, FetchErrorKind::Query { errors, .. } if errors.iter().any(GraphQlError::is_about_depth))
     }
 
-    /// Whether it speaks against the source's health, and not against our question or credentials.
+    /// Whether it is about the source's health, and not about our query or credentials.
     pub(crate) fn is_of_the_source(&self) -> bool {
         matches!(
             &self.kind,
@@ -345,7 +345,7 @@ impl FetchError {
         )
     }
 
-    /// What happened, in few words, without what was attempted.
+    /// A short form of the cause, without the attempt.
     pub(crate) fn cause_alone(&self) -> String {
         match &self.kind {
             FetchErrorKind::Unreachable { .. } => "it could not be reached".to_owned(),

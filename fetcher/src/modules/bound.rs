@@ -1,20 +1,20 @@
-//! How a source wants a point of time.
+//! The format in which a source expects an instant.
 
 use serde::Deserialize;
 
-/// How the source wants a point of time.
+/// The format in which a source expects an instant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
     /// RFC 3339 in UTC.
     #[default]
     Instant,
-    /// Its day in UTC, `2026-05-01`.
+    /// The UTC day, `2026-05-01`.
     Date,
 }
 
 impl Bound {
-    /// An instant in RFC 3339, as the source wants it.
+    /// Formats an instant given in RFC 3339.
     pub(crate) fn form(self, instant: &str) -> &str {
         match self {
             Self::Instant => instant,

@@ -1,4 +1,4 @@
-//! How a stream may be divided into parts that are read side by side.
+//! `divide`: how a stream is split into partitions that are read concurrently.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -23,39 +23,39 @@ pub(super) struct DivideFile {
     pub to: Option<Value>,
 }
 
-/// What a stream is divided by, and how the source wants to be told.
+/// The type of the value a stream is partitioned by, and its format in a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scale {
-    /// A time, told in RFC 3339 in UTC.
+    /// An instant, in RFC 3339 in UTC.
     Instant,
-    /// A time, told as its day in UTC.
+    /// An instant, written as its UTC day.
     Date,
     /// A whole number, such as an id.
     Number,
 }
 
-/// A stream divided by a value that each of its records has. Values are seconds of Unix time, or whole numbers.
+/// A stream partitioned by a value that each record has: Unix time in seconds, or a whole number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Divide {
-    /// Into how many parts.
+    /// The number of partitions.
     pub into: u16,
     /// Path in the record to the value.
     pub at: Path,
-    /// The query variable that takes a part's lower end.
+    /// The query variable for a partition's lower bound.
     pub variable: String,
-    /// The query variable that takes its upper end.
+    /// The query variable for its upper bound.
     pub until: String,
-    /// What the value is.
+    /// The type of the value.
     pub scale: Scale,
-    /// From here the parts are measured; what lies before belongs to the first.
+    /// The lower end of the range; smaller values belong to the first partition.
     pub from: i64,
-    /// Up to here, else to now; what lies behind belongs to the last.
+    /// The upper end of the range, or now; larger values belong to the last partition.
     pub to: Option<i64>,
 }
 
 impl Scale {
-    /// A record's value as it came; `None` where it is none.
+    /// Parses a record's value; `None` if it has another type.
     pub(crate) fn read(self, text: &str) -> Option<i64> {
         if self == Self::Number {
             return text.parse().ok();
@@ -67,7 +67,7 @@ impl Scale {
         Some(at.ok()?.as_second())
     }
 
-    /// The value as the source wants it.
+    /// Formats a value for the source.
     pub(crate) fn write(self, value: i64) -> Value {
         let instant = || {
             Timestamp::from_second(value)
@@ -81,8 +81,8 @@ impl Scale {
         }
     }
 
-    /// How far beyond its ends a part is asked for, so that nothing is missed whether the source counts the ends in or
-    /// not and, for days, wherever its days begin.
+    /// How far a partition's query reaches beyond its bounds, so that nothing is missed whether or not the
+    /// source includes the bounds and, for days, in whatever time zone its days begin.
     pub(crate) fn step(self) -> i64 {
         match self {
             Self::Instant | Self::Number => 1,
@@ -90,7 +90,7 @@ impl Scale {
         }
     }
 
-    /// How far beyond what was asked for an answer may lie before it is no answer to that.
+    /// How far beyond the requested range a record may lie before the source counts as ignoring the range.
     pub(crate) fn slack(self) -> i64 {
         match self {
             Self::Instant | Self::Date => 2 * 86_400,

@@ -1,4 +1,4 @@
-//! Reads module folders: the ones compiled in, then the ones given.
+//! Loads module folders: those compiled in, then those given.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,7 +22,7 @@ pub struct Module {
     pub name: String,
     /// The source it reads.
     pub source: String,
-    /// What to ask, and where the answer's parts are.
+    /// What to request, and where the parts of the response are.
     pub fetch: FetchSpec,
     /// The query, verbatim.
     pub query: Arc<str>,
@@ -32,7 +32,7 @@ pub struct Module {
     pub contract_yaml: Arc<str>,
     /// The source's `schema.graphql`, where the folder or its parent holds one.
     pub schema: Option<Arc<str>>,
-    /// All text files of the folder by name, for what `module.yaml` names beside itself.
+    /// All text files of the folder by name, for the files that `module.yaml` names.
     pub files: BTreeMap<String, Arc<str>>,
     /// Where it was read from; `builtin:<source>/<module>` for one compiled in.
     pub folder: PathBuf,
@@ -221,7 +221,7 @@ pub(super) fn read_module(folder: Folder) -> Result<Module, Diagnostic> {
     })
 }
 
-/// Names become file names, labels and identifiers, so they are kept plain.
+/// Names become file names, labels and identifiers, so they must be plain.
 fn require_name(name: &str, key: &str, file: &str, yaml: &str) -> Result<(), Diagnostic> {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.len() <= 48

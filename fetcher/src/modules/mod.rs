@@ -1,4 +1,4 @@
-//! Modules: folders of data that say what to read and what becomes of it.
+//! Modules: folders that describe what to read and how to reconcile it.
 
 pub(crate) mod bound;
 pub(crate) mod divide;

@@ -1,4 +1,5 @@
-//! The queries beside a module's own: those that go on in nested connections, and the one that asks by an id.
+//! The other queries of a module: `nested` reads nested connections to their end, `recheck` reads one record
+//! by its id.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::nearest::did_you_mean;
 use crate::schema::document::QueryDocument;
 
-/// A further query that a block of `fetch` names, by its file.
+/// The query file that a block of `fetch` names.
 fn query_of<'f>(
     block: &str,
     name: &str,

@@ -10,13 +10,13 @@ use crate::diagnostic::Diagnostic;
 use crate::nearest::did_you_mean;
 use crate::schema::document::QueryDocument;
 
-/// More parts than this make no source faster.
+/// More partitions than this do not make a source faster.
 const MOST: u16 = 16;
 
-/// Says what of `divide` is wrong, at the line of one of its keys.
+/// Reports a fault of `divide`, at the line of one of its keys.
 type Fault<'f> = &'f dyn Fn(&str, String, &str) -> Diagnostic;
 
-/// The division that `fetch` declares. Its variables are those of the range where it names none.
+/// Resolves `divide`. Its variables default to those of the range.
 pub(super) fn divide_of(
     entry: DivideFile,
     document: &QueryDocument,
@@ -27,7 +27,7 @@ pub(super) fn divide_of(
         place.fault(&["fetch", "divide", key], problem, remedy.to_owned())
     };
     if !(2..=MOST).contains(&entry.into) {
-        let problem = format!("a stream cannot be divided into {} parts", entry.into);
+        let problem = format!("a stream cannot be divided into {} partitions", entry.into);
         let remedy = format!("Write a number from 2 to {MOST}, or leave `divide` out.");
         return Err(fault("into", problem, &remedy));
     }
@@ -36,7 +36,7 @@ pub(super) fn divide_of(
     if spec.total.is_none() || spec.paging.style == Style::List {
         return Err(fault(
             "divide",
-            "a divided stream needs pages and a count: a record that belongs to no part shows in nothing but the source's own number".to_owned(),
+            "a partitioned stream needs pages and a count: only the source's total shows a record that is in no partition".to_owned(),
             "Select `totalCount`, or name the count with `total`; or leave `divide` out.",
         ));
     }
@@ -63,7 +63,7 @@ fn variable_of(
     fault: Fault<'_>,
 ) -> Result<String, Diagnostic> {
     let Some(name) = name else {
-        let problem = "nothing says which variables take the two ends of a part".to_owned();
+        let problem = "no variables are named for the two bounds of a partition".to_owned();
         let remedy = "Add `variable:` and `until:` to `divide`, or to a `since` or `window` block.";
         return Err(fault("divide", problem, remedy));
     };
@@ -93,7 +93,7 @@ fn ends_of(
             };
             fault(
                 key,
-                format!("parts cannot be measured from `{text}`"),
+                format!("`{text}` is not a bound for partitions"),
                 remedy,
             )
         })
@@ -102,7 +102,7 @@ fn ends_of(
     let Some(to) = to else {
         return match scale {
             Scale::Number => {
-                let problem = "numbers have no end by themselves".to_owned();
+                let problem = "a range of numbers needs an end".to_owned();
                 Err(fault(
                     "from",
                     problem,
@@ -114,7 +114,7 @@ fn ends_of(
     };
     let to = read("to", to)?;
     if to <= from {
-        let problem = "`to` does not lie behind `from`".to_owned();
+        let problem = "`to` is not greater than `from`".to_owned();
         return Err(fault("to", problem, "Correct one of them."));
     }
     Ok((from, Some(to)))

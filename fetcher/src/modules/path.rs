@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
-/// A dotted path, `edges.node` or `.id`; the empty path is the thing itself.
+/// A dotted path, `edges.node` or `.id`; the empty path is the value itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Path(Vec<String>);
 
@@ -27,17 +27,17 @@ impl Path {
         Ok(Path(inner.split('.').map(str::to_owned).collect()))
     }
 
-    /// The names from the outside in.
+    /// The names, outermost first.
     pub fn segments(&self) -> &[String] {
         &self.0
     }
 
-    /// Whether this path is the thing itself.
+    /// Whether the path is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// What of this path lies below another, shorter one.
+    /// The rest of this path below a shorter one.
     pub(crate) fn below(&self, outer: &Path) -> Option<Path> {
         let rest = self.0.strip_prefix(outer.0.as_slice())?;
         (!rest.is_empty()).then(|| Path(rest.to_vec()))
@@ -61,7 +61,7 @@ impl<'de> Deserialize<'de> for Path {
     }
 }
 
-/// Fails inside `visit_str`, where the YAML reader still knows line and column.
+/// Fails inside `visit_str`, where the YAML parser still knows line and column.
 struct PathVisitor;
 
 impl Visitor<'_> for PathVisitor {
@@ -82,8 +82,9 @@ pub struct IdPath(pub Vec<Path>);
 
 /// Joins the parts of an id with `:` so that different parts of one number give different ids.
 ///
-/// A `:` in the last part is harmless, as the separators come first. Where an earlier part holds one, or could be
-/// read as one that is escaped, every `:` and `\` of every part is escaped with `\`. All other ids are the plain parts.
+/// A `:` in the last part is harmless, as the separators come first. Where an earlier part holds one, or
+/// could be read as one that is escaped, every `:` and `\` of every part is escaped with `\`. All other ids
+/// are the plain parts.
 pub(crate) fn join_id(parts: &[Cow<'_, str>]) -> String {
     let Some((last, earlier)) = parts.split_last() else {
         return String::new();
@@ -158,7 +159,7 @@ mod tests {
     #[test]
     fn ids_of_different_parts_differ() {
         assert_ne!(joined(&["a:b", "c"]), joined(&["a", "b:c"]));
-        // Every id of up to four characters a part.
+        // Every id of two parts of up to four characters each, and of three parts of up to two.
         for number in [2, 3] {
             let mut texts = vec![String::new()];
             let mut found = HashMap::new();

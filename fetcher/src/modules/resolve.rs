@@ -1,4 +1,4 @@
-//! Fills the defaults of `fetch` from what the query declares and selects, and refuses what cannot work.
+//! Fills in the defaults of `fetch` from the query, and rejects what cannot work.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -51,7 +51,7 @@ pub(super) fn resolve(
             )?;
             Some(path)
         }
-        // Where lists below `nodes` are flattened, the source's count is not one of records.
+        // Where lists below `nodes` are flattened, the source does not count records.
         None if matches!(nodes.to_string().as_str(), "nodes" | "edges.node" | "items") => document
             .names_at(&file.connection)
             .contains("totalCount")
@@ -168,7 +168,7 @@ fn paging_of(
     })
 }
 
-/// The place of the next page can be asked for, and the size too where the module names its variable.
+/// Checks that the query declares the variables for the next page's position and for the page size.
 fn require_paging_variables(
     declared: &[&str],
     style: Style,
@@ -199,7 +199,7 @@ fn require_paging_variables(
     Ok(())
 }
 
-/// Every variable given is declared, and every required one is given.
+/// Checks that every variable with a value is declared, and that every required one has a value.
 fn require_variables(
     document: &QueryDocument,
     file: &FetchFile,

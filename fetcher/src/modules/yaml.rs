@@ -1,9 +1,9 @@
-//! Where things stand in a YAML text, and what its reader's messages mean.
+//! Positions of keys in a YAML text, and the YAML parser's messages as diagnostics.
 
 use crate::diagnostic::Diagnostic;
 use crate::nearest::one_of;
 
-/// Line and column from 1 of the last of these keys, each sought below the one before it. The last one found counts.
+/// Line and column, from 1, of the last of these keys that is found; each is sought after the one before it.
 pub(super) fn position_of(yaml: &str, keys: &[&str]) -> Option<(usize, usize)> {
     let mut position = None;
     let mut from = 0;
@@ -20,7 +20,7 @@ pub(super) fn position_of(yaml: &str, keys: &[&str]) -> Option<(usize, usize)> {
     position
 }
 
-/// Reads the YAML reader's message: position, and for an unknown key the nearest known one.
+/// Turns the YAML parser's error into a diagnostic; an unknown key is answered with the nearest known one.
 pub(super) fn diagnostic_of(file: &str, error: &serde_norway::Error) -> Diagnostic {
     let position = error.location();
     let text = error.to_string();
@@ -32,7 +32,7 @@ pub(super) fn diagnostic_of(file: &str, error: &serde_norway::Error) -> Diagnost
     Diagnostic::of_file(file, problem, remedy).at(position.map(|at| (at.line(), at.column())))
 }
 
-/// The column from 1 where `key:` stands on a line, at its start or inside `{ … }`.
+/// The column, from 1, of `key:` on a line, at its start or inside `{ … }`.
 fn key_column(line: &str, key: &str) -> Option<usize> {
     let code = line.split(" #").next().unwrap_or(line);
     code.match_indices(key).find_map(|(at, _)| {
@@ -43,7 +43,7 @@ fn key_column(line: &str, key: &str) -> Option<usize> {
     })
 }
 
-/// Splits the reader's message into problem and remedy.
+/// Splits the parser's message into problem and remedy.
 fn explain(text: &str) -> (String, String) {
     let names: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
     let (Some(given), true) = (

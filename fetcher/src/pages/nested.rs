@@ -1,5 +1,5 @@
-//! Follows nested connections to their end, or asks for them whole where the source refuses them within the query, and stitches what comes
-//! into the record's own text.
+//! Reads nested connections to their end, or from their beginning where the source refuses them within the
+//! query, and inserts the elements into the record's text.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -22,7 +22,7 @@ use crate::modules::spec::Nested;
 use crate::source::exchange::Question;
 use crate::source::open::Source;
 
-/// Records of one page completed at the same time; the source's limiter still holds the rate.
+/// Records of one page that are completed concurrently, within the source's rate limit.
 const AT_ONCE: usize = 4;
 
 /// Completes every record's nested connections, in the order the module declares them.
@@ -64,14 +64,14 @@ pub(super) async fn complete(
     Ok(())
 }
 
-/// A nested connection that says it has more, or was not asked for.
+/// A nested connection that has more pages, or was left out of the query.
 struct Open {
-    /// Where the connection object stands in the record's text, or the object that lacks it.
+    /// Position in the record's text of the connection object, or of the object that lacks it.
     place: Range<usize>,
-    /// The list indices on the way to it.
+    /// The list indices on the path to it.
     indices: Vec<usize>,
     cursor: Option<String>,
-    /// Whether it is to be asked for from its beginning.
+    /// Whether it must be read from its beginning.
     absent: bool,
 }
 
@@ -89,8 +89,8 @@ fn text(json: &Bytes) -> &str {
     std::str::from_utf8(json).unwrap_or_default()
 }
 
-/// Every connection at the path, through lists, that is not at its end; also every one that is not there, if it is
-/// asked for alone.
+/// Every connection at the path, through lists, that has more pages; also every missing one, if it is queried
+/// separately.
 fn open_connections(record: &str, at: &[String], alone: bool) -> Vec<Open> {
     let mut found = Vec::new();
     walk(record, record, at, &mut Vec::new(), &mut found);
@@ -140,7 +140,7 @@ fn parse<'t, T: Deserialize<'t>>(raw: &'t str) -> Option<T> {
     serde_json::from_str(raw).ok()
 }
 
-/// The value at a path in the record; lists on the way take the indices that led to the connection.
+/// The value at a path in the record; lists on the path use the indices that led to the connection.
 fn bound<'t>(raw: &'t str, path: &[String], indices: &[usize]) -> Option<&'t str> {
     if raw.starts_with('[') && !path.is_empty() {
         let (index, rest) = indices.split_first()?;
@@ -184,7 +184,7 @@ impl Follower<'_> {
         }
     }
 
-    /// Reads one connection to its end; answers the edits that complete it in the record.
+    /// Reads one connection to its end; returns the edits that complete it in the record.
     async fn follow(&self, open: Open, holes: &mut Vec<Hole>) -> Result<Vec<Edit>, FetchError> {
         let record = text(&self.record.json);
         let mut variables = self.variables(record, &open.indices)?;
@@ -205,7 +205,7 @@ impl Follower<'_> {
         )])
     }
 
-    /// What the further pages of a connection hold, from this cursor on.
+    /// Reads the further pages of a connection, from this cursor on.
     async fn rest(
         &self,
         mut cursor: Option<String>,
@@ -291,13 +291,13 @@ impl Follower<'_> {
         Ok(variables)
     }
 
-    /// What is alike in cost and size: the further pages of this connection, of whichever record.
+    /// The key for cost and size: the further pages of this connection, for any record.
     fn kind(&self) -> String {
         format!("{}.{}", self.module.name, self.nested.at)
     }
 
-    /// The connection object of one further page, of as many things as the source takes at once. The size it took
-    /// stands in the variables and is remembered.
+    /// Requests one further page, halving its size until the source accepts it. The accepted size is kept in
+    /// the variables and remembered.
     async fn ask_by_halves(
         &self,
         variables: &mut Map<String, Value>,
@@ -325,7 +325,7 @@ impl Follower<'_> {
         }
     }
 
-    /// The connection object of one further page.
+    /// Requests one further page; returns its connection object.
     async fn ask(
         &self,
         variables: &Map<String, Value>,

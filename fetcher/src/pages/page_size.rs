@@ -1,11 +1,11 @@
-//! The page size a source accepts: halved where it refuses a page as too large, and remembered.
+//! The page size that a source accepts: halved when it refuses a page as too large, and remembered.
 
 use super::position::Position;
 use super::stream::Reader;
 use crate::failure::error::FetchError;
 
 impl Reader {
-    /// The page size to begin with: the selection's, else the module's, but no more than the source took lately.
+    /// The initial page size: the selection's or the module's, but no more than the source accepted lately.
     pub(super) fn first_size(&self, position: &Position) -> u32 {
         let paging = &self.module.fetch.paging;
         let wanted = self.selection.page_size.unwrap_or(paging.size);
@@ -17,7 +17,7 @@ impl Reader {
         }
     }
 
-    /// Half the page size and the same place among such pages, or the failure where there is none.
+    /// Half the page size and the same position among such pages, or the failure if there is none.
     pub(super) fn smaller(
         &self,
         position: &Position,
@@ -38,7 +38,7 @@ impl Reader {
         Ok((place, half))
     }
 
-    /// A size the source took after refusing a larger one is where the next run begins.
+    /// Remembers a size that the source accepted after refusing a larger one, for the next run.
     pub(super) fn remember(&self, size: u32) {
         let name = &self.module.name;
         let wanted = self.module.fetch.paging.size;

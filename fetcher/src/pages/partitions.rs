@@ -1,7 +1,9 @@
-//! A stream read as several parts side by side: what each part asks for, whose a record is, and the one cursor of all.
+//! A stream read as several partitions concurrently: each partition's query, its records, and the one cursor
+//! for all.
 //!
-//! Each part asks a little beyond its ends and keeps the records whose own value lies within them. So every record
-//! belongs to exactly one part, whatever the source means by "from" and "up to".
+//! Each partition's query reaches a little beyond its bounds, and it keeps the records whose value lies
+//! within them. So every record belongs to exactly one partition, whether or not the source includes the
+//! bounds.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,17 +15,17 @@ use super::position::CannotContinue;
 use crate::modules::divide::{Divide, Scale};
 use crate::modules::spec::FetchSpec;
 
-/// What a stored cursor of a divided stream begins with.
+/// The prefix of a partitioned stream's stored cursor.
 const MARK: &str = "divided:";
 
-/// Where a divided stream stands: the values at which it is cut, and the place of each part.
+/// The state of a partitioned stream: the values that separate the partitions, and the position of each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Partitions {
     cuts: Vec<i64>,
     parts: Vec<Place>,
 }
 
-/// The place of one part.
+/// The position of one partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Place {
@@ -32,7 +34,7 @@ enum Place {
     End,
 }
 
-/// One part of a divided stream.
+/// One partition of a stream.
 #[derive(Debug, Clone)]
 pub(super) struct Partition {
     /// Counts from 1.
@@ -42,8 +44,9 @@ pub(super) struct Partition {
     high: Option<i64>,
 }
 
-/// Where a stream begins or goes on; `None` for one that is read as a whole. A stream goes on as it began. A second
-/// look is never divided, so that it also meets what belongs to no part.
+/// Where a partitioned stream begins or continues; `None` for one that is read as a whole. A stream continues
+/// as it began. A second read is never partitioned, so that it also finds records that belong to no
+/// partition.
 pub(super) fn places(
     spec: &FetchSpec,
     selection: &Selection,
@@ -62,7 +65,7 @@ pub(super) fn places(
     }
 }
 
-/// From where to where the parts are measured: the range that is asked for, as far as it is one of the same variables.
+/// The range to partition: the requested one, if it uses the same variables.
 fn range(spec: &FetchSpec, divide: &Divide, selection: &Selection) -> (i64, i64) {
     let (since, until, _) = spec.range();
     let bound = |variable: Option<&str>, of: &str, value: &Option<String>| {
@@ -78,7 +81,7 @@ fn range(spec: &FetchSpec, divide: &Divide, selection: &Selection) -> (i64, i64)
 }
 
 impl Partitions {
-    /// Parts of equal width; `None` where there is not enough to divide.
+    /// Partitions of equal width; `None` if the range is too small.
     fn of(divide: &Divide, (from, to): (i64, i64)) -> Option<Self> {
         let width = i128::from(to) - i128::from(from);
         let enough = width / (8 * i128::from(divide.scale.step()));
@@ -103,14 +106,14 @@ impl Partitions {
         (ascending && fits && places.cursor().is_some()).then_some(places)
     }
 
-    /// The stored form; `None` once every part is at its end.
+    /// The stored form; `None` once every partition is at its end.
     pub(super) fn cursor(&self) -> Option<Cursor> {
         let stored = serde_json::to_string(self).ok()?;
         let ended = self.parts.iter().all(|place| *place == Place::End);
         (!ended).then(|| Cursor(format!("{MARK}{stored}")))
     }
 
-    /// The parts that are not at their end, and where each goes on.
+    /// The partitions that are not at their end, and where each continues.
     pub(super) fn open(&self, divide: &Divide) -> Vec<(Partition, Option<Cursor>)> {
         let mut open = Vec::new();
         for (index, place) in self.parts.iter().enumerate() {
@@ -130,14 +133,14 @@ impl Partitions {
         open
     }
 
-    /// Moves a part behind a page that is handed over.
+    /// Moves a partition past a page that was yielded.
     pub(super) fn move_on(&mut self, number: usize, next: Option<Cursor>) {
         self.parts[number - 1] = next.map_or(Place::End, |cursor| Place::After(cursor.0));
     }
 }
 
 impl Partition {
-    /// Sets the query's variables for its ends. At the outermost ends they stay what the selection makes them.
+    /// Sets the query variables for its bounds. The outermost bounds stay as the selection sets them.
     pub(super) fn fill(&self, variables: &mut Map<String, Value>) {
         let Divide { scale, .. } = self.divide;
         let ends = [
@@ -157,7 +160,7 @@ impl Partition {
         }
     }
 
-    /// The records that belong here, and not to a part beside; or why the division cannot be right.
+    /// The records of this partition, or why `divide` must be wrong.
     pub(super) fn own(&self, mut records: Vec<Record>) -> Result<Vec<Record>, String> {
         let mut fault = None;
         records.retain(|record| match self.has(record) {
@@ -170,8 +173,8 @@ impl Partition {
         fault.map_or(Ok(records), Err)
     }
 
-    /// Whether the record belongs here. One without a value stays: the count shows whether
-    /// such records came in every part or in none.
+    /// Whether the record belongs to this partition. One without a value is kept: the count shows whether
+    /// such records came in every partition or in none.
     fn has(&self, record: &Record) -> Result<bool, String> {
         let Divide { at, scale, .. } = &self.divide;
         let text = std::str::from_utf8(&record.json).unwrap_or_default();
@@ -180,7 +183,7 @@ impl Partition {
         };
         let Some(value) = scale.read(&found) else {
             return Err(format!(
-                "`divide` measures by `.{at}`, and of record {} it is nothing to measure by; correct `at` or `as`, or leave `divide` out",
+                "`divide` uses `.{at}`, which has another type in record {}; correct `at` or `as`, or leave `divide` out",
                 record.source_id
             ));
         };
@@ -191,7 +194,7 @@ impl Partition {
                 .is_some_and(|high| value > high.saturating_add(far));
         if beyond {
             return Err(format!(
-                "record {} lies outside of what part {} asked for by `${}` and `${}`, so the source does not go by `.{at}` there; correct `divide`, or leave it out",
+                "record {} is outside the range that partition {} requested with `${}` and `${}`, so the source does not filter by `.{at}`; correct `divide`, or leave it out",
                 record.source_id, self.number, self.divide.variable, self.divide.until
             ));
         }
@@ -199,7 +202,7 @@ impl Partition {
     }
 }
 
-/// Any text as a stored cursor of a divided stream: what is gone on at is stored as the same again.
+/// Fuzz target: any text as the stored cursor of a partitioned stream.
 #[cfg(any(test, fuzzing))]
 pub(super) fn fuzz(stored: &str) {
     let Some(places) = Partitions::read(stored) else {
@@ -258,7 +261,8 @@ mod tests {
                     part.0.low.is_none_or(|low| value > low - far)
                         && part.0.high.is_none_or(|high| value < high + far)
                 };
-                // Of the parts whose question gives it, even where both ends are left out, one has it.
+                // Of the partitions whose query returns it, even where both bounds are excluded, one keeps
+                // it.
                 let has = parts.iter().filter(near);
                 let has = has.filter(|part| part.0.has(&record(&text)).unwrap());
                 assert_eq!(has.count(), 1, "{scale:?} {value} of {cuts:?}");

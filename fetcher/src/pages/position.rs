@@ -1,4 +1,4 @@
-//! Where a stream stands, for each style of paging, and how it moves on.
+//! The position in a stream, for each style of pagination, and the next one.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +6,7 @@ use super::page::Cursor;
 use super::slice::Slice;
 use crate::modules::spec::{Paging, Style};
 
-/// The place of the next page.
+/// The position of the next page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Position {
     Start,
@@ -19,7 +19,7 @@ pub(super) enum Position {
     },
 }
 
-/// Why the stream cannot move on.
+/// Why the stream cannot continue.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum CannotContinue {
     NoCursor,
@@ -67,7 +67,7 @@ impl Position {
         variables.insert(paging.position_variable.clone(), value);
     }
 
-    /// The same place among pages of another size; `None` where numbered pages have no such place.
+    /// The same position among pages of another size; `None` if numbered pages have no such position.
     pub(super) fn among(&self, paging: &Paging, size: u32) -> Option<Position> {
         let size = u64::from(size.max(1));
         match self {
@@ -89,8 +89,8 @@ impl Position {
         }
     }
 
-    /// The place after a page; `None` after the last. A short page is not taken for the last one,
-    /// since sources clamp sizes: only "no more", the total, or an empty page ends the stream.
+    /// The position after a page; `None` after the last. A short page need not be the last one, since sources
+    /// clamp sizes: only "no more", the total, or an empty page ends the stream.
     pub(super) fn after(
         &self,
         style: Style,
@@ -128,7 +128,7 @@ impl Position {
     }
 }
 
-/// What tells a page from the one before it: how many rows, the first and the last.
+/// Tells a page from the one before it: the number of rows, the first and the last.
 pub(super) type Fingerprint = (usize, Vec<u8>, Vec<u8>);
 
 pub(super) fn fingerprint_of(cut: &Slice) -> Option<Fingerprint> {
@@ -136,14 +136,14 @@ pub(super) fn fingerprint_of(cut: &Slice) -> Option<Fingerprint> {
     Some((cut.outer, first.to_vec(), last.to_vec()))
 }
 
-/// Whether the answer leads to another cursor than the one it was asked with.
+/// Whether the response leads to another cursor than the one in the request.
 pub(super) fn moves(cut: &Slice, position: &Position) -> bool {
     cut.cursor
         .as_ref()
         .is_some_and(|cursor| *position != Position::After(cursor.clone()))
 }
 
-/// An empty page that promises more and does not move on: a source still catching up with itself.
+/// An empty page that promises more with the same cursor, as from a replica that lags.
 pub(super) fn stands_still(cut: &Slice, position: &Position) -> bool {
     cut.outer == 0
         && cut.more == Some(true)
@@ -151,7 +151,7 @@ pub(super) fn stands_still(cut: &Slice, position: &Position) -> bool {
         && matches!(position, Position::Start | Position::After(_))
 }
 
-/// Finds circles of any length in a stream of places, holding one place at a time (Brent).
+/// Detects cycles of any length in a sequence of positions, with one position in memory (Brent).
 #[derive(Debug, Default)]
 pub(super) struct CycleDetector {
     marked: Option<[u8; 32]>,
@@ -160,7 +160,7 @@ pub(super) struct CycleDetector {
 }
 
 impl CycleDetector {
-    /// Answers whether this place was met before.
+    /// Returns whether this position was seen before.
     pub(super) fn closes(&mut self, place: [u8; 32]) -> bool {
         if self.marked == Some(place) {
             return true;

@@ -1,5 +1,5 @@
-//! Queries for a source that refuses a query as too deep: the query without its deepest nested connections, and a
-//! query of its own for each of those.
+//! Queries for a source that refuses a query as too deep: the query without its deepest nested connections,
+//! and a query of its own for each of those.
 
 use std::sync::Arc;
 
@@ -9,23 +9,23 @@ use crate::modules::spec::Nested;
 use crate::schema::document::QueryDocument;
 use crate::source::open::Source;
 
-/// The queries of a module, without so many of its nested connections, the deepest first.
+/// The queries of a module without some of its nested connections, the deepest first.
 #[derive(Debug)]
 pub(super) struct ShallowQueries {
     /// The module's own.
     pub query: Arc<str>,
     /// Those of its nested connections, in the order in which it declares them.
     pub nested: Vec<NestedQuery>,
-    /// How many are asked for by themselves.
+    /// How many are queried separately.
     pub depth: u32,
 }
 
 /// The query of one nested connection.
 #[derive(Debug)]
 pub(super) struct NestedQuery {
-    /// The query of its further pages, or of all of them.
+    /// The query for its further pages, or for all of them.
     pub query: Arc<str>,
-    /// Whether it is asked for from its beginning.
+    /// Whether it is read from its beginning.
     pub alone: bool,
 }
 
@@ -67,8 +67,8 @@ impl ShallowQueries {
         }
     }
 
-    /// Without so many nested connections; `None` where there are not so many, or one cannot do without. What its own
-    /// query does not select just the same stays where it is, or the record would be another one.
+    /// The queries without this many nested connections; `None` if there are fewer, or one cannot be left
+    /// out. One whose own query selects other fields stays, or the record's content would change.
     fn of(module: &Module, depth: u32) -> Option<Self> {
         let all = &module.fetch.nested;
         let mut deepest: Vec<&Nested> = all.iter().collect();

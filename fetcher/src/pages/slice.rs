@@ -1,4 +1,4 @@
-//! Cuts a page's body into records without copying them or building a tree.
+//! Slices a page's body into records without copying them or building a tree.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,12 +15,12 @@ use crate::failure::classify::Found;
 use crate::modules::path::{IdPath, Path, join_id};
 use crate::modules::spec::FetchSpec;
 
-/// What one answer held, cut but not yet named.
+/// One response, sliced into records that have no ids yet.
 #[derive(Debug, Default)]
 pub(super) struct Slice {
     /// Records, each with its index in the outermost list.
     pub records: Vec<(usize, Bytes)>,
-    /// Indices in the outermost list where no object stood.
+    /// Indices in the outermost list without an object.
     pub nulls: Vec<usize>,
     /// Elements of the outermost list: what an offset counts.
     pub outer: usize,
@@ -28,9 +28,9 @@ pub(super) struct Slice {
     pub more: Option<bool>,
     pub total: Option<u64>,
     pub bytes: usize,
-    /// Indices where null stood at the end of a path that goes on below the outermost list.
+    /// Indices with null at the end of a path that continues below the outermost list.
     bare_nulls: Vec<usize>,
-    /// Whether an object stood there elsewhere in the page.
+    /// Whether another element of the page has an object there.
     bare_objects: bool,
 }
 
@@ -68,7 +68,7 @@ pub(super) fn slice<'a>(
     Ok(found)
 }
 
-/// Said when a single object stands where a list was expected; the body is then read again as one record.
+/// The error for a single object in place of a list; the body is then read again as one record.
 const SINGLE: &str = "a single object stands in place of the list";
 
 #[derive(Clone, Copy)]
@@ -141,7 +141,7 @@ impl<'de> Visitor<'de> for Connection<'_> {
     }
 }
 
-/// Reads the connection object: its nodes in one pass, and what stands beside them.
+/// Reads the connection object: its nodes and its other fields, in one pass.
 fn read_connection<'de, A: MapAccess<'de>>(
     cut: Cut<'_>,
     mut map: A,
@@ -204,7 +204,7 @@ fn read_connection<'de, A: MapAccess<'de>>(
     Ok(found.then_some(slice))
 }
 
-/// Descends from the connection to the records, through lists. Answers whether there was something.
+/// Descends from the connection to the records, through lists. Returns whether something was found.
 struct Nodes<'c, 's> {
     cut: Cut<'c>,
     path: &'c [String],
@@ -310,7 +310,7 @@ fn leaf(body: &Bytes, raw: &str, index: usize, slice: &mut Slice) -> Result<(), 
     Ok(())
 }
 
-/// The record's id, or a name made of its bytes where it has none.
+/// The record's id, or one made from its content if it has none.
 pub(super) fn source_id(json: &Bytes, id: &IdPath) -> Result<String, String> {
     // The bytes are a slice of a body already checked to be UTF-8, cut at JSON tokens.
     let text = std::str::from_utf8(json).unwrap_or_default();
@@ -395,7 +395,7 @@ mod tests {
         })
     }
 
-    /// The id by way of a tree.
+    /// The id, read from a parsed tree.
     fn id_by_tree(record: &Value, paths: &[&str]) -> Option<String> {
         let parts = paths.iter().map(|path| {
             let at = path

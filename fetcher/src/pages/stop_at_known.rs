@@ -1,4 +1,4 @@
-//! Where a `newest_first` read may stop.
+//! Where a `newest_first` read stops.
 
 use jiff::Timestamp;
 
@@ -7,7 +7,7 @@ use super::page::{Record, Selection};
 use crate::modules::path::Path;
 use crate::modules::spec::{FetchSpec, Read};
 
-/// What lies behind an instant is known, as long as records come newest first.
+/// Records older than an instant are known, as long as records come newest first.
 pub(super) struct KnownBoundary<'m> {
     at: &'m Path,
     behind: Timestamp,
@@ -16,7 +16,7 @@ pub(super) struct KnownBoundary<'m> {
 }
 
 impl<'m> KnownBoundary<'m> {
-    /// `None` where the read goes to the end.
+    /// `None` if everything is read.
     pub(super) fn behind(spec: &'m FetchSpec, selection: &Selection) -> Option<Self> {
         let newest = spec.newest_first.as_ref()?;
         let since = selection.since.as_ref()?;
@@ -29,8 +29,8 @@ impl<'m> KnownBoundary<'m> {
         })
     }
 
-    /// Whether these, of the next page, are nothing but records from before the instant, and all that came were sorted. A record
-    /// without a time says nothing, so a page with one does not stop the read.
+    /// Whether all records of the next page are older than the instant, and all records so far were sorted. A
+    /// page with a record that has no time does not stop the read.
     pub(super) fn hold(&mut self, records: &[Record]) -> bool {
         let mut all = !records.is_empty();
         for record in records {

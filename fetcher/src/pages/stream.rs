@@ -1,4 +1,4 @@
-//! The stream: asks for the next page while the one before is being used.
+//! The stream of pages: requests the next page while the previous one is being processed.
 
 use std::sync::Arc;
 
@@ -23,8 +23,9 @@ use crate::modules::spec::Style;
 use crate::source::exchange::Question;
 use crate::source::open::Source;
 
-/// A module's pages, from the start or from a stored cursor. Pages are read ahead, two at most (of a divided stream,
-/// two of each part and two of the whole); dropping the stream stops the reading. After an error the stream ends.
+/// A module's pages, from the start or from a stored cursor. At most two pages are read ahead (of a
+/// partitioned stream, two of each partition and two of the whole). Dropping the stream stops the read. The
+/// stream ends after an error.
 pub fn pages(
     source: &Source,
     module: &Module,
@@ -40,7 +41,7 @@ pub fn pages(
     ahead(async move |sender| reader.read(from, &sender).await)
 }
 
-/// How often a page that leads nowhere, empty or the one before once more, is asked for again before it counts as a loop.
+/// How often an empty or repeated page is requested again before it counts as a loop.
 const PATIENCE: u32 = 3;
 
 #[derive(Clone)]
@@ -48,12 +49,12 @@ pub(super) struct Reader {
     pub(super) source: Source,
     pub(super) module: Module,
     pub(super) selection: Selection,
-    /// The part of a divided stream that it reads.
+    /// The partition that it reads, if the stream is partitioned.
     part: Option<Partition>,
 }
 
 impl Reader {
-    /// Reads the stream, as a whole or in parts.
+    /// Reads the stream, as a whole or in partitions.
     async fn read(self, from: Option<Cursor>, sender: &Sender) -> Result<(), FetchError> {
         let places = places(&self.module.fetch, &self.selection, from.as_ref())
             .map_err(|stuck| self.stuck(&stuck, from.as_ref(), 1))?;
@@ -63,7 +64,7 @@ impl Reader {
         }
     }
 
-    /// Reads the parts side by side, their pages in the order in which they come.
+    /// Reads the partitions concurrently, and yields pages in the order of arrival.
     async fn read_parts(&self, mut places: Partitions, sender: &Sender) -> Result<(), FetchError> {
         let mut total = self.count().await?;
         let divide = self.module.fetch.divide.iter();
@@ -85,7 +86,7 @@ impl Reader {
             page.number = number;
             page.next = places.cursor();
             if page.next.is_none() {
-                // What came or went meanwhile counts.
+                // Records were added or removed meanwhile.
                 total = self.count().await?;
             }
             page.total_count = total;
@@ -96,7 +97,7 @@ impl Reader {
         Ok(())
     }
 
-    /// How many records the source says the undivided stream has.
+    /// How many records the source says the whole stream has.
     async fn count(&self) -> Result<Option<u64>, FetchError> {
         let start = Position::begin(&self.module.fetch.paging, None)
             .map_err(|stuck| self.stuck(&stuck, None, 1))?;
@@ -199,7 +200,7 @@ impl Reader {
         let of = self
             .part
             .iter()
-            .map(|part| format!("part {} of ", part.number));
+            .map(|part| format!("partition {} of ", part.number));
         format!(
             "page {number} of {}{}",
             of.collect::<String>(),
@@ -357,7 +358,7 @@ impl Reader {
     }
 }
 
-/// What makes two steps the same: the cursor, or for numbered pages the rows themselves.
+/// The identity of a page: its cursor, or for numbered pages the records themselves.
 fn place_of(style: Style, following: Option<&Position>, cut: &Slice) -> [u8; 32] {
     let mut hash = Sha256::new();
     match (style, following) {

@@ -112,8 +112,8 @@ impl QueryDocument {
         sets
     }
 
-    /// The document without what it selects at these paths, nor the variables and fragments that only stood there;
-    /// `None` where a path is not selected outside of fragments, or nothing would be left beside it.
+    /// The document without the selections at these paths, and without variables and fragments used only
+    /// there. `None` if a path is selected only within fragments, or nothing would be left next to it.
     pub fn without(&self, paths: &[Path]) -> Option<String> {
         let mut operation = self.operation.clone();
         let inner = operation.make_mut();
@@ -190,7 +190,7 @@ impl QueryDocument {
     }
 }
 
-/// Takes a field out of the selection. Answers whether it was there and something is left beside it.
+/// Removes a field from the selection. Returns whether it was there and something is left next to it.
 fn remove(set: &mut Vec<Selection>, path: &[String]) -> bool {
     let [first, rest @ ..] = path else {
         return false;
@@ -212,7 +212,7 @@ fn remove(set: &mut Vec<Selection>, path: &[String]) -> bool {
     found
 }
 
-/// The names that follow a sign in a text.
+/// The names that follow a prefix in a text.
 fn names_behind<'t>(sign: &'t str, text: &'t str) -> impl Iterator<Item = &'t str> {
     text.split(sign).skip(1).map(|rest| {
         let rest = rest.trim_start();
@@ -221,7 +221,7 @@ fn names_behind<'t>(sign: &'t str, text: &'t str) -> impl Iterator<Item = &'t st
     })
 }
 
-/// Deeper than any query written by hand; stops fragments that spread themselves.
+/// Deeper than any query written by hand; stops recursive fragments.
 const MAX_DEPTH: usize = 64;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which account a source answers for.
+//! Which account the credentials of a source belong to.
 
 use serde_json::Map;
 use serde_json::value::RawValue;
@@ -10,7 +10,8 @@ use crate::modules::path::Path;
 use crate::pages::json::{Whole, envelope, raw_at};
 
 impl Source {
-    /// The id of the account the credentials belong to; `None` where the configuration does not say how to ask.
+    /// The id of the account the credentials belong to; `None` where the configuration does not say how to
+    /// ask.
     pub async fn account(&self) -> Result<Option<String>, FetchError> {
         let Some(config) = &self.0.account else {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! One question and its answer: limit, sign, send, read, classify, and ask again where that may help.
+//! One request and its response: limit, sign, send, read, classify, and retry.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -25,13 +25,13 @@ use crate::pages::json::raw_at;
 pub(crate) struct Question {
     /// What for, such as "page 3 of clients".
     pub what: String,
-    /// What is alike in cost and size: a module's pages, its nested pages.
+    /// The key for cost and size: a module's pages, or its nested pages.
     pub kind: String,
     pub query: Arc<str>,
     pub variables: Map<String, Value>,
     /// The cursor in the variables, to recognise its refusal.
     pub cursor: Option<String>,
-    /// Asked once: whatever fails is no reason to ask again.
+    /// Whether it is sent only once, without retries.
     pub once: bool,
 }
 
@@ -41,7 +41,7 @@ struct Body<'a> {
     variables: &'a Map<String, Value>,
 }
 
-/// How often one question has failed, and what the source had answered when it last did.
+/// How often one request has failed, and how many responses the source had sent by then.
 #[derive(Default)]
 struct FailureCount {
     failures: u32,
@@ -49,8 +49,8 @@ struct FailureCount {
 }
 
 impl FailureCount {
-    /// Counts a failure. To be held back while others of us are answered is no failure of the source:
-    /// what it restores is shared, and this question's turn comes.
+    /// Counts a failure. Being throttled while other requests succeed does not count: the budget is shared,
+    /// and this request's turn comes.
     fn count(&mut self, failure: &FetchError, answered: u64) {
         let before = self.answered.replace(answered);
         let overtaken = before.is_some_and(|before| before != answered);
@@ -61,8 +61,8 @@ impl FailureCount {
 }
 
 impl Source {
-    /// Asks until there is an answer, a terminal failure, or no attempt left. `read` takes the
-    /// wanted part out of the body; holes are in the answer's `errors`.
+    /// Sends the request until there is a response, a permanent failure, or no attempt left. `read` extracts
+    /// the requested part of the body; holes are in the response's `errors`.
     pub(crate) async fn ask<T>(
         &self,
         question: &Question,
@@ -121,18 +121,18 @@ impl Source {
         }
     }
 
-    /// The page size the source insists on for a kind of question, as far as known.
+    /// The page size that the source accepts for a kind of request, if known.
     pub(crate) fn page_size(&self, kind: &str) -> Option<u32> {
         self.0.shared.limits.size(kind)
     }
 
-    /// Remembers the page size the source insists on.
+    /// Remembers the page size that the source accepts.
     pub(crate) fn remember_page_size(&self, kind: &str, size: u32) {
         self.0.shared.limits.remember_size(kind, size);
     }
 }
 
-/// A question that was not sent.
+/// The error of a request that was not sent.
 fn refused(attempt: &Attempt, refusal: Refusal) -> FetchError {
     let attempt = attempt.clone();
     match refusal {
@@ -158,7 +158,7 @@ fn refused(attempt: &Attempt, refusal: Refusal) -> FetchError {
     }
 }
 
-/// The words of the first cause of an error.
+/// The text of an error's innermost cause.
 fn innermost(error: &(dyn Error + 'static)) -> String {
     match error.source() {
         Some(deeper) => innermost(deeper),
@@ -167,7 +167,7 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
 }
 
 impl Inner {
-    /// Signs, sends, reads and classifies once; answers with the generation of the token in use.
+    /// Signs, sends, reads and classifies once; returns the generation of the token in use too.
     async fn try_once<T>(
         &self,
         attempt: &Attempt,
@@ -342,7 +342,7 @@ impl Inner {
         FetchError::new(attempt, FetchErrorKind::Unreachable { cause })
     }
 
-    /// Waits where another attempt is left and the wait is bearable; otherwise the failure stands.
+    /// Waits before the next attempt; fails if none is left or the wait would be too long.
     async fn wait_before_retry(
         &self,
         attempt: &Attempt,
@@ -381,7 +381,7 @@ impl Inner {
     }
 }
 
-/// What the source's clock shows: a date it names is meant by it.
+/// The source's clock: dates in its response are relative to it.
 fn there(headers: &HeaderMap) -> jiff::Timestamp {
     let date = headers.get(DATE).and_then(|value| value.to_str().ok());
     let date = date.and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
@@ -421,7 +421,7 @@ mod tests {
             )
         };
         let mut patience = FailureCount::default();
-        // What the source had answered by then, what failed, and the failures counted after it.
+        // Responses so far, the failure, and the failures counted after it.
         let story = [
             (7, throttled(), 1),
             (8, throttled(), 1),

@@ -26,7 +26,7 @@ pub(crate) fn http_client(
     reqwest::Client::builder()
         .redirect(same_origin)
         .dns_resolver(Checked::new(config.allow_private))
-        // Bodies are unpacked by ourselves, where their size is watched.
+        // Bodies are decompressed in `body`, where their size is limited.
         .gzip(false)
         .connect_timeout(Duration::from_secs(config.connect_timeout_seconds.max(1)))
         .timeout(Duration::from_secs(config.timeout_seconds.max(1)))

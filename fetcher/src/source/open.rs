@@ -21,8 +21,8 @@ use crate::auth::credentials::Credentials;
 use crate::auth::store::TokenStore;
 use crate::failure::redactor::Redactor;
 
-/// An API behind its address, credentials and limits. Cheap to clone; every opening of the
-/// same source in this process shares one limiter and one token.
+/// An API with its address, credentials and limits. Cheap to clone; all `Source`s of one name in this process
+/// share one limiter and one token.
 #[derive(Clone)]
 pub struct Source(pub(super) Arc<Inner>);
 
@@ -49,7 +49,7 @@ pub(super) struct Shared {
     pub answered: AtomicU64,
 }
 
-/// Long enough for a person who is on holiday.
+/// Long enough for a holiday.
 const TWO_WEEKS: Duration = Duration::from_secs(14 * 86_400);
 
 static SOURCES: Registry<Shared> = OnceLock::new();
@@ -156,7 +156,7 @@ impl Source {
         }))
     }
 
-    /// How the source stands with us: its breaker, retries left, its pace, the end of its credentials.
+    /// The state of the source: breaker, retries left, rate, and when its credentials expire.
     pub fn standing(&self) -> Standing {
         let end = self.0.shared.credentials.end();
         Standing {
@@ -166,18 +166,18 @@ impl Source {
         }
     }
 
-    /// What this host has to say to others that ask the same source.
+    /// What this host reports to others that ask the same source.
     pub fn presence(&self) -> Presence {
         self.0.shared.limits.presence()
     }
 
-    /// Keeps to this part of the source's limits from now on. `due` is what this host takes if it was given nothing
-    /// and hears nothing any more; `heard` is what other hosts have learnt.
+    /// Sets this host's share of the limits. `due` is its fair share, which it uses if it has none and gets
+    /// no more news; `heard` are the pauses that other hosts report.
     pub fn keep_to(&self, part: RateShare, due: RateShare, heard: &Pauses) {
         self.0.shared.limits.keep_to(part, due, heard);
     }
 
-    /// Keeps to this part if it is less than the present one: before others are told that they may have the rest.
+    /// Reduces this host's share, before others are told that they may use the rest.
     pub fn give_up(&self, part: RateShare, due: RateShare) {
         self.0.shared.limits.give_up(part, due);
     }
@@ -189,7 +189,7 @@ impl Source {
 }
 
 impl Source {
-    /// A page came once more in place of the next one.
+    /// Counts a page that came again in place of the next one.
     pub(crate) fn note_repeated(&self, module: &str) {
         self.0
             .shared
@@ -197,14 +197,14 @@ impl Source {
             .note(module, |noticed| noticed.repeated += 1);
     }
 
-    /// What was noticed of a module's answers since this was last asked.
+    /// Takes what was recorded about a module's responses since the last call.
     pub fn take_diagnostics(&self, module: &str) -> ResponseDiagnostics {
         self.0.shared.diagnostics.take(module)
     }
 }
 
 impl Inner {
-    /// Keeps what came in place of an answer, for whoever asks about the run.
+    /// Keeps an unusable response, to be stored with the run.
     pub(super) fn keep(&self, kind: &str, body: &[u8]) {
         let text = self.shared.redactor.whole(&String::from_utf8_lossy(body));
         let kept = (!text.is_empty()).then_some(text);

@@ -1,16 +1,16 @@
-//! What was noticed of a module's answers, for whoever asks about its run afterwards.
+//! Anomalies in a module's responses, to be stored with its run.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::failure::error::{FetchError, FetchErrorKind};
 
-/// What of a module's answers is worth saying although it is no failure by itself.
+/// Anomalies in a module's responses that are no failures by themselves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ResponseDiagnostics {
-    /// How many answers were the page before once more.
+    /// How many responses repeated the previous page.
     pub repeated: u32,
-    /// The last thing that came in place of an answer: its text without secrets, bounded.
+    /// The last unusable response: its text without secrets, bounded.
     pub unusable: Option<String>,
 }
 
@@ -20,7 +20,7 @@ pub(super) struct DiagnosticsByModule(Mutex<BTreeMap<String, ResponseDiagnostics
 
 impl DiagnosticsByModule {
     pub(super) fn note(&self, kind: &str, change: impl FnOnce(&mut ResponseDiagnostics)) {
-        // Nested connections are of their module.
+        // Nested connections belong to their module.
         let module = kind.split('.').next().unwrap_or(kind);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         change(all.entry(module.to_owned()).or_default());
@@ -32,7 +32,7 @@ impl DiagnosticsByModule {
     }
 }
 
-/// Whether something came that is no answer of a GraphQL source.
+/// Whether a response came that is not GraphQL.
 pub(super) fn is_no_answer(failure: &FetchError) -> bool {
     matches!(
         failure.kind,

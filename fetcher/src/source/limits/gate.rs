@@ -1,4 +1,4 @@
-//! The gate every request to a source passes, and what it learns from the answers.
+//! Every request to a source passes here: waits for its turn, and updates the limiter with the response.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,30 +15,30 @@ use crate::source::request_policy::RequestPolicy;
 /// Why a request may not be sent now.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Refusal {
-    /// The source failed too often and is left alone.
+    /// The circuit breaker is open.
     BreakerOpen {
         since: jiff::Timestamp,
         until: jiff::Timestamp,
         cause: String,
     },
-    /// Its limits permit nothing for longer than anybody waits.
+    /// The limits permit no request within the longest wait.
     Exhausted { wait: Duration },
 }
 
-/// How a source stands with us: for people, and to be stored with a run.
+/// The state of a source's limiter and credentials: shown to people, and stored with a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Standing {
-    /// `closed` while all is well, `open` while the source is left alone, `half-open` when the next question is a probe.
+    /// `closed` normally, `open` while no request is sent, `half-open` when the next request is a probe.
     pub breaker: &'static str,
-    /// Since when it is left alone.
+    /// Since when the breaker is open.
     pub since: Option<jiff::Timestamp>,
-    /// When it is asked again at the earliest: by the breaker, or because it asked for a pause.
+    /// When it is asked again at the earliest, after the open time or a requested pause.
     pub next_try: Option<jiff::Timestamp>,
-    /// Why it is left alone.
+    /// Why the breaker is open.
     pub cause: Option<String>,
-    /// Questions given up in a row.
+    /// Requests given up in a row.
     pub failures: u32,
-    /// Retries left before none is made any more.
+    /// Retries left in the budget.
     pub retries_left: f64,
     /// Requests per second at present, of this host.
     pub per_second: f64,
@@ -46,13 +46,13 @@ pub struct Standing {
     pub share: f64,
     /// Seconds its clock is ahead of ours.
     pub clock_ahead: f64,
-    /// When its credentials end and must be renewed by a person, as far as known.
+    /// When its credentials expire and a person must renew them, if known.
     pub credentials_end: Option<jiff::Timestamp>,
-    /// From when that is shown.
+    /// From when a warning is shown.
     pub credentials_warning: Option<jiff::Timestamp>,
 }
 
-/// Seconds of the epoch that never go back within a process, and stand still with tokio's clock.
+/// Unix seconds that never go back within a process, and pause with tokio's clock.
 #[derive(Debug)]
 struct Clock {
     began: Instant,
@@ -65,7 +65,7 @@ impl Clock {
     }
 }
 
-/// Holds requests to what their source permits.
+/// The rate limiter of a source.
 #[derive(Debug)]
 pub(crate) struct Limits {
     name: String,
@@ -75,7 +75,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// The limits of a source, shared through `folder` where one is given.
+    /// The limits of a source, shared with other processes through `folder`, if given.
     pub(crate) fn new(rules: RequestPolicy, folder: Option<&Path>, source: &str) -> Limits {
         let epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -91,13 +91,13 @@ impl Limits {
         }
     }
 
-    /// A clock five minutes off is worth a word, once.
+    /// Updates the state; warns once when the clocks differ by more than five minutes.
     fn learn(&self, state: &mut LimiterState, permit: &Permit, hints: &Hints, now: f64) {
         let off = |ahead: f64| ahead.abs() > 300.0;
         let before = off(state.ahead);
         state.answered(permit, hints, now);
         if off(state.ahead) && !before {
-            tracing::warn!(source = %self.name, seconds = state.ahead, "the source's clock and ours differ; its dates are read by its own clock");
+            tracing::warn!(source = %self.name, seconds = state.ahead, "the source's clock differs from ours; its dates are read relative to its own clock");
         }
     }
 
@@ -147,7 +147,7 @@ impl Limits {
         }
     }
 
-    /// An answer with data came.
+    /// A response with data came.
     pub(crate) fn answered(&self, permit: &Permit, hints: &Hints) {
         self.with(|state, now| {
             self.learn(state, permit, hints, now);
@@ -158,7 +158,7 @@ impl Limits {
         });
     }
 
-    /// A request failed; answers what its failure means for the others.
+    /// Updates the limiter after a failed request.
     pub(crate) fn failed(&self, permit: &Permit, hints: &Hints, failure: &FetchError) {
         self.with(|state, now| {
             self.learn(state, permit, hints, now);
@@ -176,7 +176,7 @@ impl Limits {
                 }
                 // No request was sent.
                 FetchErrorKind::Token { .. } => state.breaker.untold(),
-                // It answered: refusals of credentials and queries say nothing against its health.
+                // It responded: refused credentials and queries do not count against its health.
                 _ => state
                     .breaker
                     .worked(&self.rules.breaker, &self.rules.retry, now),
@@ -184,7 +184,7 @@ impl Limits {
         });
     }
 
-    /// A question was given up for a failure that may pass.
+    /// A request was given up after a transient failure.
     pub(crate) fn gave_up(&self, failure: &FetchError) {
         if failure.is_of_the_source() {
             self.with(|state, now| {
@@ -195,9 +195,9 @@ impl Limits {
         }
     }
 
-    /// Whether a failed request may be tried again, after which pause is another matter.
+    /// Whether a failed request may be retried.
     pub(crate) fn may_retry(&self, failure: &FetchError) -> bool {
-        // To come back when told to is no retry of an outage.
+        // A retry at the time the source asked for is free.
         if matches!(
             failure.kind,
             FetchErrorKind::Throttled { wait: Some(_), .. }
@@ -212,17 +212,17 @@ impl Limits {
         self.with(|state, now| state.held_until = state.held_until.max(now + wait.as_secs_f64()));
     }
 
-    /// The page size the source insisted on for a kind of question.
+    /// The page size that the source accepted for a kind of request.
     pub(crate) fn size(&self, kind: &str) -> Option<u32> {
         self.with(|state, now| state.size(kind, now))
     }
 
-    /// Remembers the page size the source insisted on, for the runs of a day.
+    /// Remembers the page size that the source accepted, for a day.
     pub(crate) fn remember_size(&self, kind: &str, size: u32) {
         self.with(|state, now| state.remember_size(kind, size, now));
     }
 
-    /// How the source stands with us.
+    /// The state of the limiter.
     pub(crate) fn standing(&self) -> Standing {
         self.with(|state, now| {
             let breaker = &state.breaker;

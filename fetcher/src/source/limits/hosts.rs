@@ -1,37 +1,37 @@
-//! What the hosts that ask one source tell each other of it, by whatever connects them.
+//! What hosts that share a source tell each other about it.
 
 use super::gate::Limits;
 use super::limiter::LimiterState;
 use super::rate_share::RateShare;
 
-/// Seconds by which two clocks and the way between them may differ before a pause is taken for a longer one.
+/// A pause must be longer by this many seconds to count as news, since clocks differ and messages take time.
 const NEAR: f64 = 0.5;
 
-/// Seconds a host may ask nothing before it counts as idle: as long as a page may take.
+/// Seconds without a request after which a host counts as idle: as long as a page may take.
 const IDLE: f64 = 5.0;
 
-/// What a host has to say about a source.
+/// What a host reports about a source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Presence {
-    /// Tells the account of this host from those of others: all processes that share it say the same.
+    /// Identifies this host's limiter state; all processes that share it report the same id.
     pub id: String,
-    /// Whether anybody here asks the source now.
+    /// Whether a process of this host needs the source now.
     pub wanted: bool,
     /// What the source asked for.
     pub pauses: Pauses,
 }
 
-/// For how long nobody should ask a source. Seconds are counted from now.
+/// For how long no host should ask a source. Seconds are relative to now.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Pauses {
     /// Seconds of the pause the source asked for.
     pub held: f64,
-    /// Seconds since it is left alone, seconds until it is asked again, and why.
+    /// Seconds since the breaker opened, seconds until the next request, and the cause.
     pub left_alone: Option<(f64, f64, String)>,
 }
 
 impl Pauses {
-    /// Whether this is news to somebody who knows of `other`.
+    /// Whether this is longer than `other`.
     pub fn exceed(&self, other: &Pauses) -> bool {
         let until = |pauses: &Pauses| {
             pauses
@@ -53,7 +53,7 @@ impl Pauses {
 }
 
 impl Limits {
-    /// What this host has to say to the others.
+    /// What this host reports to the others.
     pub(crate) fn presence(&self) -> Presence {
         self.with(|state, now| Presence {
             id: state.id.clone(),
@@ -62,7 +62,7 @@ impl Limits {
         })
     }
 
-    /// Takes in this host's part, the one it would be due, and what the other hosts have heard of the source.
+    /// Sets this host's share and its fair share, and takes over the pauses that other hosts report.
     pub(crate) fn keep_to(&self, part: RateShare, due: RateShare, heard: &Pauses) {
         self.with(|state, now| {
             state.tell(part, due, now);
@@ -76,7 +76,7 @@ impl Limits {
         });
     }
 
-    /// Keeps to a part that is no more than this host has: what it gives up is not used while that is being told.
+    /// Reduces this host's share, before others are told that they may use the rest.
     pub(crate) fn give_up(&self, part: RateShare, due: RateShare) {
         self.with(|state, now| {
             if part.size() < state.granted().size() {

@@ -1,6 +1,6 @@
-//! When the next request may go: one account of a source's limits for everything that asks it.
+//! When the next request may be sent: one limiter state per source, for all its modules.
 //!
-//! No clock and no waiting here; times are seconds of the epoch and come from outside.
+//! No clock and no waiting here; times are Unix seconds and arguments.
 
 use std::collections::BTreeMap;
 
@@ -14,16 +14,16 @@ use super::rate_share::RateShare;
 use super::window::Window;
 use crate::source::request_policy::{Rate, RequestPolicy};
 
-/// Requests per second where neither the configuration nor the source says a rate.
+/// Requests per second if neither the configuration nor the source gives a rate.
 const UNTOLD: f64 = 5.0;
-/// Seconds after which what a source said about its limits is asked for anew, one request first.
+/// Seconds after which the limits a source reported are stale: one request is sent first.
 const STALE: f64 = 3600.0;
-/// Seconds the first request may keep the others waiting.
+/// Seconds for which other requests wait for the first one.
 const FIRST: f64 = 5.0;
-/// Seconds after which a host that was given nothing, and hears nothing any more, takes what it would be due.
+/// Seconds without news after which a host without a share uses its fair share.
 const SILENCE: f64 = 15.0;
 
-/// Whose request it is. Scheduled work goes before backfills.
+/// The priority of a request. Scheduled work goes before backfills.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Priority {
     /// The regular run.
@@ -33,26 +33,26 @@ pub enum Priority {
     Backfill,
 }
 
-/// Leave to send one request.
+/// Permission to send one request.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Permit {
-    /// What kind of question it is for.
+    /// The kind of request it is for.
     pub kind: String,
-    /// When it may go.
+    /// When the request may be sent.
     pub(super) go: f64,
-    /// The points it holds.
+    /// The points it reserves.
     cost: f64,
 }
 
-/// What a source said and did, and when the next request may go.
+/// The limiter's state: what a source reported, and when the next request may be sent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct LimiterState {
-    /// When this was last written: a time in the future shows a clock that was set back.
+    /// When this was last written; a time in the future means that the clock was set back.
     at: f64,
     next: f64,
     pub(super) held_until: f64,
-    /// Share of the configured rate that a source without hints bears.
+    /// Fraction of the configured rate that a source without hints accepts.
     pub(super) share: f64,
     refused_at: f64,
     answered_at: f64,
@@ -63,15 +63,15 @@ pub(super) struct LimiterState {
     points: Option<Points>,
     pub(super) ahead: f64,
     pub(super) breaker: Breaker,
-    /// Page sizes that a source insisted on: size, and until when it is remembered.
+    /// Page sizes that a source accepted: the size, and until when it is remembered.
     sizes: BTreeMap<String, (u32, f64)>,
-    /// Which account this is among those of other hosts.
+    /// Identifies this state among those of other hosts.
     pub(super) id: String,
-    /// The part this host was given last, the one it would be due, and when it was told.
+    /// This host's last share, its fair share, and when both were set.
     told: (RateShare, RateShare, f64),
-    /// The part its state is made for; never nothing.
+    /// The share that windows and points are computed for; never empty.
     part: RateShare,
-    /// Until when somebody here asks, as far as known.
+    /// Until when a process of this host needs the source.
     pub(super) wanted_until: f64,
 }
 
@@ -100,21 +100,21 @@ impl Default for LimiterState {
     }
 }
 
-/// What a request that wants to go is told.
+/// The decision about a request.
 #[derive(Debug, PartialEq)]
 pub(super) enum Admission {
-    /// Go then; the place is taken.
+    /// It may be sent at the permit's time, which is reserved.
     Granted(Permit),
-    /// Ask again then.
+    /// Ask again at this time.
     WaitUntil(f64),
-    /// The source is left alone until then.
+    /// The circuit breaker is open.
     BreakerOpen { since: f64, until: f64 },
-    /// The source permits no more until then, which is longer than anybody waits.
+    /// The limits permit nothing until then, which is beyond the longest wait.
     Exhausted { until: f64 },
 }
 
 impl LimiterState {
-    /// Brings the account to a clock that was set back: nobody waits for an hour that comes twice.
+    /// Shifts all times if the clock was set back, so that no request waits for the same hour twice.
     pub(super) fn look(&mut self, now: f64) {
         let back = self.at - now;
         if back > 2.0 {
@@ -140,13 +140,13 @@ impl LimiterState {
         self.keep_to_part(now);
     }
 
-    /// Takes in which part of the limits is this host's, and which one it would be due if it has none yet.
+    /// Sets this host's share of the limits, and its fair share.
     pub(super) fn tell(&mut self, part: RateShare, due: RateShare, now: f64) {
         self.told = (part, due, now);
         self.keep_to_part(now);
     }
 
-    /// The part this host may use now. With nobody to ask it keeps to its last one, for as long as that can matter.
+    /// The share this host may use now. Without news it keeps its last one, for as long as that can matter.
     fn present_part(&self, now: f64) -> RateShare {
         let (part, due, at) = self.told;
         match now - at {
@@ -156,7 +156,7 @@ impl LimiterState {
         }
     }
 
-    /// The part this host was given last.
+    /// The share this host was given last.
     pub(super) fn granted(&self) -> RateShare {
         self.told.0
     }
@@ -166,7 +166,7 @@ impl LimiterState {
         if part.size() == 0 || part == self.part {
             return;
         }
-        // As in `Window::keep_to`; the configured rate is divided as it is.
+        // As in `Window::keep_to`; the configured rate is simply multiplied.
         let ratio = self.part.fraction() / part.fraction();
         self.next = now + (self.next - now).max(0.0) * ratio;
         self.part = part;
@@ -178,7 +178,7 @@ impl LimiterState {
         }
     }
 
-    /// Takes the next place for a request that has waited since `came`.
+    /// Reserves the next time for a request that has waited since `came`.
     pub(super) fn step(
         &mut self,
         now: f64,
@@ -223,7 +223,8 @@ impl LimiterState {
         if earliest - now > rules.retry.longest_wait_seconds as f64 {
             return Admission::Exhausted { until: earliest };
         }
-        // A backfill takes no place in advance, so whoever is scheduled goes first; but one turn in ten is its own.
+        // A backfill reserves nothing in advance, so scheduled requests go first; but it gets one turn in
+        // ten.
         let spacing = 1.0 / self.rate(&rules.rate);
         if priority == Priority::Backfill && earliest > now && now - came < 10.0 * spacing {
             return Admission::WaitUntil(earliest);
@@ -265,7 +266,7 @@ impl LimiterState {
         windows.chain(points).chain(own).fold(now, f64::max)
     }
 
-    /// Takes the place; answers with the points it costs.
+    /// Reserves the time; returns the points it costs.
     fn take(&mut self, go: f64, rate: &Rate, kind: &str) -> f64 {
         if let Some(own) = self.configured_rate(rate) {
             self.next = own.take(self.next, go);
@@ -281,7 +282,7 @@ impl LimiterState {
         cost
     }
 
-    /// The configured rate, as far as the source bears it; none where only the source's own limits count.
+    /// The configured rate, reduced to what the source accepts; `None` if only the source's own limits count.
     fn configured_rate(&self, rate: &Rate) -> Option<ConfiguredRate> {
         let told = !self.windows.is_empty() || self.points.is_some();
         if rate.per_second.is_none() && told {
@@ -308,7 +309,7 @@ impl LimiterState {
         }
     }
 
-    /// An answer came to a permitted request.
+    /// Updates the state with the response to a permitted request.
     pub(super) fn answered(&mut self, permit: &Permit, hints: &Hints, now: f64) {
         self.answered_at = now;
         self.first_until = 0.0;
@@ -334,30 +335,30 @@ impl LimiterState {
         }
     }
 
-    /// The request was served: a source without hints may bear a little more.
+    /// After a success: raises the rate a little for a source without hints.
     pub(super) fn served(&mut self) {
         let gain = match self.share < 0.95 * self.refused_at {
             true => 0.01,
-            // Where it was refused before, it is tried again slowly.
+            // Rises more slowly near the rate that was refused before.
             false => 0.0005,
         };
         self.share = (self.share + gain).min(1.0);
     }
 
-    /// The source asked to slow down, and perhaps for how long.
+    /// After a refusal: slows down, and pauses for as long as the source asked.
     pub(super) fn refused(&mut self, wait: Option<f64>, now: f64) {
         if self.windows.is_empty() && self.points.is_none() {
             self.refused_at = self.share;
             self.share = (self.share * 0.7).max(0.01);
         }
         self.windows.values_mut().for_each(Window::refused);
-        // More than an hour is asked again after one: nobody means a year.
+        // A pause is at most an hour; the source is then asked again.
         let wait = wait.unwrap_or(0.0).min(3600.0);
         self.held_until = self.held_until.max(now + wait);
     }
 
-    /// Whether a request whose turn came must wait on, because the source has asked for a pause meanwhile.
-    /// Its place is given back then.
+    /// Whether a permitted request must wait after all, because the source asked for a pause meanwhile. Its
+    /// reservation is released then.
     pub(super) fn is_held(&mut self, permit: &Permit, now: f64) -> bool {
         let held = self.held_until > now;
         if held {
@@ -376,7 +377,7 @@ impl LimiterState {
         }
     }
 
-    /// The page size a source insisted on for this kind of question.
+    /// The page size that a source accepted for this kind of request.
     pub(super) fn size(&self, kind: &str, now: f64) -> Option<u32> {
         let (size, until) = self.sizes.get(kind)?;
         (*until > now).then_some(*size)

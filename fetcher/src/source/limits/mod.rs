@@ -1,4 +1,4 @@
-//! How fast a source may be asked, whoever asks: its limits, the retries it is spared, and when it is left alone.
+//! Rate limits, retry budget and circuit breaker of a source, shared by everything that asks it.
 
 mod breaker;
 mod configured_rate;

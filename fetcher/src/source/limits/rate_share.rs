@@ -1,9 +1,9 @@
-//! The part of a source's limits that is a host's own, where several hosts ask the same source.
+//! A host's share of a source's limits, where several hosts ask the same source.
 
 use serde::{Deserialize, Serialize};
 
-/// A part of the whole, as an interval of it: requests come in whole numbers, and intervals that do not overlap never
-/// add up to more of them than the whole permits, whatever the limit is divided by.
+/// A share, as an interval of the whole. Requests are whole numbers, and intervals that do not overlap never
+/// add up to more requests than the limit, however it is divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateShare {
     /// Where it begins.
@@ -29,17 +29,17 @@ impl RateShare {
     /// Nothing of it.
     pub const NONE: RateShare = RateShare { from: 0, to: 0 };
 
-    /// How much it is, of [`RateShare::WHOLE`].
+    /// Its size, of [`RateShare::WHOLE`].
     pub fn size(self) -> u32 {
         self.to.saturating_sub(self.from)
     }
 
-    /// How much it is, of one.
+    /// Its size as a fraction of 1.
     pub fn fraction(self) -> f64 {
         f64::from(self.size()) / f64::from(RateShare::WHOLE)
     }
 
-    /// Of so many requests or points, those that are in this part.
+    /// How much of a limit, in requests or points, belongs to this share.
     pub(super) fn of(self, limit: f64) -> f64 {
         if self == RateShare::ALL {
             return limit;
@@ -48,7 +48,7 @@ impl RateShare {
         let whole = below(self.to) - below(self.from);
         match whole >= 1.0 {
             true => whole,
-            // Fewer requests than hosts: slower than one in each window, rather than never.
+            // Fewer requests than hosts: less than one per window, rather than none.
             false => limit * self.fraction(),
         }
     }

@@ -1,4 +1,4 @@
-//! What all openings of one source share within a process.
+//! Shares one value between all users of a source within a process.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -22,7 +22,7 @@ pub(crate) fn shared<T: Send + Sync + 'static, E>(
     Ok(made)
 }
 
-/// What the process shares between all openings of one source.
+/// The shared values by key.
 pub(crate) type Registry<T> = OnceLock<Mutex<HashMap<String, Weak<T>>>>;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Where the account of a source's limits is kept: in a file that all processes of this host share, else in memory.
+//! Stores the limiter's state: in a file that all processes of this host share, or else in memory.
 //!
-//! Hosts have an account each, and each keeps to its part of the limits. Who tells them their parts (`hosts.rs`) knows
-//! a database, and tells an account by its id from those of other hosts.
+//! Each host has a state of its own and keeps to its share of the limits. The caller of `hosts.rs` divides
+//! the shares, through a database.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::limiter::LimiterState;
 
-/// The account, and the file it is shared by.
+/// The limiter's state, and the file that shares it.
 #[derive(Debug)]
 pub(super) struct StateFile {
     held: Mutex<Held>,
@@ -24,9 +24,9 @@ struct Held {
 }
 
 impl StateFile {
-    /// The state_file of a source; in a file of `folder`, if one is given and can be used.
+    /// Opens the state of a source; in a file of `folder`, if one is given and usable.
     pub(super) fn open(folder: Option<&Path>, source: &str) -> StateFile {
-        // Where nothing else is kept, nothing is begun for this alone.
+        // Do not create a data directory for this alone.
         let folder =
             folder.filter(|folder| folder.is_dir() || folder.parent().is_some_and(Path::is_dir));
         let file = folder.and_then(|folder| {
@@ -34,7 +34,7 @@ impl StateFile {
             open(folder, &path)
                 .inspect_err(|error| {
                     tracing::warn!(source, file = %path.display(), %error,
-                        "the account of the source's limits is not shared with other processes");
+                        "the limiter's state is not shared with other processes");
                 })
                 .ok()
         });
@@ -46,7 +46,7 @@ impl StateFile {
         }
     }
 
-    /// Looks at the account and changes it, alone.
+    /// Reads and changes the state under a lock.
     pub(super) fn with<T>(&self, change: impl FnOnce(&mut LimiterState) -> T) -> T {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let Held { state, file } = &mut *held;
@@ -62,15 +62,15 @@ impl StateFile {
         let written = write(shared, state);
         let _ = shared.unlock();
         if let Err(error) = written {
-            tracing::warn!(%error, "the account of a source's limits cannot be written, and is not shared with other processes any more");
-            // What it says is old from now on, and this process knows better.
+            tracing::warn!(%error, "the limiter's state cannot be written, and is no longer shared with other processes");
+            // The file is outdated from now on; this process has the current state.
             *file = None;
         }
         outcome
     }
 }
 
-/// An account that begins gets an id of its own.
+/// Gives a new state an id.
 fn name(state: &mut LimiterState) {
     if state.id.is_empty() {
         state.id = format!("{:032x}", rand::random::<u128>());
@@ -94,7 +94,7 @@ fn open(folder: &Path, path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-/// Others hold the file for microseconds; one that stopped in the middle must not stop us.
+/// Others lock the file for microseconds; a stopped process must not block us.
 fn locked(file: &File) -> bool {
     for _ in 0..100 {
         if file.try_lock().is_ok() {
@@ -109,7 +109,7 @@ fn read(file: &mut File) -> Option<LimiterState> {
     let mut text = String::new();
     file.seek(SeekFrom::Start(0)).ok()?;
     file.take(1 << 20).read_to_string(&mut text).ok()?;
-    // A new file is empty; half a file was left by a process that died, and says nothing.
+    // A new file is empty; a partial one was left by a process that died, and is ignored.
     serde_json::from_str(&text).ok()
 }
 

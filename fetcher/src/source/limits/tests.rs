@@ -1,4 +1,4 @@
-//! Sources of every kind of limit in simulated time: the permitted rate is used to the last request, and none is refused.
+//! Every kind of limit in simulated time: the permitted rate is used fully, and no request is refused.
 
 mod hosts;
 mod late;
@@ -199,7 +199,7 @@ fn simulate_hosts(
 ) {
     let mut rng = StdRng::seed_from_u64(seed);
     let hosts = streams.iter().map(|stream| stream.host).max().unwrap_or(0);
-    let mut paces = vec![LimiterState::default(); hosts + 1];
+    let mut states = vec![LimiterState::default(); hosts + 1];
     let mut told = told.iter().peekable();
     loop {
         let next = streams
@@ -211,10 +211,10 @@ fn simulate_hosts(
             return;
         }
         while let Some((at, host, part, due)) = told.next_if(|told| BEGIN + told.0 <= now) {
-            paces[*host].look(BEGIN + at);
-            paces[*host].tell(*part, *due, BEGIN + at);
+            states[*host].look(BEGIN + at);
+            states[*host].tell(*part, *due, BEGIN + at);
         }
-        let state = &mut paces[next.host];
+        let state = &mut states[next.host];
         // As in the file that processes share, where a number may come back another in its last digit.
         if rng.random_ratio(1, 20) {
             *state = serde_json::from_slice(&serde_json::to_vec(state).expect("JSON"))
@@ -314,7 +314,7 @@ fn the_permitted_rate_is_used_to_the_last_request_and_none_is_refused() {
             assert_eq!(source.refused, 0, "{label}");
             // The first window is spent finding out; nothing else may be left.
             let found_out = 1.0 / 6.0 + 0.01;
-            // Never known for sure: a sliding window of untold length, and one as short as its reset is rounded to.
+            // Never known for sure: a sliding window of unknown length, and one as short as its reset's unit.
             let vague = says == Says::Plain && (length <= 1.0 || matches!(kind, Kind::Sliding));
             let least = if vague {
                 0.5
@@ -339,7 +339,7 @@ fn scheduled_work_goes_before_a_backfill_which_is_not_starved() {
     simulate(&mut source, &mut streams, &rules(None), 60.0, 1);
     let backfill = streams[0].served + streams[1].served;
     println!("backfill {backfill}, hourly {}", streams[2].served);
-    assert!(streams[2].served > 450, "the hourly run keeps its state");
+    assert!(streams[2].served > 450, "the hourly run keeps its rate");
     assert!(backfill > 30, "and the backfill moves on");
     assert_eq!(source.refused, 0);
 }

@@ -1,4 +1,4 @@
-//! Several hosts with an account each, told their parts as a database would tell them.
+//! Several hosts, each with its own state and its share as set through a database.
 
 use super::*;
 
@@ -11,7 +11,8 @@ fn part(number: u32, of: u32) -> RateShare {
     }
 }
 
-/// One host at first; another comes, has nothing until the first has made room, and goes again; then there are three.
+/// One host at first; another comes, has nothing until the first has made room, and goes again; then there
+/// are three.
 fn comings_and_goings() -> Vec<Told> {
     let (half, none) = (|number| part(number, 2), RateShare::NONE);
     let third = |number| part(number, 3);
