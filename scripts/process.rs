@@ -95,7 +95,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
                 cause.downcast_ref(),
                 Some(OpenError::Url(_) | OpenError::Certificate { .. })
             )
-            || cause.is::<fetcher::ModuleError>()
+            || cause.is::<fetcher::Diagnostic>()
             || cause.is::<reconciler::DefinitionError>()
             || cause.is::<fetcher::ScaffoldError>()
             || cause.is::<reconciler::contract::ContractError>();
@@ -138,10 +138,12 @@ mod tests {
             name: "x".to_owned(),
             known: Vec::new(),
         });
-        let throttled = || FetchError::Throttled {
+        let throttled = || FetchError {
             attempt: fetcher::Attempt::default(),
-            cause: "slow down".to_owned(),
-            wait: None,
+            kind: fetcher::FetchErrorKind::Throttled {
+                cause: "slow down".to_owned(),
+                wait: None,
+            },
         };
         let cases = [
             (usage, EXIT_USAGE),

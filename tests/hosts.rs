@@ -5,7 +5,7 @@ use standin::Options;
 
 use crate::world::{Answer, World};
 
-const WHOLE: i64 = fetcher::Part::WHOLE as i64;
+const WHOLE: i64 = fetcher::RateShare::WHOLE as i64;
 
 /// A `run_sync` of another host: nothing is shared but the source and the database.
 async fn elsewhere(world: &World, arguments: &[&str]) -> Answer {
@@ -113,7 +113,7 @@ async fn a_source_that_fails_one_host_is_left_alone_by_all() {
     world.run_sync(&["--module", "users"]).await.expect(75);
     let cause = held_back(&world).await;
     assert!(
-        cause.contains("left alone since") && cause.contains("503"),
+        cause.contains("circuit breaker is open since") && cause.contains("503"),
         "{cause}"
     );
 }

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use futures::{Stream, StreamExt};
 
-use crate::failure::FetchError;
-use crate::pages::{Hole, Page};
+use crate::failure::error::FetchError;
+use crate::pages::page::{Hole, Page};
 
 /// What was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! What fuzzers feed with any bytes: `tests/fuzz` without end and guided by coverage, the tests below for a while.
+//! Fuzz targets: run by `tests/fuzz` with coverage guidance, and for a limited number of rounds by the tests
+//! below.
 
 pub use crate::modules::fuzz::module_file;
 pub use crate::pages::fuzz::{answer, cursor};
@@ -10,13 +11,13 @@ mod tests {
 
     use super::*;
 
-    /// Tokens that mean something to one of the readers.
+    /// Tokens that mean something to one of the parsers.
     const WORDS: [&str; 16] = [
         "null", "{", "}", "[", "]", "\"", "\\u0000", "\\ud800", "data", "errors", "1e999", "-0",
         ": ", "\n  - ", "&a *a", ":",
     ];
 
-    /// Some bytes of a seed changed, doubled, lost or replaced by a word.
+    /// A seed with some bytes changed, repeated, removed or replaced by a token.
     fn mutated(random: &mut StdRng, seed: &str) -> Vec<u8> {
         let mut bytes = seed.as_bytes().to_vec();
         for _ in 0..random.random_range(1..6) {

@@ -1,11 +1,11 @@
-//! Lengths of time as people write them: `30d`, `12h`, `15s`.
+//! Durations as people write them: `30d`, `12h`, `15s`.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::de::{Deserializer, Error, Visitor};
 
-/// Reads a length of time; the error is a sentence.
+/// Parses a duration; the error is a sentence.
 pub fn length_of_time(text: &str) -> Result<Duration, String> {
     let refuse = || format!("`{text}` is not a length of time; write `30d` or `12h`");
     let span: jiff::Span = text.parse().map_err(|_| refuse())?;
@@ -15,12 +15,12 @@ pub fn length_of_time(text: &str) -> Result<Duration, String> {
     Duration::try_from(length).map_err(|_| refuse())
 }
 
-/// For fields that hold a length of time.
+/// Deserialises a duration.
 pub(crate) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     deserializer.deserialize_str(LengthVisitor)
 }
 
-/// For fields that may hold one.
+/// Deserialises an optional duration.
 pub(crate) fn read_some<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Duration>, D::Error> {

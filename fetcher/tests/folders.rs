@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fetcher::{IdPath, ModuleError, Path, Style, load_modules};
+use fetcher::{Diagnostic, IdPath, Path, Style, load_modules};
 
 use crate::source::{RELAY, write_folder};
 
@@ -72,7 +72,7 @@ fn both_layouts_load_and_a_later_folder_replaces_by_name() {
 }
 
 /// The fault of a folder with these files, without the changing part of its path.
-fn fault(yaml: &str, query: &str) -> ModuleError {
+fn fault(yaml: &str, query: &str) -> Diagnostic {
     let dir = tempfile::tempdir().unwrap();
     write_folder(&dir.path().join("clients"), yaml, query);
     let mut fault = load_modules(&[dir.path().to_owned()]).unwrap_err();

@@ -1,12 +1,13 @@
-//! A source that fails or limits, seen from outside: what it is spared, who waits for whom, and what is told of it.
+//! A source that fails or limits, seen from outside: what it is spared, who waits for whom, and what is told
+//! of it.
 
 use std::path::Path;
 use std::time::Duration;
 
-use fetcher::{Class, FetchError, Priority, Source};
+use fetcher::{Class, FetchErrorKind, Priority, Source};
 
 use crate::failures::{GOOD, answer};
-use crate::source::{Asked, Scripted, read, relay};
+use crate::source::{Asked, Scripted, kind_of, read, relay};
 
 fn open(server: &Scripted, folder: &Path, attempts: u32) -> Source {
     let mut config = server.config();
@@ -29,7 +30,7 @@ async fn a_source_that_fails_three_questions_is_left_alone_and_probed_once() {
     for _ in 0..3 {
         let (_, failure) = read(&source, &relay()).await;
         assert!(
-            matches!(failure, Some(FetchError::Outage { .. })),
+            matches!(kind_of(&failure), Some(FetchErrorKind::Outage { .. })),
             "{failure:?}"
         );
     }
@@ -42,13 +43,13 @@ async fn a_source_that_fails_three_questions_is_left_alone_and_probed_once() {
     let (_, failure) = read(&source, &relay()).await;
     let failure = failure.unwrap();
     assert!(
-        matches!(failure, FetchError::LeftAlone { .. }),
+        matches!(&failure.kind, FetchErrorKind::BreakerOpen { .. }),
         "{failure:?}"
     );
     assert_eq!(failure.class(), Class::Waiting);
     let told = failure.to_string();
     assert!(
-        told.contains("left alone since")
+        told.contains("circuit breaker is open since")
             && told.contains("Next try after")
             && told.contains("HTTP 503"),
         "{told}"
@@ -59,8 +60,8 @@ async fn a_source_that_fails_three_questions_is_left_alone_and_probed_once() {
     assert_eq!(source.standing().breaker, "half-open");
     assert!(read(&source, &relay()).await.1.is_some());
     assert!(matches!(
-        read(&source, &relay()).await.1,
-        Some(FetchError::LeftAlone { .. })
+        kind_of(&read(&source, &relay()).await.1),
+        Some(FetchErrorKind::BreakerOpen { .. })
     ));
     assert_eq!(server.asked().len(), 4);
     tokio::time::sleep(Duration::from_millis(1050)).await;
@@ -111,18 +112,18 @@ async fn a_pause_asked_of_one_process_holds_the_others_back() {
     let folder = tempfile::tempdir().unwrap();
     let first = open(&server, folder.path(), 3);
     assert!(matches!(
-        read(&first, &relay()).await.1,
-        Some(FetchError::Throttled { .. })
+        kind_of(&read(&first, &relay()).await.1),
+        Some(FetchErrorKind::Throttled { .. })
     ));
     assert!(first.standing().next_try.is_some());
     drop(first);
     let (_, failure) = read(&open(&server, folder.path(), 3), &relay()).await;
-    match failure {
-        Some(FetchError::Throttled {
+    match kind_of(&failure) {
+        Some(FetchErrorKind::Throttled {
             wait: Some(wait), ..
         }) => {
             assert!(
-                wait > Duration::from_secs(3500) && wait <= Duration::from_secs(3600),
+                *wait > Duration::from_secs(3500) && *wait <= Duration::from_secs(3600),
                 "{wait:?}"
             );
         }

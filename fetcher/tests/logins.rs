@@ -7,11 +7,11 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use fetcher::{
-    AuthKind, Class, FetchError, Secret, Source, SourceConfig, TokenError, TokenStore, Tokens,
+    AuthKind, Class, FetchErrorKind, Secret, Source, SourceConfig, TokenError, TokenStore, Tokens,
 };
 use serde_json::json;
 
-use crate::source::{Asked, Scripted, read, relay};
+use crate::source::{Asked, Scripted, kind_of, read, relay};
 
 const GOOD: &str = r#"{"data":{"allClients":{"nodes":[{"id":"a"}],"pageInfo":{"hasNextPage":false,"endCursor":null}}}}"#;
 pub const CANARY: &str = "canary-7f3a9c";
@@ -166,8 +166,8 @@ async fn a_dead_refresh_token_asks_for_a_login_once_and_heals_after_it() {
         let failure = failure.unwrap();
         assert!(
             matches!(
-                &failure,
-                FetchError::Token {
+                &failure.kind,
+                FetchErrorKind::Token {
                     cause: TokenError::Rejected { .. },
                     ..
                 }
@@ -216,8 +216,8 @@ async fn absent_unavailable_and_unreadable_are_told_apart() {
     .await;
     assert!(
         matches!(
-            failure,
-            Some(FetchError::Token {
+            kind_of(&failure),
+            Some(FetchErrorKind::Token {
                 cause: TokenError::Absent { .. },
                 ..
             })

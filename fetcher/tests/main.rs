@@ -1,6 +1,5 @@
 //! The fetcher against small sources in this process: every style of paging, every class of failure.
 
-mod divided;
 mod failures;
 mod folders;
 mod limits;
@@ -8,6 +7,7 @@ mod logins;
 mod nested;
 mod network;
 mod paging;
+mod partitions;
 mod repeated;
 mod schemas;
 mod secrets;

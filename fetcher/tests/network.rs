@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use fetcher::FetchError;
+use fetcher::FetchErrorKind;
 
 use crate::failures::{GOOD, answer};
-use crate::source::{Asked, Scripted, read, relay};
+use crate::source::{Asked, Scripted, kind_of, read, relay};
 
 #[tokio::test]
 async fn no_answer_and_no_source_are_told_apart() {
@@ -25,14 +25,14 @@ async fn no_answer_and_no_source_are_told_apart() {
     let source = fetcher::Source::open("demo", &config, None).unwrap();
     let (_, failure) = read(&source, &relay()).await;
     assert!(
-        matches!(failure, Some(FetchError::TooSlow { limit, .. }) if limit == Duration::from_secs(1))
+        matches!(kind_of(&failure), Some(FetchErrorKind::TooSlow { limit, .. }) if *limit == Duration::from_secs(1))
     );
     silent.abort();
     let _ = silent.await;
     let (_, failure) = read(&source, &relay()).await;
     let failure = failure.unwrap();
     assert!(
-        matches!(failure, FetchError::Unreachable { .. }) && failure.is_transient(),
+        matches!(&failure.kind, FetchErrorKind::Unreachable { .. }) && failure.is_transient(),
         "{failure:?}"
     );
 }
@@ -45,7 +45,10 @@ async fn an_answer_beyond_the_cap_is_not_read_on() {
     let source = fetcher::Source::open("demo", &config, None).unwrap();
     let (_, failure) = read(&source, &relay()).await;
     assert!(
-        matches!(failure, Some(FetchError::TooLarge { limit: 10_000, .. })),
+        matches!(
+            kind_of(&failure),
+            Some(FetchErrorKind::TooLarge { limit: 10_000, .. })
+        ),
         "{failure:?}"
     );
 }

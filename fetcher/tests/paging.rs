@@ -1,10 +1,10 @@
 //! Every style of paging reads everything once, and none goes in circles.
 
-use fetcher::{Class, Cursor, FetchError, Selection, write_jsonl};
+use fetcher::{Class, Cursor, FetchErrorKind, Selection, write_jsonl};
 use futures::StreamExt;
 use serde_json::{Value, json};
 
-use crate::source::{Scripted, ids, module, read, relay};
+use crate::source::{Scripted, ids, kind_of, module, read, relay};
 
 pub fn numbered(from: u64, to: u64) -> Vec<Value> {
     (from..to)
@@ -222,7 +222,7 @@ async fn an_unchanged_cursor_is_a_loop_and_so_is_a_longer_circle() {
         })
         .await;
         let (pages, failure) = read(&server.open(), &relay()).await;
-        let Some(FetchError::Loop { cursor, page, .. }) = &failure else {
+        let Some(FetchErrorKind::Loop { cursor, page, .. }) = kind_of(&failure) else {
             panic!("{failure:?}")
         };
         assert!(
@@ -249,7 +249,7 @@ async fn a_source_that_ignores_the_offset_is_a_loop() {
     );
     let (_, failure) = read(&server.open(), &module).await;
     assert!(
-        matches!(failure, Some(FetchError::Loop { .. })),
+        matches!(kind_of(&failure), Some(FetchErrorKind::Loop { .. })),
         "{failure:?}"
     );
 }
@@ -307,6 +307,22 @@ async fn a_record_without_an_id_gets_a_name_and_a_hole() {
     assert_eq!(names[2], "7");
     assert_eq!(names, ids(&again), "the made name is stable");
     assert_eq!(pages[0].holes.len(), 2);
+}
+
+#[tokio::test]
+async fn records_whose_ids_have_different_parts_are_different_records() {
+    let list = module(
+        "  connection: all\n  id: [.a, .b]\n  paging: { style: list }\n",
+        "{ all { a b } }",
+        &[],
+    );
+    let server = Scripted::start(|_| {
+        axum::Json(json!({ "data": { "all": [
+            { "a": "x:y", "b": "z" }, { "a": "x", "b": "y:z" }, { "a": "q", "b": "r" } ] } }))
+    })
+    .await;
+    let (pages, _) = read(&server.open(), &list).await;
+    assert_eq!(ids(&pages), [r"x\:y:z", "x:y:z", "q:r"]);
 }
 
 #[tokio::test]

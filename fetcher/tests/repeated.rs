@@ -1,10 +1,10 @@
 //! Answers that a proxy repeats.
 
-use fetcher::FetchError;
+use fetcher::FetchErrorKind;
 use serde_json::{Value, json};
 
 use crate::paging::{OFFSET, expected, numbered};
-use crate::source::{Asked, Scripted, ids, module, read, relay};
+use crate::source::{Asked, Scripted, ids, kind_of, module, read, relay};
 
 /// Serves pages of ten, but repeats the answer before this often from the third question on.
 fn stale(
@@ -48,14 +48,17 @@ async fn a_page_that_a_proxy_repeats_is_asked_for_again_and_noticed() {
             let (pages, failure) = read(&source, &module).await;
             assert!(failure.is_none(), "{times}: {failure:?}");
             assert_eq!(ids(&pages), expected(50), "{times}");
-            assert_eq!(source.noticed("clients").repeated, times as u32);
-            assert_eq!(source.noticed("clients"), fetcher::Noticed::default());
+            assert_eq!(source.take_diagnostics("clients").repeated, times as u32);
+            assert_eq!(
+                source.take_diagnostics("clients"),
+                fetcher::ResponseDiagnostics::default()
+            );
         }
     }
     let server = Scripted::start(stale(100, by_cursor)).await;
     let (_, failure) = read(&server.open(), &relay()).await;
     assert!(
-        matches!(failure, Some(FetchError::Loop { .. })),
+        matches!(kind_of(&failure), Some(FetchErrorKind::Loop { .. })),
         "{failure:?}"
     );
 }

@@ -1,11 +1,11 @@
 //! Page sizes a source refuses: halved until it takes them, and remembered.
 
 use axum::response::{IntoResponse, Response};
-use fetcher::{FetchError, Module, Source};
+use fetcher::{FetchErrorKind, Module, Source};
 use serde_json::json;
 
 use crate::failures::answer;
-use crate::source::{Asked, Scripted, ids, module, read, relay};
+use crate::source::{Asked, Scripted, ids, kind_of, module, read, relay};
 
 /// A stream of twenty records that takes pages of at most so many, and refuses larger ones its own way.
 fn picky(most: u64, refusal: fn(u64) -> Response) -> impl Fn(&Asked) -> Response {
@@ -83,7 +83,13 @@ async fn a_page_refused_for_its_size_is_asked_for_by_halves() {
 async fn what_is_refused_even_alone_has_failed() {
     let server = Scripted::start(|_| answer(413, &[], "no")).await;
     let (pages, failure) = read(&server.open(), &relay()).await;
-    assert!(pages.is_empty() && matches!(failure, Some(FetchError::Refused { status: 413, .. })));
+    assert!(
+        pages.is_empty()
+            && matches!(
+                kind_of(&failure),
+                Some(FetchErrorKind::Refused { status: 413, .. })
+            )
+    );
     let sizes: Vec<_> = server
         .asked()
         .iter()
@@ -103,7 +109,7 @@ async fn a_query_that_is_too_deep_is_asked_once_and_told_how_to_be_split() {
         let server = Scripted::start(move |_| axum::Json(body.clone()).into_response()).await;
         let (_, failure) = read(&server.open(), &relay()).await;
         assert!(
-            matches!(failure, Some(FetchError::Query { .. })),
+            matches!(kind_of(&failure), Some(FetchErrorKind::Query { .. })),
             "{failure:?}"
         );
         let told = failure.unwrap().to_string();

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Uri};
 use axum::response::IntoResponse;
-use fetcher::{Module, Page, Selection, Source, SourceConfig};
+use fetcher::{FetchError, FetchErrorKind, Module, Page, Selection, Source, SourceConfig};
 use futures::StreamExt;
 use serde_json::Value;
 
@@ -117,7 +117,7 @@ pub fn relay() -> Module {
 }
 
 /// Everything a stream yields: its pages, and the failure it ended with.
-pub async fn read(source: &Source, module: &Module) -> (Vec<Page>, Option<fetcher::FetchError>) {
+pub async fn read(source: &Source, module: &Module) -> (Vec<Page>, Option<FetchError>) {
     let mut stream = fetcher::pages(source, module, Selection::default(), None);
     let mut pages = Vec::new();
     while let Some(item) = stream.next().await {
@@ -127,6 +127,11 @@ pub async fn read(source: &Source, module: &Module) -> (Vec<Page>, Option<fetche
         }
     }
     (pages, None)
+}
+
+/// What kind of failure it is, if it is one.
+pub fn kind_of(failure: &Option<FetchError>) -> Option<&FetchErrorKind> {
+    failure.as_ref().map(|failure| &failure.kind)
 }
 
 pub fn ids(pages: &[Page]) -> Vec<String> {

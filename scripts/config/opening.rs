@@ -21,7 +21,7 @@ impl Config {
     }
 
     /// The compiled-in modules and those of the configured folders.
-    pub fn load_modules(&self) -> Result<Vec<Module>, fetcher::ModuleError> {
+    pub fn load_modules(&self) -> Result<Vec<Module>, fetcher::Diagnostic> {
         fetcher::load_modules(&self.modules)
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fetcher::nearest;
+use fetcher::{Diagnostic, did_you_mean};
 
 use crate::parse_error::explain;
 
@@ -19,15 +19,8 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// A line of the file, or a variable of the environment, is wrong.
-    #[error("{place}: {problem}. {remedy}")]
-    Invalid {
-        /// `file:line:column`, or the variable.
-        place: String,
-        /// What is wrong.
-        problem: String,
-        /// What to do about it.
-        remedy: String,
-    },
+    #[error(transparent)]
+    Invalid(Diagnostic),
     /// No section describes the source.
     #[error("{place} has no source `{name}`. {}", remedy(name, known, &format!("Add a section [sources.{name}] with its `endpoint`, or set CONCORD_SOURCES_{}_ENDPOINT.", name.to_uppercase())))]
     UnknownSource {
@@ -57,10 +50,7 @@ pub enum ConfigError {
 
 fn remedy(given: &str, known: &[String], otherwise: &str) -> String {
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    match nearest(given, &known) {
-        Some(name) => format!("Did you mean `{name}`?"),
-        None => otherwise.to_owned(),
-    }
+    did_you_mean(given, &known, otherwise)
 }
 
 /// Problem and remedy of a time zone that does not exist.
@@ -72,11 +62,8 @@ pub(crate) fn zone(name: &str) -> (String, String) {
 impl ConfigError {
     /// A fault of the environment.
     pub(crate) fn of_variable(variable: &str, (problem, remedy): (String, String)) -> Self {
-        Self::Invalid {
-            place: format!("the environment variable {variable}"),
-            problem,
-            remedy,
-        }
+        let place = format!("the environment variable {variable}");
+        Self::Invalid(Diagnostic::of_file(&place, problem, remedy))
     }
 
     /// A fault at the line of a key on the first level.
@@ -91,32 +78,23 @@ impl ConfigError {
                 .strip_prefix(key)
                 .is_some_and(|rest| rest.trim_start().starts_with('='))
         };
-        let place = match text.lines().position(is_key) {
-            Some(at) => format!("{}:{}", file.display(), at + 1),
-            None => file.display().to_string(),
-        };
-        Self::Invalid {
-            place,
-            problem,
-            remedy,
-        }
+        Self::Invalid(Diagnostic {
+            line: text.lines().position(is_key).map(|at| at + 1),
+            ..Diagnostic::of_file(&file.display().to_string(), problem, remedy)
+        })
     }
 
-    /// From the TOML parser's message: the place, and for an unknown key the nearest known one.
+    /// Reads the TOML reader's message: place, and for an unknown key the nearest known one.
     pub(crate) fn of_toml(file: &Path, text: &str, error: &toml::de::Error) -> Self {
-        let place = match error.span().and_then(|span| text.get(..span.start)) {
-            Some(before) => {
-                let line = before.matches('\n').count() + 1;
-                let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-                format!("{}:{line}:{column}", file.display())
-            }
-            None => file.display().to_string(),
-        };
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let position = before.map(|before| {
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            (line, column)
+        });
         let (problem, remedy) = explain(error.message());
-        Self::Invalid {
-            place,
-            problem,
-            remedy,
-        }
+        Self::Invalid(
+            Diagnostic::of_file(&file.display().to_string(), problem, remedy).at(position),
+        )
     }
 }

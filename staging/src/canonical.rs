@@ -1,4 +1,4 @@
-//! A record's content hash, and whether `jsonb` can hold its bytes faithfully, in one scan.
+//! A record's content hash, and whether `jsonb` can store it losslessly, in one scan.
 //!
 //! The hash is SHA-256 over a canonical form: insignificant white space left out and the members of
 //! every object in the order of their keys, everything else verbatim. A source that merely reorders
@@ -12,12 +12,12 @@ const MAX_DEPTH: usize = 256;
 /// Numbers longer than this stay as bytes; `numeric` overflows near 131,072 digits.
 const MAX_NUMBER: usize = 1_000;
 
-/// What one scan of a record's bytes tells.
+/// The result of scanning a record's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Examined {
     /// SHA-256 of the canonical form; of the bytes themselves where they are not JSON.
     pub hash: [u8; 32],
-    /// Why `jsonb` cannot hold these bytes faithfully, as a stable name; `None` when it can.
+    /// Why `jsonb` cannot store these bytes losslessly, as a stable name; `None` if it can.
     pub defect: Option<&'static str>,
 }
 

@@ -2,24 +2,24 @@
 
 use sqlx::PgConnection;
 
-use crate::pages::PagePlace;
+use crate::page_tally::PagePlace;
 use crate::versions::Version;
 
-/// Bytes sent at once: the server takes the first rows in while the others are on their way.
+/// Bytes sent at once, so that the server processes the first rows while the others are sent.
 const PART: usize = 64 * 1024;
 
 /// Rows in PostgreSQL's binary format for `copy`.
 pub struct CopyRows(Vec<u8>);
 
 impl CopyRows {
-    /// No rows yet, with room for so many bytes.
+    /// No rows yet, with capacity for this many bytes.
     pub fn with_capacity(bytes: usize) -> Self {
         let mut rows = Vec::with_capacity(bytes + 32);
         rows.extend_from_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
         Self(rows)
     }
 
-    /// Begins a row with so many fields, which are given one by one.
+    /// Begins a row with this many fields, which are added one by one.
     pub fn row(&mut self, fields: i16) {
         self.0.extend_from_slice(&fields.to_be_bytes());
     }

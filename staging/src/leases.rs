@@ -1,8 +1,8 @@
-//! One run per module across hosts, fenced by the database's clock.
+//! Leases: one run per module across hosts, fenced by the database's clock.
 
 use sqlx::PgConnection;
 
-use crate::database::{query, query_as, query_scalar};
+use crate::database::statement::{query, query_as, query_scalar};
 
 /// How long a lease holds without renewal, in seconds.
 pub const LEASE_SECONDS: i32 = 60;
@@ -16,7 +16,7 @@ pub struct Lease {
     pub token: i64,
 }
 
-/// Who holds the lease that could not be had.
+/// Who holds a lease that could not be taken.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow, serde::Serialize)]
 pub struct Holder {
     /// Host and process, `host:pid`.
@@ -25,12 +25,12 @@ pub struct Holder {
     pub since: String,
 }
 
-/// This process as a lease names it: `host:pid`.
+/// This process, as named in a lease: `host:pid`.
 pub fn this_holder() -> String {
     format!("{}:{}", host_name(), std::process::id())
 }
 
-/// This host as it calls itself.
+/// This host's name.
 pub(crate) fn host_name() -> String {
     rustix::system::uname()
         .nodename()
@@ -53,14 +53,14 @@ fn is_dead(holder: &str) -> bool {
         })
 }
 
-/// Takes the module's lease: a free one, an expired one, one whose holder died on this host, or one of this very
-/// process, which has lost the answer to its commit or could not give the lease back. Waits until no transaction
-/// of the previous holder is under way any more; a holder that lives is named at once.
+/// Takes the module's lease if it is free, expired, held by a process of this host that died, or held by this
+/// process (which lost the response to its commit, or could not release it). Waits until the previous holder
+/// has no transaction in progress. Returns a living holder at once.
 pub async fn take_lease(
     conn: &mut PgConnection,
     module: &str,
 ) -> sqlx::Result<Result<Lease, Holder>> {
-    // Looked at before it is locked: the holder's own transactions hold the row, for minutes when it promotes.
+    // Read before locking: the holder's own transactions lock the row, for minutes during a promotion.
     if let Some(held) = living_holder(conn, module).await? {
         return Ok(Err(held));
     }
@@ -89,7 +89,7 @@ pub async fn take_lease(
     }))
 }
 
-/// Who holds the module's lease and lives, as far as can be seen from here.
+/// The living holder of the module's lease, as far as this host can tell.
 async fn living_holder(conn: &mut PgConnection, module: &str) -> sqlx::Result<Option<Holder>> {
     let held: Option<Holder> = query_as(
         "select holder, to_char(taken_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as since
@@ -101,7 +101,7 @@ async fn living_holder(conn: &mut PgConnection, module: &str) -> sqlx::Result<Op
     Ok(held.filter(|held| held.holder != this_holder() && !is_dead(&held.holder)))
 }
 
-/// Renews a lease that is still ours; `false` when it was lost.
+/// Renews a lease that is still ours; `false` if it was lost.
 pub async fn renew_lease(conn: &mut PgConnection, lease: &Lease) -> sqlx::Result<bool> {
     let renewed = query(
         "update ops.leases set expires_at = clock_timestamp() + make_interval(secs => $3)
@@ -126,8 +126,8 @@ pub async fn check_lease(conn: &mut PgConnection, lease: &Lease) -> sqlx::Result
     Ok(ours.is_some())
 }
 
-/// [`check_lease`], once no other transaction of the lease is under way: one whose connection broke at its commit
-/// may still be. What is read afterwards in this transaction is what came of it.
+/// [`check_lease`], once no other transaction of the lease is in progress, such as one whose connection broke
+/// at its commit. Later reads in this transaction see its outcome.
 pub async fn lone_lease(conn: &mut PgConnection, lease: &Lease) -> sqlx::Result<bool> {
     let ours: Option<i64> =
         query_scalar("select token from ops.leases where module = $1 and token = $2 for update")
@@ -138,7 +138,7 @@ pub async fn lone_lease(conn: &mut PgConnection, lease: &Lease) -> sqlx::Result<
     Ok(ours.is_some())
 }
 
-/// Gives the lease back.
+/// Releases the lease.
 pub async fn release_lease(conn: &mut PgConnection, lease: &Lease) -> sqlx::Result<()> {
     query("update ops.leases set expires_at = clock_timestamp() where module = $1 and token = $2")
         .bind(&lease.module)

@@ -11,9 +11,10 @@ mod absences;
 mod canonical;
 mod copy;
 mod leases;
-mod pages;
+mod page_tally;
 mod passes;
 mod pending;
+mod planner_hints;
 mod problems;
 mod records;
 mod runs;
@@ -30,7 +31,7 @@ pub use leases::{
     Holder, LEASE_SECONDS, Lease, check_lease, lone_lease, release_lease, renew_lease, take_lease,
     this_holder,
 };
-pub use pages::{PagePlace, PageTally};
+pub use page_tally::{PagePlace, PageTally};
 pub use passes::{
     LastComplete, Pass, PassEnd, abandon_pass, close_pass, doubt_pass, forget_old_sightings,
     last_complete, note_total, open_pass, open_repair, resumable, settle_passes, staged_by,

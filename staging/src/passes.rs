@@ -2,8 +2,8 @@
 
 use sqlx::PgConnection;
 
-use crate::database::{query, query_as, query_scalar};
-use crate::pages::PageTally;
+use crate::database::statement::{query, query_as, query_scalar};
+use crate::page_tally::PageTally;
 
 /// One traversal of a module's stream, possibly over several runs.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -29,16 +29,16 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// Whether the stream was read to its end, and only the judgement is missing.
+    /// Whether the stream was read to its end, and the pass only needs to be closed.
     pub fn is_read(&self) -> bool {
         self.page > 0 && self.cursor.is_none()
     }
 }
 
-/// The pass to go on with: the open one where a run was interrupted in it, else a new one.
+/// The pass to continue: the open one, if a run was interrupted in it, or else a new one.
 ///
-/// An open pass goes on with the range it was opened for. One with another strategy is closed as incomplete: its
-/// pages answer another question.
+/// An open pass continues with the range it was opened for. One with another strategy is closed as
+/// incomplete.
 pub async fn open_pass(
     conn: &mut PgConnection,
     module: &str,
@@ -97,8 +97,8 @@ async fn insert_pass(
     })
 }
 
-/// A pass over a range, beside the module's own: it is never open, so it is not resumed, moves no checkpoint and
-/// leaves the pass that waits at one alone.
+/// Creates a pass over a range, next to the module's own. It is never open, so it is not resumed, moves no
+/// checkpoint and does not affect an open pass.
 pub async fn open_repair(
     conn: &mut PgConnection,
     module: &str,
@@ -116,7 +116,7 @@ pub async fn staged_to(conn: &mut PgConnection, pass_id: i64) -> sqlx::Result<i3
         .await
 }
 
-/// The page and the cursor at which a module's open pass goes on, if it is the one of this number that began then.
+/// The page and cursor where a module's open pass continues, if it is the pass with this number and start.
 pub async fn resumable(
     conn: &mut PgConnection,
     module: &str,
@@ -135,7 +135,7 @@ pub async fn resumable(
     .await
 }
 
-/// How many pages a run has staged, and what they meant.
+/// How many pages a run has staged, and their counts.
 pub async fn staged_by(conn: &mut PgConnection, run_id: i64) -> sqlx::Result<(i64, PageTally)> {
     let (pages, fetched, new, changed, unchanged, superseded) = query_as(
         "select count(*), coalesce(sum(fetched), 0)::int, coalesce(sum(new), 0)::int, coalesce(sum(changed), 0)::int,
@@ -155,7 +155,7 @@ pub async fn staged_by(conn: &mut PgConnection, run_id: i64) -> sqlx::Result<(i6
     Ok((pages, tally))
 }
 
-/// Notes what the source says it holds, so that progress has a measure before the pass is closed.
+/// Stores the source's total, so that progress can be shown before the pass is closed.
 pub async fn note_total(conn: &mut PgConnection, pass_id: i64, total: i64) -> sqlx::Result<()> {
     query("update staging.passes set total_count = $2 where pass_id = $1 and total_count is distinct from $2")
         .bind(pass_id)
@@ -165,7 +165,7 @@ pub async fn note_total(conn: &mut PgConnection, pass_id: i64, total: i64) -> sq
     Ok(())
 }
 
-/// Gives up the module's open pass, as when the source refuses its cursor: the next one starts anew.
+/// Abandons the module's open pass, as when the source refuses its cursor: the next one starts anew.
 pub async fn abandon_pass(conn: &mut PgConnection, module: &str) -> sqlx::Result<()> {
     query(
         "update staging.passes set state = 'incomplete', finished_at = clock_timestamp()
@@ -177,8 +177,8 @@ pub async fn abandon_pass(conn: &mut PgConnection, module: &str) -> sqlx::Result
     Ok(())
 }
 
-/// Moves the module's checkpoint behind a page of its open pass; a pass that is not open has none. Called in the
-/// transaction that stages the page, and nowhere else.
+/// Moves the module's checkpoint past a page of its open pass; other passes have none. Called only in the
+/// transaction that stages the page.
 pub(crate) async fn move_checkpoint(
     conn: &mut PgConnection,
     module: &str,
@@ -201,15 +201,15 @@ pub(crate) async fn move_checkpoint(
     Ok(())
 }
 
-/// What a finished pass amounts to.
+/// The result of a finished pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassEnd {
     /// Whether every record of the selection was read, as far as counts can tell.
     pub complete: bool,
     /// Why not, as a sentence.
     pub cause: Option<String>,
-    /// Whether a second look may settle it: nothing was missing by the source's own word, but an id came
-    /// twice or the counts disagree, as when rows shift between pages.
+    /// Whether a second read may confirm it: no page had a hole, but an id came twice or the counts differ,
+    /// as when rows shift between pages.
     pub unsettled: bool,
     /// Different ids seen.
     pub distinct: i64,
@@ -225,9 +225,9 @@ struct Seen {
     first_hole: Option<serde_json::Value>,
 }
 
-/// Ends a pass whose stream came to its end, and judges it: complete when no page had a hole, no id came twice,
-/// and the source's `total_count`, where it gives one, equals the number of ids that came. A count that agrees
-/// proves nothing by itself: a row that came twice may stand in the place of one that was skipped.
+/// Closes a pass whose stream was read to its end. It is complete if no page had a hole, no id came twice,
+/// and the source's `total_count`, if given, equals the number of ids. An equal count alone proves nothing: a
+/// repeated row may replace a skipped one.
 pub async fn close_pass(
     conn: &mut PgConnection,
     module: &str,
@@ -294,8 +294,8 @@ fn incomplete_because(seen: &Seen, total_count: Option<i64>) -> Option<String> {
     }
 }
 
-/// Judges a stream that was unsettled in two passes with different pages. When both saw the same ids, and as many
-/// as the source says it has, then the source repeats itself and hides nothing: the second pass is complete.
+/// Compares two unsettled passes with different page boundaries. If both saw the same ids, and as many as the
+/// source's total, the source only repeats rows: the second pass is complete.
 pub async fn settle_passes(
     conn: &mut PgConnection,
     first: i64,
@@ -323,7 +323,7 @@ pub async fn settle_passes(
     Ok(agrees)
 }
 
-/// When a module's stream was last read through.
+/// When a module's stream was last read completely.
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
 pub struct LastComplete {
     /// The start of the last complete pass, RFC 3339 in UTC.
@@ -332,7 +332,7 @@ pub struct LastComplete {
     pub full_age: Option<f64>,
 }
 
-/// When a module's stream was last read through, by the database's clock.
+/// When a module's stream was last read completely, by the database's clock.
 pub async fn last_complete(conn: &mut PgConnection, module: &str) -> sqlx::Result<LastComplete> {
     query_as(
         "select to_char(max(started_at) at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as started,
@@ -345,7 +345,7 @@ pub async fn last_complete(conn: &mut PgConnection, module: &str) -> sqlx::Resul
     .await
 }
 
-/// Takes back that a pass was complete: the source itself says that it left something out.
+/// Marks a complete pass as incomplete: the source showed that it had left something out.
 pub async fn doubt_pass(conn: &mut PgConnection, pass_id: i64) -> sqlx::Result<()> {
     query("update staging.passes set state = 'incomplete' where pass_id = $1")
         .bind(pass_id)
@@ -354,7 +354,7 @@ pub async fn doubt_pass(conn: &mut PgConnection, pass_id: i64) -> sqlx::Result<(
     Ok(())
 }
 
-/// Forgets which ids older passes saw; the last complete pass and everything after it stay.
+/// Deletes the pages of older passes; the last complete pass and later ones stay.
 pub async fn forget_old_sightings(conn: &mut PgConnection, module: &str) -> sqlx::Result<u64> {
     let forgotten = query(
         "update staging.pages set source_ids = '{}'

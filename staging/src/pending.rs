@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use crate::copy::CopyRows;
-use crate::database::query;
+use crate::database::statement::query;
 
 /// Another module's records that a module derives rows from: those of `from` whose top-level `field`
 /// is one of `values`.
@@ -19,7 +19,7 @@ pub struct Derivation {
     pub values: Vec<String>,
 }
 
-/// Marks staged records as waiting whose ids were never seen before, so that none of them can wait already.
+/// Marks new records as pending; their ids are new, so none is pending already.
 pub(crate) async fn enqueue_new(
     conn: &mut PgConnection,
     module: &str,
@@ -39,8 +39,8 @@ pub(crate) async fn enqueue_new(
         .await
 }
 
-/// Marks staged records of `module` as waiting for the reconciler, in their own module and in every
-/// module that derives from them.
+/// Marks staged records of `module` as pending, in their own module and in every module that derives from
+/// them.
 pub async fn enqueue(
     conn: &mut PgConnection,
     module: &str,
@@ -61,7 +61,7 @@ pub async fn enqueue(
     derive(conn, module, ids, derivations).await
 }
 
-/// Marks records as waiting in every module that derives from theirs.
+/// Marks records as pending in every module that derives from theirs.
 pub(crate) async fn derive(
     conn: &mut PgConnection,
     module: &str,

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
-use crate::database::{query, query_as};
+use crate::database::statement::{query, query_as};
 
-/// The kinds of problems.
+/// The kinds of problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemKind {
@@ -19,7 +19,7 @@ pub enum ProblemKind {
     Approval,
     /// A column that changed both at the source and by hand.
     Conflict,
-    /// Something for the operator to look after, such as a placeholder.
+    /// A task for the operator, such as a placeholder.
     Task,
 }
 
@@ -58,7 +58,7 @@ pub struct Report {
     pub waits_for: Option<(String, String)>,
 }
 
-/// Reports problems of a run. The same open fault of the same record is seen once more, not twice.
+/// Reports problems of a run. A problem that is already open is counted again, not added twice.
 pub async fn report_problems(
     conn: &mut PgConnection,
     run_id: i64,
@@ -85,7 +85,7 @@ pub async fn report_problems(
     Ok(())
 }
 
-/// Closes the open problems of `kinds` that records of a module had, since the records are decided now.
+/// Closes the open problems of `kinds` of a module's records, as these are decided now.
 pub async fn resolve_problems(
     conn: &mut PgConnection,
     module: &str,
@@ -110,7 +110,7 @@ pub async fn resolve_problems(
     Ok(resolved.rows_affected())
 }
 
-/// What of a module is set aside, whichever run did it.
+/// How many records of a module are set aside, by any run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
 pub struct SetAside {
     /// Records refused.

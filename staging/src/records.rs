@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use sqlx::{Connection, PgConnection};
 
-use crate::database::{query, query_as, query_scalar};
-
 use crate::copy::copy_new;
-use crate::pages::{PagePlace, PageTally};
+use crate::database::statement::{query, query_as, query_scalar};
+use crate::page_tally::{PagePlace, PageTally};
 use crate::pending::{Derivation, derive, enqueue, enqueue_new};
+use crate::planner_hints::keep_to_index;
 use crate::versions::{ExaminedPage, Verdict, Version, count, ids, versions_of, with_verdict};
 
 /// Makes sure that the module has its partition, `staging.stg_<module>`.
@@ -64,11 +64,11 @@ pub async fn stage_pages(
     conclude(conn, place, pages, &versions, derivations).await
 }
 
-/// Copies pages that may be staged later in this transaction, by [`stage_copied`], and at the earliest when those before
-/// them are. False, and nothing copied, where one of their records is known or the page before had one that was.
+/// Copies pages ahead of time, to be staged later in this transaction by [`stage_copied`], after those before
+/// them. Returns false and copies nothing if one of their records, or of the page before, is known.
 ///
-/// It writes new keys only. Others can have to wait for them, and they for others, only through the ids they have in
-/// common: see [`crate::share_ids`].
+/// It writes new keys only, so two transactions can block each other only through common ids: see
+/// [`crate::share_ids`].
 pub async fn copy_pages(
     conn: &mut PgConnection,
     place: PagePlace<'_>,
@@ -88,19 +88,7 @@ pub async fn stage_copied(
     conclude(conn, place, pages, &versions_of(pages), derivations).await
 }
 
-/// A first load fills the table within one statistics interval: for every statement of staging the index is right at
-/// any size.
-async fn keep_to_index(conn: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::raw_sql(
-        "set local enable_hashjoin = off; set local enable_mergejoin = off;
-         set local enable_bitmapscan = off; set local enable_seqscan = off",
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// What is left when the records are written.
+/// The remaining steps after the records are written.
 async fn conclude(
     conn: &mut PgConnection,
     place: PagePlace<'_>,
@@ -113,8 +101,8 @@ async fn conclude(
     record_pages(conn, place, pages, versions).await
 }
 
-/// Copies the records, and that they wait, without asking which of them are known, where the page before had none that
-/// was, as in a first load. False when one of them is known after all, and nothing was copied.
+/// Copies the records and their pending marks without looking up which are known, if the page before had only
+/// new ones, as in a first load. Returns false and copies nothing if one of them is known.
 async fn copy_unasked(
     conn: &mut PgConnection,
     place: PagePlace<'_>,

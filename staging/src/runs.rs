@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
-use crate::database::{query, query_scalar};
+use crate::database::statement::{query, query_scalar};
 
-use crate::pages::PageTally;
+use crate::page_tally::PageTally;
 
 /// The state a run ends in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ pub struct ClaimTally {
     pub claimed: i64,
     /// Records whose entity changed.
     pub promoted: i64,
-    /// Records whose entity stood as it should.
+    /// Records whose entity was already as it should be.
     pub same: i64,
     /// Records refused.
     pub quarantined: i64,
@@ -68,13 +68,13 @@ pub struct ClaimTally {
     pub parked: i64,
     /// Records waiting for a person's match decision.
     pub in_review: i64,
-    /// Entities that came to be.
+    /// Entities created.
     pub inserted: i64,
-    /// Entities that changed.
+    /// Entities changed.
     pub updated: i64,
     /// Entities marked deleted.
     pub tombstoned: i64,
-    /// Columns that had changed on both sides.
+    /// Columns that changed on both sides.
     pub conflicts: i64,
 }
 
@@ -85,7 +85,7 @@ impl ClaimTally {
     }
 }
 
-/// Everything known of a run at its end.
+/// Everything known about a run at its end.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outcome {
     /// The state.
@@ -98,15 +98,15 @@ pub struct Outcome {
     pub total_count: Option<i64>,
     /// Pages staged.
     pub pages: i64,
-    /// What came.
+    /// Counts of the staged records.
     pub staged: PageTally,
-    /// What became of it.
+    /// Counts of the claimed records.
     pub claims: ClaimTally,
     /// The promotion, if anything changed.
     pub promotion: Option<i64>,
 }
 
-/// Opens a run and closes the runs of the module that died without an end.
+/// Opens a run, and closes runs of the module that died.
 pub async fn open_run(
     conn: &mut PgConnection,
     module: &str,
@@ -138,8 +138,8 @@ pub async fn open_run(
     Ok((run_id, resumed))
 }
 
-/// How many records came more than once in the passes that ended in this run, each time with other content. The last
-/// version stands.
+/// How many records came more than once, with different content, in the passes that ended in this run. The
+/// last version is kept.
 pub async fn came_twice(conn: &mut PgConnection, module: &str, run_id: i64) -> sqlx::Result<i64> {
     query_scalar(
         "select count(distinct s.source_id) from staging.superseded s

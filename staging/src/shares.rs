@@ -1,36 +1,36 @@
-//! Which part of a source's limits each host may use, by the database's clock, and which pauses all of them keep.
+//! Divides a source's rate limits between hosts, by the database's clock, and shares pauses.
 
 use std::time::Duration;
 
-use fetcher::{Part, Pauses, Presence};
+use fetcher::{Pauses, Presence, RateShare};
 use sqlx::PgConnection;
 
-use crate::database::{query, query_as};
+use crate::database::statement::{query, query_as};
 use crate::leases::host_name;
 
-/// How long a host's part stays its own after it last said that it is there, in seconds.
+/// How long a host keeps its share after its last heartbeat, in seconds.
 const SHARE_SECONDS: f64 = 15.0;
 
-/// A host's place among those that ask a source.
+/// A host's share of a source's limits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Share {
-    /// Its part, as far as others have made room; nothing while it asks nothing and others do.
-    pub part: Part,
-    /// The part it would have if all had made room.
-    pub due: Part,
-    /// For how long nobody should ask, as far as any host knows.
+    /// Its share, as far as others have made room; empty while it is idle and others are not.
+    pub part: RateShare,
+    /// Its fair share: what it has once all others have made room.
+    pub due: RateShare,
+    /// For how long no host should ask, as far as any of them knows.
     pub pauses: Pauses,
 }
 
-/// Says that this host is there, takes its part of the source's limits, and tells and hears of pauses.
+/// The heartbeat of this host: takes its share of the source's limits, and exchanges pauses.
 ///
-/// The part must not be used before the transaction is committed, and what was given up not after that.
+/// A larger share must not be used before the transaction commits, a smaller one must be kept before that.
 pub async fn take_share(
     conn: &mut PgConnection,
     source: &str,
     presence: &Presence,
 ) -> sqlx::Result<Share> {
-    // One host after the other.
+    // Serialises the hosts.
     query("insert into ops.sources (source) values ($1) on conflict do nothing")
         .bind(source)
         .execute(&mut *conn)
@@ -48,17 +48,17 @@ pub async fn take_share(
     .bind(&host)
     .fetch_all(&mut *conn)
     .await?;
-    let part = |from: i32, to: i32| Part {
+    let part = |from: i32, to: i32| RateShare {
         from: from.unsigned_abs(),
         to: to.unsigned_abs(),
     };
     let others = held.iter().filter(|(name, ..)| *name != host);
-    let taken: Vec<Part> = others.map(|(_, from, to)| part(*from, *to)).collect();
+    let taken: Vec<RateShare> = others.map(|(_, from, to)| part(*from, *to)).collect();
     let ours = held.iter().position(|(name, ..)| *name == host);
     let due = due(ours.unwrap_or(taken.len()), taken.len() + 1);
     let part = match presence.wanted || taken.is_empty() {
         true => free(due, &taken),
-        false => Part::NONE,
+        false => RateShare::NONE,
     };
     keep(
         conn,
@@ -71,7 +71,7 @@ pub async fn take_share(
     Ok(Share { part, due, pauses })
 }
 
-/// Gives this host's part back after so long, unless another of its processes renews it until then.
+/// Releases this host's share after this time, unless another of its processes renews it.
 pub async fn leave_share(
     conn: &mut PgConnection,
     source: &str,
@@ -90,33 +90,34 @@ pub async fn leave_share(
     Ok(())
 }
 
-/// The name keeps apart two hosts one of which began as a copy of the other.
+/// The id distinguishes two hosts of one name, as after a machine was cloned.
 fn host(presence: &Presence) -> String {
     format!("{}:{}", host_name(), presence.id)
 }
 
-/// The part of the host at this place among so many.
-fn due(place: usize, hosts: usize) -> Part {
+/// The fair share of the host at this place among this many.
+fn due(place: usize, hosts: usize) -> RateShare {
     let edge = |number: usize| {
-        u32::try_from(u64::from(Part::WHOLE) * number as u64 / hosts as u64).unwrap_or(Part::WHOLE)
+        u32::try_from(u64::from(RateShare::WHOLE) * number as u64 / hosts as u64)
+            .unwrap_or(RateShare::WHOLE)
     };
-    Part {
+    RateShare {
         from: edge(place),
         to: edge(place + 1),
     }
 }
 
-/// The largest piece of `due` that nobody has taken.
-fn free(due: Part, taken: &[Part]) -> Part {
-    let mut taken: Vec<Part> = taken.to_vec();
+/// The largest interval of `due` that no other host has.
+fn free(due: RateShare, taken: &[RateShare]) -> RateShare {
+    let mut taken: Vec<RateShare> = taken.to_vec();
     taken.sort_by_key(|part| part.from);
-    let (mut from, mut best) = (due.from, Part::NONE);
-    let ends = Part {
+    let (mut from, mut best) = (due.from, RateShare::NONE);
+    let ends = RateShare {
         from: due.to,
         to: due.to,
     };
     for part in taken.into_iter().chain([ends]) {
-        let gap = Part {
+        let gap = RateShare {
             from,
             to: part.from.min(due.to),
         };
@@ -132,7 +133,7 @@ async fn keep(
     conn: &mut PgConnection,
     source: &str,
     host: &str,
-    part: Option<Part>,
+    part: Option<RateShare>,
 ) -> sqlx::Result<()> {
     query(
         "delete from ops.shares where source = $1
@@ -162,7 +163,7 @@ async fn keep(
     Ok(())
 }
 
-/// Brings what this host knows of pauses and what all know together.
+/// Merges the pauses this host knows with those that all hosts know.
 async fn hear(conn: &mut PgConnection, source: &str, ours: &Pauses) -> sqlx::Result<Pauses> {
     type Known = (Option<f64>, Option<f64>, Option<f64>, Option<String>);
     let (held, since, until, cause): Known = query_as(
@@ -208,10 +209,10 @@ mod tests {
 
     use super::*;
 
-    const W: u32 = Part::WHOLE;
+    const W: u32 = RateShare::WHOLE;
 
-    fn part(from: u32, to: u32) -> Part {
-        Part { from, to }
+    fn part(from: u32, to: u32) -> RateShare {
+        RateShare { from, to }
     }
 
     async fn beat(pool: &PgPool, id: &str, wanted: bool, pauses: Pauses) -> Share {
@@ -226,21 +227,21 @@ mod tests {
         share
     }
 
-    async fn asks(pool: &PgPool, id: &str) -> Part {
+    async fn asks(pool: &PgPool, id: &str) -> RateShare {
         beat(pool, id, true, Pauses::default()).await.part
     }
 
     #[sqlx::test(migrator = "crate::MIGRATOR")]
     async fn hosts_take_only_what_others_have_given_up(pool: PgPool) {
-        assert_eq!(asks(&pool, "a").await, Part::ALL);
+        assert_eq!(asks(&pool, "a").await, RateShare::ALL);
         assert_eq!(
             asks(&pool, "b").await,
-            Part::NONE,
+            RateShare::NONE,
             "a has not made room yet"
         );
         assert_eq!(asks(&pool, "a").await, part(0, W / 2));
         assert_eq!(asks(&pool, "b").await, part(W / 2, W));
-        assert_eq!(asks(&pool, "c").await, Part::NONE);
+        assert_eq!(asks(&pool, "c").await, RateShare::NONE);
         assert_eq!(asks(&pool, "b").await, part(W / 2, W / 3 * 2));
         assert_eq!(asks(&pool, "c").await, part(W / 3 * 2, W));
         assert_eq!(asks(&pool, "a").await, part(0, W / 3));
@@ -252,17 +253,17 @@ mod tests {
         pool: PgPool,
     ) {
         let idle = async |id| beat(&pool, id, false, Pauses::default()).await.part;
-        assert_eq!(idle("a").await, Part::ALL, "nobody else is there");
-        assert_eq!(asks(&pool, "b").await, Part::NONE);
-        assert_eq!(idle("a").await, Part::NONE);
-        assert_eq!(asks(&pool, "b").await, Part::ALL);
-        assert_eq!(idle("a").await, Part::NONE);
+        assert_eq!(idle("a").await, RateShare::ALL, "nobody else is there");
+        assert_eq!(asks(&pool, "b").await, RateShare::NONE);
+        assert_eq!(idle("a").await, RateShare::NONE);
+        assert_eq!(asks(&pool, "b").await, RateShare::ALL);
+        assert_eq!(idle("a").await, RateShare::NONE);
         assert_eq!(
             asks(&pool, "b").await,
-            Part::ALL,
+            RateShare::ALL,
             "it loses nothing to one that only looks"
         );
-        assert_eq!(asks(&pool, "a").await, Part::NONE);
+        assert_eq!(asks(&pool, "a").await, RateShare::NONE);
         assert_eq!(asks(&pool, "b").await, part(0, W / 2));
         assert_eq!(asks(&pool, "a").await, part(W / 2, W));
         let mut tx = pool.begin().await.unwrap();
@@ -271,7 +272,7 @@ mod tests {
             .await
             .unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(asks(&pool, "a").await, Part::ALL);
+        assert_eq!(asks(&pool, "a").await, RateShare::ALL);
     }
 
     #[sqlx::test(migrator = "crate::MIGRATOR")]

@@ -1,11 +1,11 @@
-//! What is kept of sources between runs: how they stand with us, and the shapes their schemas had.
+//! What is kept about sources between runs: their state, account and schema.
 
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use crate::database::{query, query_as, query_scalar};
+use crate::database::statement::{query, query_as, query_scalar};
 
-/// Keeps how a source stands at the end of a run.
+/// Stores the state of a source at the end of a run.
 pub async fn keep_standing(
     conn: &mut PgConnection,
     source: &str,
@@ -23,14 +23,14 @@ pub async fn keep_standing(
     Ok(())
 }
 
-/// How each source stood at the end of its last run.
+/// The state of each source at the end of its last run.
 pub async fn standings(conn: &mut PgConnection) -> sqlx::Result<Vec<(String, Value)>> {
     query_as("select source, standing from ops.sources order by source")
         .fetch_all(conn)
         .await
 }
 
-/// Keeps the schema a source has just shown.
+/// Stores the schema that a source has just returned.
 pub async fn keep_schema(conn: &mut PgConnection, source: &str, sdl: &str) -> sqlx::Result<()> {
     query(
         "insert into ops.sources (source, schema, schema_seen_at) values ($1, $2, clock_timestamp())
@@ -43,7 +43,7 @@ pub async fn keep_schema(conn: &mut PgConnection, source: &str, sdl: &str) -> sq
     Ok(())
 }
 
-/// The account whose data production holds of this source.
+/// The account whose data production holds for this source.
 pub async fn known_account(conn: &mut PgConnection, source: &str) -> sqlx::Result<Option<String>> {
     let known: Option<Option<String>> =
         query_scalar("select account from ops.sources where source = $1")
@@ -53,7 +53,7 @@ pub async fn known_account(conn: &mut PgConnection, source: &str) -> sqlx::Resul
     Ok(known.flatten())
 }
 
-/// Keeps the account whose data is read from now on.
+/// Stores the account whose data is read from now on.
 pub async fn keep_account(
     conn: &mut PgConnection,
     source: &str,
@@ -71,7 +71,7 @@ pub async fn keep_account(
     Ok(())
 }
 
-/// When a source last showed its schema, RFC 3339 in UTC.
+/// When a source last returned its schema, RFC 3339 in UTC.
 pub async fn schema_seen(conn: &mut PgConnection, source: &str) -> sqlx::Result<Option<String>> {
     let seen: Option<Option<String>> = query_scalar(
         "select to_char(schema_seen_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
@@ -83,7 +83,7 @@ pub async fn schema_seen(conn: &mut PgConnection, source: &str) -> sqlx::Result<
     Ok(seen.flatten())
 }
 
-/// The shape a module read by last, unless the module has become another since.
+/// The shape a module was last read with, unless the module has changed since.
 pub async fn known_shape(
     conn: &mut PgConnection,
     module: &str,
@@ -98,7 +98,8 @@ pub async fn known_shape(
     Ok(found.map(|(shape,)| shape))
 }
 
-/// Keeps the shape a module reads by now, and what its source's schema has gained since the module was written.
+/// Stores the shape a module is read with now, and what its source's schema has gained since the module was
+/// written.
 pub async fn keep_shape(
     conn: &mut PgConnection,
     module: &str,

@@ -1,9 +1,9 @@
 //! Pages that wait on disk while the database is away.
 //!
-//! One file per run, `<module>-<run>.spool`, readable by its owner alone, since it holds records. A frame is its
-//! length, the beginning of its SHA-256 and its bytes; the first frame says which pass the pages belong to, every
-//! other one is a page. Nothing here knows the database: whoever replays the pages skips those that are staged, and
-//! removes the file after the commit, so a death in between repeats nothing.
+//! One file per run, `<module>-<run>.spool`, readable by its owner alone, since it holds records. A frame is
+//! its length, the beginning of its SHA-256 and its bytes; the first frame says which pass the pages belong
+//! to, every other one is a page. This file knows no database: the caller that replays pages skips those
+//! already staged, and removes the file after the commit, so that a crash in between repeats nothing.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
@@ -32,7 +32,7 @@ pub struct SpoolOf {
     pub began: String,
 }
 
-/// A page, and what it was asked with.
+/// A page and its cursor.
 #[derive(Debug, Clone)]
 pub struct SpooledPage {
     /// The cursor the page was asked with; `None` for the first.
@@ -66,7 +66,7 @@ struct PageHead {
 }
 
 impl Spool {
-    /// A new spool in `folder`, which is made where it is missing. From `limit` bytes on it calls itself full.
+    /// Creates a spool in `folder`, which is created if missing. From `limit` bytes on it is full.
     pub fn create(folder: &Path, of: SpoolOf, limit: u64) -> io::Result<Spool> {
         DirBuilder::new()
             .recursive(true)
@@ -95,8 +95,8 @@ impl Spool {
         })
     }
 
-    /// The spools that earlier runs of `module` left in `folder`, in the order of the runs. One that another process
-    /// holds is left out; one whose first frame is damaged says nothing of its pages and is removed.
+    /// The spools that earlier runs of `module` left in `folder`, in the order of the runs. One that another
+    /// process has locked is left out; one whose first frame is damaged is removed.
     pub fn left_by(folder: &Path, module: &str) -> io::Result<Vec<Spool>> {
         let entries = match fs::read_dir(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -155,13 +155,13 @@ impl Spool {
         self.last
     }
 
-    /// Whether no more should be read ahead. What is in memory already is taken all the same.
+    /// Whether reading ahead should stop. Pages already in memory are still accepted.
     pub fn is_full(&self) -> bool {
         self.length >= self.limit
     }
 
-    /// Appends pages that follow each other, the first asked with `cursor`, and has the disk keep them. Where the
-    /// disk refuses, none of them is in the spool.
+    /// Appends consecutive pages, the first requested with `cursor`, and syncs them to disk. If the disk
+    /// fails, none of them is in the spool.
     pub fn append<'p>(
         &mut self,
         mut cursor: Option<String>,
@@ -178,7 +178,7 @@ impl Spool {
             self.file.sync_data()
         })();
         if let Err(error) = written {
-            // A torn end would be found by its checksum; without it the next append has its place back.
+            // The checksum would detect a torn end; truncating frees the space for the next append.
             let _ = self.file.set_len(self.length);
             return Err(error);
         }
@@ -186,7 +186,7 @@ impl Spool {
         Ok(())
     }
 
-    /// The pages from the first to the last that is whole; a torn or damaged frame ends them.
+    /// The pages up to the last valid one; a torn or damaged frame ends them.
     pub fn pages(&self) -> io::Result<SpooledPages> {
         let mut file = File::open(&self.path)?;
         let left = file.metadata()?.len().saturating_sub(self.start);
@@ -197,7 +197,7 @@ impl Spool {
         })
     }
 
-    /// Forgets the pages, once the database has committed them.
+    /// Deletes the pages, once the database has committed them.
     pub fn remove(self) -> io::Result<()> {
         fs::remove_file(&self.path)
     }
@@ -241,8 +241,7 @@ fn write_frame(file: &mut File, content: &[u8]) -> io::Result<u64> {
     Ok(frame.len() as u64)
 }
 
-/// The next frame's content; `None` at the end and at a frame that is not whole. `left` bounds what a damaged
-/// length may ask for.
+/// The next frame's content; `None` at the end and at a damaged frame. `left` bounds a damaged length.
 fn read_frame(file: &mut impl Read, left: u64) -> io::Result<Option<Vec<u8>>> {
     if left < PREFIX {
         return Ok(None);
@@ -330,7 +329,7 @@ mod tests {
             records: (0..3)
                 .map(|n| Record {
                     source_id: format!("é{number}-{n}"),
-                    // Bytes as they came, also where they are no UTF-8.
+                    // Bytes as received, also if they are not UTF-8.
                     json: Bytes::from(vec![b'{', 0xff, n, b'}']),
                 })
                 .collect(),
@@ -469,8 +468,8 @@ mod tests {
     fn replayed_pages_are_gone_and_a_death_before_that_leaves_them() {
         let folder = tempfile::tempdir().unwrap();
         drop(spool(folder.path(), 1..=3));
-        // The commit came through, the process died before the removal: the next one finds the pages again, and the
-        // numbers tell it which are staged.
+        // The commit came through, the process died before the removal: the next one finds the pages again,
+        // and the numbers tell it which are staged.
         for _ in 0..2 {
             let left = Spool::left_by(folder.path(), "clients").unwrap();
             assert_eq!(numbers(&left[0]), [1, 2, 3]);

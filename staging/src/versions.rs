@@ -1,13 +1,13 @@
-//! The records of examined pages, and what is thought of each of them.
+//! The records of examined pages, and the verdict on each.
 
 use std::collections::{HashMap, HashSet};
 
 use fetcher::Page;
 
 use crate::canonical::{Examined, examine};
-use crate::pages::PageTally;
+use crate::page_tally::PageTally;
 
-/// A page whose records have been examined, away from the connection that stages them.
+/// A page whose records have been examined, before a connection is needed.
 pub struct ExaminedPage {
     /// The page.
     pub page: Page,

@@ -97,7 +97,7 @@ async fn a_source_that_fails_and_fails_is_left_alone_and_says_so() {
     let requests = trial.world.source.stats().await["requests"].clone();
     let cause = trial.run().await.expect(75).module("clients")["cause"].to_string();
     assert!(
-        cause.contains("left alone since") && cause.contains("Next try after"),
+        cause.contains("circuit breaker is open since") && cause.contains("Next try after"),
         "{cause}"
     );
     assert_eq!(

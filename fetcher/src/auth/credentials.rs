@@ -6,16 +6,17 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tokio::sync::Mutex;
 
-use super::oauth::{OAuth, TokenError};
+use super::oauth::OAuth;
 use super::secret::Secret;
 use super::store::{TokenStore, Tokens};
-use crate::failure::Redactor;
-use crate::source::{AuthKind, ConfigError, SourceConfig, read_secret};
+use super::token_error::TokenError;
+use crate::failure::redactor::Redactor;
+use crate::source::config::{AuthKind, ConfigError, SourceConfig, read_secret};
 
-/// Renewed this long before the end, so that no request starts with a token about to die.
+/// Tokens are renewed this long before they expire, so that no request starts with one about to expire.
 const MARGIN: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 
-/// How requests to one source are signed; shared by all its openings in this process.
+/// Signs the requests to one source; shared by every `Source` of that name in this process.
 pub(crate) struct Credentials {
     way: Way,
     /// When the key or client secret ends, as configured.
@@ -44,7 +45,8 @@ struct Renewal {
 #[derive(Default)]
 struct State {
     tokens: Option<Tokens>,
-    /// Counts the pairs this process has used, so that a waiter knows whether its own was replaced.
+    /// Counts the token pairs used by this process, so that a waiting task knows whether its own was
+    /// replaced.
     generation: u64,
     rejected: Option<String>,
 }
@@ -123,8 +125,8 @@ impl Credentials {
         })
     }
 
-    /// When somebody must have renewed the credentials by hand, as far as known: the end of the key or client secret,
-    /// or of the refresh token.
+    /// When the credentials expire and a person must renew them, if known: the end of the key, the client
+    /// secret or the refresh token.
     pub(crate) fn end(&self) -> Option<jiff::Timestamp> {
         let refresh = match &self.way {
             Way::Renewed(renewal) if renewal.kind == AuthKind::Oauth2Refresh => renewal
@@ -135,7 +137,7 @@ impl Credentials {
         self.ends.into_iter().chain(refresh).min()
     }
 
-    /// What to sign the next request with.
+    /// Returns the signature for the next request.
     pub(crate) async fn sign(&self, redactor: &Redactor) -> Result<Signature, TokenError> {
         let renewal = match &self.way {
             Way::Open => {
@@ -166,8 +168,8 @@ impl Credentials {
         })
     }
 
-    /// After a refusal: replaces the token of that generation, once for all who hold it.
-    /// Answers whether signing again makes sense.
+    /// Replaces the refused token of this generation, once for all tasks that use it. Returns whether signing
+    /// again can help.
     pub(crate) async fn renew(&self, refused: u64) -> Result<bool, TokenError> {
         let Way::Renewed(renewal) = &self.way else {
             return Ok(false);
@@ -178,7 +180,7 @@ impl Credentials {
 }
 
 impl Renewal {
-    /// The pair as it is stored; other processes write there too.
+    /// The stored token pair; other processes write it too.
     fn stored(&self) -> Option<Tokens> {
         self.store.as_ref()?.load(&self.source_name).ok()?
     }
@@ -195,7 +197,8 @@ impl Renewal {
         self.replace(None).await
     }
 
-    /// Runs in a task of its own: a caller that goes away must not lose a pair the source has just rotated.
+    /// Runs in a task of its own, so that a cancelled caller does not lose a pair the source has just
+    /// rotated.
     async fn replace(self: Arc<Self>, refused: Option<u64>) -> Result<(Tokens, u64), TokenError> {
         let source_name = self.source_name.clone();
         let task = tokio::spawn(async move {
@@ -223,7 +226,7 @@ impl Renewal {
         if let (false, Some(tokens), None) = (wanted, &state.tokens, &state.rejected) {
             return Ok((tokens.clone(), state.generation));
         }
-        // Another process may have renewed or logged in: its pair is taken instead of using ours up.
+        // Another process may have renewed or logged in: use its pair instead.
         let _held = self.lock_store().await?;
         let stored = match &self.store {
             Some(store) => store.load(&self.source_name)?,
@@ -267,14 +270,14 @@ impl Renewal {
         if tokens.refresh == refresh {
             tokens.refresh_since = since;
         }
-        // The new pair is on disk before it is used: the old one may be dead already.
+        // Store the new pair before using it: the old one may already be invalid.
         if let Some(store) = &self.store {
             store.save(&self.source_name, &tokens)?;
         }
         Ok(adopt(state, tokens))
     }
 
-    /// A new pair by the stored refresh token, else by the configured one.
+    /// Requests a new pair with the stored refresh token, or else with the configured one.
     async fn buy(&self, stored: Option<Secret>) -> Result<Tokens, TokenError> {
         if self.kind == AuthKind::Oauth2ClientCredentials {
             return self.oauth.client_credentials().await;
@@ -297,7 +300,7 @@ impl Renewal {
         }
     }
 
-    /// Waits for other processes on a thread of its own.
+    /// Waits for other processes on a blocking thread.
     async fn lock_store(&self) -> Result<Option<std::fs::File>, TokenError> {
         let Some(store) = self.store.clone() else {
             return Ok(None);
@@ -313,7 +316,7 @@ impl Renewal {
     }
 }
 
-/// A refusal after a refresh whose answer never came: the pair it brought is lost, which is the exact cause.
+/// Explains a refusal that follows a refresh whose response never arrived: the new pair was lost.
 fn explained(failure: TokenError, begun: Option<jiff::Timestamp>) -> TokenError {
     match (failure, begun) {
         (TokenError::Rejected { source_name, cause }, Some(begun)) => TokenError::Rejected {

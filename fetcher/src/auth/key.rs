@@ -10,7 +10,7 @@ use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{Generate, Key};
 use sha2::{Digest, Sha256};
 
-use super::oauth::TokenError;
+use super::token_error::TokenError;
 
 /// The key from `CONCORD_TOKEN_KEY`, the file `CONCORD_TOKEN_KEY_FILE`, or `dir/key`, made on first use.
 pub(super) fn find_key(dir: &Path) -> Result<Key<XChaCha20Poly1305>, TokenError> {
@@ -33,12 +33,12 @@ pub(super) fn find_key(dir: &Path) -> Result<Key<XChaCha20Poly1305>, TokenError>
     }
 }
 
-/// Any text is a key; 32 random bytes in base64 are a good one.
+/// Any text can be a key; use 32 random bytes in base64.
 fn derive(text: &str) -> Key<XChaCha20Poly1305> {
     Key::<XChaCha20Poly1305>::from(<[u8; 32]>::from(Sha256::digest(text.trim().as_bytes())))
 }
 
-/// Two processes may start at once: whoever links its complete file first decides, the other reads it.
+/// Two processes may start at once: the first to link its complete file wins, the other reads that file.
 fn make(file: &Path) -> Result<Key<XChaCha20Poly1305>, TokenError> {
     let failed = |cause| {
         TokenError::unavailable(

@@ -1,4 +1,4 @@
-//! Logging in once: the address a person opens, the browser's way back, and the exchange of its code.
+//! The OAuth2 login: the address a person opens, the browser's callback, and the exchange of its code.
 
 use std::time::Duration;
 
@@ -8,13 +8,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-use super::oauth::{OAuth, TokenError};
+use super::oauth::OAuth;
 use super::secret::Secret;
 use super::store::TokenStore;
-use crate::failure::Redactor;
-use crate::source::{ConfigError, SourceConfig, check_url};
+use super::token_error::TokenError;
+use crate::failure::redactor::Redactor;
+use crate::source::config::{ConfigError, SourceConfig, check_url};
+use crate::source::http_client::http_client;
 
-/// A login under way: the address to open, and what must come back.
+/// A login in progress: the address to open, and what the callback must contain.
 #[derive(Debug)]
 pub struct Authorization {
     /// The address a person opens to grant access.
@@ -61,8 +63,8 @@ pub fn start_authorization(
     })
 }
 
-/// Waits on a loopback listener for the browser to come back, and answers with the code.
-/// A callback with another state is refused and does not end the wait.
+/// Waits on a loopback listener for the browser's callback, and returns its code. A callback with another
+/// state is refused and does not end the wait.
 pub async fn await_callback(
     listener: &TcpListener,
     authorization: &Authorization,
@@ -78,7 +80,7 @@ pub async fn await_callback(
                 .accept()
                 .await
                 .map_err(|cause| failed(cause.to_string()))?;
-            // A connection that says nothing must not hold the login up.
+            // A silent connection must not block the login.
             let read =
                 tokio::time::timeout(Duration::from_secs(5), request_target(&mut stream)).await;
             let Ok(Ok(target)) = read else { continue };
@@ -132,7 +134,7 @@ pub async fn exchange_code(
     authorization: Authorization,
     code: &Secret,
 ) -> Result<(), TokenError> {
-    let http = crate::source::Source::http(name, config).map_err(Box::new)?;
+    let http = http_client(name, config).map_err(Box::new)?;
     let oauth = OAuth::new(
         name,
         &config.auth,
@@ -201,7 +203,7 @@ async fn reply(stream: &mut TcpStream, status: &str, text: &str) {
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
         text.len()
     );
-    // The person has the answer on the terminal as well.
+    // The terminal shows the outcome as well.
     let _ = stream.write_all(answer.as_bytes()).await;
     let _ = stream.shutdown().await;
 }

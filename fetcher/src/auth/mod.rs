@@ -1,14 +1,14 @@
 //! Credentials: fixed keys, OAuth2 tokens, where they are kept and how they are renewed.
 
-mod credentials;
+pub(crate) mod credentials;
 mod key;
 mod login;
 mod oauth;
-mod secret;
-mod store;
+pub(crate) mod secret;
+pub(crate) mod store;
+pub(crate) mod token_error;
 
-pub(crate) use credentials::Credentials;
 pub use login::{Authorization, await_callback, exchange_code, start_authorization};
-pub use oauth::TokenError;
 pub use secret::Secret;
 pub use store::{TokenStore, Tokens};
+pub use token_error::TokenError;

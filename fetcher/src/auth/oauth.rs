@@ -1,6 +1,5 @@
-//! OAuth2 grants, spoken by the `oauth2` crate over the source's own HTTP connections.
+//! OAuth2 grants, by the `oauth2` crate over the source's own HTTP client.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use oauth2::basic::{BasicClient, BasicErrorResponseType, BasicTokenResponse};
@@ -12,90 +11,9 @@ use oauth2::{
 
 use super::secret::Secret;
 use super::store::Tokens;
-use crate::failure::Redactor;
-use crate::source::{AuthConfig, ConfigError, check_url, read_secret};
-
-/// Why there is no token. Unavailable, absent and rejected are three different things.
-#[derive(Debug, thiserror::Error)]
-pub enum TokenError {
-    /// The token store does not work.
-    #[error(
-        "The token store does not work: {what}. Check the data directory's disk and permissions; nothing was lost."
-    )]
-    Unavailable {
-        /// What failed.
-        what: String,
-        /// Why.
-        #[source]
-        cause: std::io::Error,
-    },
-    /// The token endpoint does not answer properly.
-    #[error(
-        "The token endpoint of `{source_name}` does not work: {what}. It is tried again by the next run; check `token_url` if this lasts."
-    )]
-    Endpoint {
-        /// The source.
-        source_name: String,
-        /// What failed.
-        what: String,
-        /// Why, where it can be told without showing a token.
-        #[source]
-        cause: Option<reqwest::Error>,
-    },
-    /// Nobody has logged in yet.
-    #[error(
-        "No token is stored for `{source_name}`. Log in once with `concord source login {source_name}`."
-    )]
-    Absent {
-        /// The source.
-        source_name: String,
-    },
-    /// The source no longer accepts what we hold.
-    #[error(
-        "`{source_name}` refused to issue a token ({cause}). Log in again with `concord source login {source_name}`, or check `kind`, `client_id` and the client secret in `auth`."
-    )]
-    Rejected {
-        /// The source.
-        source_name: String,
-        /// Its words.
-        cause: String,
-    },
-    /// The stored pair cannot be decrypted.
-    #[error("The token of `{source_name}` in {} cannot be decrypted: it was written with another key. Restore CONCORD_TOKEN_KEY or the key file, or log in again with `concord source login {source_name}`.", file.display())]
-    Unreadable {
-        /// The source.
-        source_name: String,
-        /// The file.
-        file: PathBuf,
-    },
-    /// The person's browser came back with something else than a grant.
-    #[error(
-        "The login was not completed: {cause}. Start it again with `concord source login {source_name}`."
-    )]
-    Login {
-        /// The source.
-        source_name: String,
-        /// What came back.
-        cause: String,
-    },
-    /// The source's `auth` cannot work.
-    #[error(transparent)]
-    Config(#[from] Box<ConfigError>),
-}
-
-impl TokenError {
-    pub(super) fn unavailable(what: String, cause: std::io::Error) -> TokenError {
-        TokenError::Unavailable { what, cause }
-    }
-
-    /// Whether asking again, unchanged, may succeed.
-    pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            TokenError::Unavailable { .. } | TokenError::Endpoint { .. }
-        )
-    }
-}
+use super::token_error::TokenError;
+use crate::failure::redactor::Redactor;
+use crate::source::config::{AuthConfig, ConfigError, check_url, read_secret};
 
 type Configured =
     BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
@@ -155,7 +73,7 @@ impl OAuth {
         })
     }
 
-    /// Buys a new pair; an answer without a refresh token leaves the old one in force.
+    /// Requests a new pair; a response without a refresh token keeps the old one.
     pub(super) async fn refresh(&self, old: &Secret) -> Result<Tokens, TokenError> {
         self.redactor.learn(old);
         let token = RefreshToken::new(old.reveal().to_owned());
@@ -229,7 +147,7 @@ impl OAuth {
                 broken("it could not be reached".to_owned(), Some(cause))
             }
             RequestTokenError::Request(HttpFault::Build(cause)) => broken(cause.to_string(), None),
-            // The reader's own message may quote the answer, which may hold a token.
+            // The parser's message may quote the response, which may hold a token.
             RequestTokenError::Parse(..) => broken("its answer is not a token".to_owned(), None),
             RequestTokenError::Other(what) => broken(self.redactor.excerpt(&what), None),
         })?;
@@ -254,7 +172,7 @@ impl OAuth {
     }
 }
 
-/// Owns its connection pool, so that the future borrows nothing.
+/// Takes the client by value, so that the future borrows nothing.
 async fn send(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, HttpFault> {
     let answer = http
         .execute(request.try_into()?)

@@ -9,15 +9,15 @@ use chacha20poly1305::aead::{Aead, Generate, Key, KeyInit, Nonce, Payload};
 use serde::{Deserialize, Serialize};
 
 use super::key::find_key;
-use super::oauth::TokenError;
 use super::secret::Secret;
+use super::token_error::TokenError;
 
 /// An access token with what renews it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tokens {
     /// Sent with each request.
     pub access: Secret,
-    /// Buys the next pair, where the source gives one.
+    /// Requests the next pair, if the source issues one.
     pub refresh: Option<Secret>,
     /// When the access token ends, where the source says so.
     pub expires_at: Option<jiff::Timestamp>,
@@ -95,7 +95,7 @@ impl TokenStore {
             .map_err(|_| unreadable())
     }
 
-    /// Stores a pair so that it survives a power cut: written beside, synced, then moved into place.
+    /// Stores a pair so that it survives a power cut: writes a temporary file, syncs it, then renames it.
     pub fn save(&self, source: &str, tokens: &Tokens) -> Result<(), TokenError> {
         let file = self.file(source);
         let failed =
@@ -126,24 +126,24 @@ impl TokenStore {
         Ok(())
     }
 
-    /// Notes that a refresh is under way; what the source issues may be lost from here until it is saved. Answers
-    /// since when one has been under way already.
+    /// Records that a refresh is in progress: a pair the source issues may be lost until it is saved. Returns
+    /// since when an earlier one has been in progress.
     pub(super) fn begin_refresh(&self, source: &str) -> Option<jiff::Timestamp> {
         let file = self.file(source).with_extension("refreshing");
         if let Ok(text) = fs::read_to_string(&file) {
             return text.trim().parse().ok();
         }
-        // Only the words of a later refusal depend on it.
+        // Only the text of a later error depends on it.
         let _ = fs::write(&file, jiff::Timestamp::now().to_string());
         None
     }
 
-    /// The refresh ended, whatever it brought: nothing was lost.
+    /// Records that the refresh ended, with or without success: nothing was lost.
     pub(super) fn end_refresh(&self, source: &str) {
         let _ = fs::remove_file(self.file(source).with_extension("refreshing"));
     }
 
-    /// Holds the source's tokens against other processes until the file is dropped.
+    /// Locks the source's tokens against other processes until the file is dropped.
     pub(super) fn lock(&self, source: &str) -> Result<File, TokenError> {
         let file = self.file(source).with_extension("lock");
         let failed =
@@ -158,7 +158,7 @@ impl TokenStore {
         Ok(held)
     }
 
-    /// Source names are plain where they come from configuration; anything else is spelled in hex.
+    /// Configured source names are plain; any other name is encoded in hex.
     fn file(&self, source: &str) -> PathBuf {
         let plain = source
             .chars()

@@ -1,4 +1,4 @@
-//! Sorts what came back. The body decides, not the status.
+//! Classifies responses. The body decides, not the status.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::error::{Attempt, FetchError};
-use super::excerpt::Redactor;
+use super::error::{Attempt, FetchError, FetchErrorKind};
+use super::redactor::Redactor;
 use super::reported::{GraphQlError, SentError};
-use crate::source::{Hints, PointsHint};
+use crate::source::limits::hints::{Hints, PointsHint};
 
-/// What came back over HTTP.
+/// An HTTP response.
 pub(crate) struct Raw {
     pub status: u16,
     pub html: bool,
@@ -19,9 +19,9 @@ pub(crate) struct Raw {
     pub body: Bytes,
 }
 
-/// A GraphQL answer: what the question wanted from `data`, and what the source says went wrong.
+/// A GraphQL response: the part of `data` that was asked for, and the errors.
 pub(crate) struct Answer<T> {
-    /// `None` where `data`, or the place asked for in it, is absent or null.
+    /// `None` where `data`, or the path in it, is absent or null.
     pub data: Option<T>,
     pub errors: Vec<GraphQlError>,
 }
@@ -35,16 +35,16 @@ pub(crate) struct Rest<'a> {
     pub extensions: Option<&'a RawValue>,
 }
 
-/// What a reader found in a body: the wanted part and the raw rest.
+/// A parsed body: the requested part, and the rest as raw JSON.
 pub(crate) struct Found<'a, T> {
     pub data: Option<T>,
-    /// Whether a GraphQL envelope was recognised: `data` or `errors` stood in it.
+    /// Whether it is a GraphQL response, with `data` or `errors`.
     pub envelope: bool,
     pub rest: Rest<'a>,
 }
 
-/// Turns a raw answer into data, data with holes, or the one error that names its cause.
-pub(crate) fn judge<T>(
+/// Turns a response into data, data with holes, or the error that names its cause.
+pub(crate) fn classify<T>(
     raw: &Raw,
     attempt: &Attempt,
     cursor: Option<&str>,
@@ -63,15 +63,13 @@ pub(crate) fn judge<T>(
     }
     let read = match read(&raw.body) {
         Ok(found) if found.envelope => found,
-        Ok(_) => return Err(sorter.no_envelope("a JSON document without `data` and `errors`")),
-        Err(fault) if fault.is_data() => {
-            return Err(sorter.no_envelope("JSON that is not an object"));
-        }
+        Ok(_) => return Err(sorter.no_envelope(Unusable::NoEnvelope)),
+        Err(fault) if fault.is_data() => return Err(sorter.no_envelope(Unusable::NoObject)),
         Err(fault) if fault.is_eof() && !raw.body.is_empty() => {
-            return Err(sorter.no_envelope("half an answer"));
+            return Err(sorter.no_envelope(Unusable::CutOff));
         }
-        Err(_) if raw.html => return Err(sorter.no_envelope("a web page instead of an answer")),
-        Err(_) => return Err(sorter.no_envelope("something that is not JSON")),
+        Err(_) if raw.html => return Err(sorter.no_envelope(Unusable::WebPage)),
+        Err(_) => return Err(sorter.no_envelope(Unusable::NotJson)),
     };
     if let Some(extensions) = read.rest.extensions {
         hints.add_extensions(extensions.get());
@@ -89,9 +87,33 @@ pub(crate) fn judge<T>(
             Ok(Answer { data: None, errors })
         }
         _ if errors.is_empty() || raw.status >= 500 || raw.status == 429 => {
-            Err(sorter.no_envelope("no data"))
+            Err(sorter.no_envelope(Unusable::NoData))
         }
         _ => Err(sorter.refused(errors)),
+    }
+}
+
+/// What came in place of a GraphQL response.
+#[derive(Clone, Copy)]
+enum Unusable {
+    NoEnvelope,
+    NoObject,
+    CutOff,
+    WebPage,
+    NotJson,
+    NoData,
+}
+
+impl Unusable {
+    fn text(self) -> &'static str {
+        match self {
+            Self::NoEnvelope => "a JSON document without `data` and `errors`",
+            Self::NoObject => "JSON that is not an object",
+            Self::CutOff => "half an answer",
+            Self::WebPage => "a web page instead of an answer",
+            Self::NotJson => "something that is not JSON",
+            Self::NoData => "no data",
+        }
     }
 }
 
@@ -103,67 +125,57 @@ struct Sorter<'a> {
 }
 
 impl Sorter<'_> {
-    /// The body's own words.
+    /// An excerpt of the body.
     fn words(&self) -> String {
         self.redactor
             .excerpt(&String::from_utf8_lossy(&self.raw.body))
     }
 
-    /// A failure without a GraphQL envelope: now the status decides.
-    fn no_envelope(&self, what: &str) -> FetchError {
-        let (attempt, status, wait) = (self.attempt.clone(), self.raw.status, self.raw.retry_after);
+    /// A failure without a GraphQL envelope: the status decides.
+    fn no_envelope(&self, what: Unusable) -> FetchError {
+        let (status, wait) = (self.raw.status, self.raw.retry_after);
         let words = self.words();
         let cause = match words.as_str() {
             "" => "an empty answer".to_owned(),
-            _ => format!("{what}: “{words}”"),
+            _ => format!("{}: “{words}”", what.text()),
         };
-        match status {
-            // A refusal that names a time to come back is no refusal of this account.
-            429 | 403 if status == 429 || wait.is_some() => FetchError::Throttled {
-                attempt,
+        let outage = |cause| FetchErrorKind::Outage {
+            status,
+            cause,
+            wait,
+        };
+        let no_graphql = matches!(what, Unusable::NoEnvelope | Unusable::NoObject);
+        let kind = match status {
+            // A refusal with `Retry-After` is a rate limit, not a refusal of this account.
+            429 | 403 if status == 429 || wait.is_some() => FetchErrorKind::Throttled {
                 cause: format!("HTTP {status}, {cause}"),
                 wait,
             },
-            300..=399 => FetchError::Refused {
-                attempt,
+            300..=399 => FetchErrorKind::Refused {
                 status,
                 cause: "it redirects to another address, which is not followed".to_owned(),
             },
-            408 | 425 | 500..=599 => FetchError::Outage {
-                attempt,
-                status,
-                cause,
-                wait,
+            408 | 425 | 500..=599 => outage(cause),
+            400..=499 => FetchErrorKind::Refused { status, cause },
+            _ if no_graphql => FetchErrorKind::Shape {
+                problem: format!("the answer is {cause}"),
             },
-            400..=499 => FetchError::Refused {
-                attempt,
-                status,
-                cause,
-            },
-            _ if what.contains("without `data`") || what.contains("not an object") => {
-                FetchError::Shape {
-                    attempt,
-                    problem: format!("the answer is {cause}"),
-                }
-            }
-            _ => FetchError::Outage {
-                attempt,
-                status,
-                cause,
-                wait,
-            },
-        }
+            _ => outage(cause),
+        };
+        FetchError::new(self.attempt.clone(), kind)
     }
 
     fn unauthorized(&self, cause: String) -> FetchError {
-        FetchError::Unauthorized {
-            attempt: self.attempt.clone(),
-            status: self.raw.status,
-            cause,
-        }
+        FetchError::new(
+            self.attempt.clone(),
+            FetchErrorKind::Unauthorized {
+                status: self.raw.status,
+                cause,
+            },
+        )
     }
 
-    /// The list of errors; one that is not a list still counts as one error.
+    /// The list of errors; a value that is not a list counts as one error.
     fn errors(&self, sent: Option<&RawValue>) -> Vec<GraphQlError> {
         let Some(sent) = sent.filter(|raw| raw.get() != "null") else {
             return Vec::new();
@@ -193,7 +205,7 @@ impl Sorter<'_> {
             .collect()
     }
 
-    /// Codes that decide by themselves. A denial beside data concerns one field: that is a hole.
+    /// Errors whose code alone decides. A denial next to data is about one field: that is a hole.
     fn by_code<T>(
         &self,
         errors: &[GraphQlError],
@@ -211,11 +223,13 @@ impl Sorter<'_> {
             .as_ref()
             .and_then(PointsHint::wait)
             .or(self.raw.retry_after);
-        Some(FetchError::Throttled {
-            attempt: self.attempt.clone(),
-            cause: error.to_string(),
-            wait,
-        })
+        Some(FetchError::new(
+            self.attempt.clone(),
+            FetchErrorKind::Throttled {
+                cause: error.to_string(),
+                wait,
+            },
+        ))
     }
 
     /// Errors and no data: the cursor, a crash inside the source, or the query.
@@ -226,21 +240,19 @@ impl Sorter<'_> {
             && errors.iter().any(about_cursor)
         {
             let cursor = self.redactor.excerpt(cursor);
-            return FetchError::CursorRefused {
-                attempt,
-                cursor,
-                errors,
-            };
+            return FetchError::new(attempt, FetchErrorKind::CursorRefused { cursor, errors });
         }
         let limited = |error: &GraphQlError| error.is_about_size() || error.is_about_depth();
         let ours = errors.iter().any(limited);
         match self.raw.status < 400 && !ours && errors.iter().any(crashed) {
-            true => FetchError::Crashed {
-                internal: errors.iter().any(internal),
+            true => FetchError::new(
                 attempt,
-                errors,
-            },
-            false => FetchError::Query { attempt, errors },
+                FetchErrorKind::Crashed {
+                    internal: errors.iter().any(internal),
+                    errors,
+                },
+            ),
+            false => FetchError::new(attempt, FetchErrorKind::Query { errors }),
         }
     }
 }
@@ -289,7 +301,7 @@ const INTERNAL_CODES: [&str; 9] = [
     "504",
 ];
 
-/// Words by which a program says that it broke, and not that it was asked for the wrong thing.
+/// Texts of errors inside a source, as opposed to errors in the query.
 const INTERNAL_WORDS: [&str; 12] = [
     "undefined method",
     "undefined local variable",
@@ -313,7 +325,7 @@ fn crashed(error: &GraphQlError) -> bool {
     }
 }
 
-/// An error of the source itself, which passes when the source is mended or tried again.
+/// An error inside the source: it passes when the source is fixed, or on a retry.
 fn internal(error: &GraphQlError) -> bool {
     let message = error.message.to_lowercase();
     code_in(error, &INTERNAL_CODES) || INTERNAL_WORDS.iter().any(|words| message.contains(words))

@@ -1,11 +1,11 @@
-//! The one error of fetching.
+//! The error type of fetching.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::reported::GraphQlError;
-use crate::auth::TokenError;
-use crate::source::ConfigError;
+use crate::auth::token_error::TokenError;
+use crate::source::config::ConfigError;
 
 /// What was being attempted when something failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,35 +31,62 @@ impl fmt::Display for Attempt {
 /// What a failure means for the run, and so for its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// It may pass by itself or by logging in again: try later.
+    /// It may pass on its own or after logging in again: try later.
     Waiting,
     /// It will fail again until somebody changes something.
     Failed,
-    /// What was read stands, but the read is not complete.
+    /// Pages were read, but the read is incomplete.
     Partial,
 }
 
-/// Why a question has no usable answer.
+/// Why a request has no usable response, and what was being attempted.
+#[derive(Debug)]
+pub struct FetchError {
+    /// What was being attempted.
+    pub attempt: Attempt,
+    /// What went wrong.
+    pub kind: FetchErrorKind,
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FetchError { attempt, kind } = self;
+        write!(f, "{attempt}: {kind}")?;
+        match kind {
+            FetchErrorKind::Unauthorized { .. } => write!(
+                f,
+                " Renew the key, or log in again with `concord source login {}`.",
+                attempt.source
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for FetchError {
+    /// The kind is part of this error's own text, so the chain continues with the kind's source.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.kind.source()
+    }
+}
+
+/// Why a request has no usable response: the cause, without what was attempted.
 #[derive(Debug, thiserror::Error)]
-pub enum FetchError {
+pub enum FetchErrorKind {
     /// No connection, or it broke.
     #[error(
-        "{attempt}: the source could not be reached, or the connection broke. It is tried again by the next run; if this lasts, check the address and the network."
+        "the source could not be reached, or the connection broke. It is tried again by the next run; if this lasts, check the address and the network."
     )]
     Unreachable {
-        /// What was attempted.
-        attempt: Attempt,
         /// Why.
         #[source]
         cause: reqwest::Error,
     },
     /// The certificate or the TLS version was refused.
     #[error(
-        "{attempt}: the source's TLS certificate or version was not accepted ({detail}). Ask whoever runs the source to renew it, or correct the endpoint's host name."
+        "the source's TLS certificate or version was not accepted ({detail}). Ask whoever runs the source to renew it, or correct the endpoint's host name."
     )]
     Untrusted {
-        /// What was attempted.
-        attempt: Attempt,
         /// What is wrong with it.
         detail: String,
         /// Why.
@@ -67,10 +94,8 @@ pub enum FetchError {
         cause: reqwest::Error,
     },
     /// The answer took too long.
-    #[error("{attempt}: no complete answer within {} s{}. It is tried again by the next run; a smaller `paging.size` or a larger `timeout_seconds` helps if this lasts.", limit.as_secs(), crawling(*pace))]
+    #[error("no complete answer within {} s{}. It is tried again by the next run; a smaller `paging.size` or a larger `timeout_seconds` helps if this lasts.", limit.as_secs(), crawling(*pace))]
     TooSlow {
-        /// What was attempted.
-        attempt: Attempt,
         /// The time allowed.
         limit: Duration,
         /// Bytes per second, where that was too few to wait any longer.
@@ -78,11 +103,9 @@ pub enum FetchError {
     },
     /// The source is up but does not answer properly: 5xx, a maintenance page, half an answer.
     #[error(
-        "{attempt}: the source is not working properly (HTTP {status}): {cause}. It is tried again by the next run; if this lasts, ask whoever runs the source."
+        "the source is not working properly (HTTP {status}): {cause}. It is tried again by the next run; if this lasts, ask whoever runs the source."
     )]
     Outage {
-        /// What was attempted.
-        attempt: Attempt,
         /// The HTTP status.
         status: u16,
         /// What came instead of an answer.
@@ -90,39 +113,33 @@ pub enum FetchError {
         /// How long the source asked us to wait.
         wait: Option<Duration>,
     },
-    /// The source took the query and broke while answering it.
+    /// The source accepted the query and failed while executing it.
     #[error(
-        "{attempt}: the source failed while answering: {}. It may pass; if the next run fails too, try a smaller `paging.size` and show this to whoever runs the source.",
+        "the source failed while answering: {}. It may pass; if the next run fails too, try a smaller `paging.size` and show this to whoever runs the source.",
         list(errors)
     )]
     Crashed {
-        /// What was attempted.
-        attempt: Attempt,
         /// What the source says.
         errors: Vec<GraphQlError>,
-        /// Whether it is the source's own fault, by its code or its words.
+        /// Whether the error is the source's own, by its code or text.
         internal: bool,
     },
     /// The source asks us to slow down.
     #[error(
-        "{attempt}: the source asks to slow down ({cause}){}. The next run continues here; lower `rate.per_second` if this happens often.",
+        "the source asks to slow down ({cause}){}. The next run continues here; lower `rate.per_second` if this happens often.",
         until(*wait)
     )]
     Throttled {
-        /// What was attempted.
-        attempt: Attempt,
-        /// Its words.
+        /// The source's message.
         cause: String,
         /// How long the source asked us to wait.
         wait: Option<Duration>,
     },
-    /// The source failed so often that it is left alone for a while.
+    /// The circuit breaker is open: the source failed too often and is not asked for a while.
     #[error(
-        "{attempt}: not asked. The source is left alone since {since:.0} (breaker open), because it failed again and again: {cause}. Next try after {until:.0}; the next run then begins with one question."
+        "not asked. The circuit breaker is open since {since:.0}, because the source failed repeatedly: {cause}. Next try after {until:.0}; the next run then begins with one request."
     )]
-    LeftAlone {
-        /// What was attempted.
-        attempt: Attempt,
+    BreakerOpen {
         /// Since when.
         since: jiff::Timestamp,
         /// When it is asked again at the earliest.
@@ -131,76 +148,58 @@ pub enum FetchError {
         cause: String,
     },
     /// The credentials were refused, after one refresh where they can be refreshed.
-    #[error("{attempt}: the source refused the credentials (HTTP {status}: {cause}). Renew the key, or log in again with `concord source login {}`.", attempt.source)]
+    #[error("the source refused the credentials (HTTP {status}: {cause}).")]
     Unauthorized {
-        /// What was attempted.
-        attempt: Attempt,
         /// The HTTP status.
         status: u16,
-        /// Its words.
+        /// The source's message.
         cause: String,
     },
     /// No usable token.
-    #[error("{attempt}: no usable access token. {cause}")]
+    #[error("no usable access token. {cause}")]
     Token {
-        /// What was attempted.
-        attempt: Attempt,
         /// Why.
         #[source]
         cause: TokenError,
     },
     /// The request itself was refused.
     #[error(
-        "{attempt}: the source refused the request (HTTP {status}): {cause}. Check the endpoint and what the account may read."
+        "the source refused the request (HTTP {status}): {cause}. Check the endpoint and what the account may read."
     )]
     Refused {
-        /// What was attempted.
-        attempt: Attempt,
         /// The HTTP status.
         status: u16,
-        /// Its words.
+        /// The source's message.
         cause: String,
     },
     /// The source understood the request and refused the query.
-    #[error(
-        "{attempt}: the source refused the query: {}. {}",
-        list(errors),
-        remedy(errors)
-    )]
+    #[error("the source refused the query: {}. {}", list(errors), remedy(errors))]
     Query {
-        /// What was attempted.
-        attempt: Attempt,
         /// What the source says.
         errors: Vec<GraphQlError>,
     },
-    /// The source no longer takes the cursor we resumed from.
+    /// The source no longer accepts the cursor we resumed from.
     #[error(
-        "{attempt}: the source does not take the cursor `{cursor}` any more: {}. Read the stream again from its beginning.",
+        "the source does not take the cursor `{cursor}` any more: {}. Read the stream again from its beginning.",
         list(errors)
     )]
     CursorRefused {
-        /// What was attempted.
-        attempt: Attempt,
         /// The cursor.
         cursor: String,
         /// What the source says.
         errors: Vec<GraphQlError>,
     },
     /// The answer is well-formed, but what the module names is not in it.
-    #[error("{attempt}: {problem}. Correct the paths in the module's `fetch` part, or its query.")]
+    #[error("{problem}. Correct the paths in the module's `fetch` part, or its query.")]
     Shape {
-        /// What was attempted.
-        attempt: Attempt,
         /// What is missing or of the wrong kind.
         problem: String,
     },
-    /// The source sends us in a circle.
+    /// The cursor repeats: the pages form a loop.
     #[error(
-        "{attempt}: the source says there is more, but page {page} leads back to the cursor `{cursor}`. Nothing after it was read; report this to whoever runs the source, and try another sort order or page size."
+        "the source says there is more, but page {page} leads back to the cursor `{cursor}`. Nothing after it was read; report this to whoever runs the source, and try another sort order or page size."
     )]
     Loop {
-        /// What was attempted.
-        attempt: Attempt,
         /// The repeated cursor.
         cursor: String,
         /// The page that repeated it.
@@ -208,39 +207,31 @@ pub enum FetchError {
     },
     /// The answer is larger than allowed.
     #[error(
-        "{attempt}: the answer is larger than {limit} bytes. Ask for smaller pages with `paging.size`, or raise `max_body_bytes`."
+        "the answer is larger than {limit} bytes. Ask for smaller pages with `paging.size`, or raise `max_body_bytes`."
     )]
     TooLarge {
-        /// What was attempted.
-        attempt: Attempt,
         /// Bytes allowed.
         limit: usize,
     },
-    /// The answer unpacks to so many times its size that it is meant to do harm.
+    /// A decompression bomb.
     #[error(
-        "{attempt}: the answer unpacks to {ratio} times its size and was cut off. Nothing of it was used; tell whoever runs the source."
+        "the answer unpacks to {ratio} times its size and was cut off. Nothing of it was used; tell whoever runs the source."
     )]
     Bomb {
-        /// What was attempted.
-        attempt: Attempt,
         /// How many times its size.
         ratio: usize,
     },
-    /// The source's name leads where no source of the outside can be.
+    /// The source's host name resolves to a private address.
     #[error(
-        "{attempt}: {problem}. Nothing was sent. Correct the endpoint, or set `allow_private = true` if the source is on your own network."
+        "{problem}. Nothing was sent. Correct the endpoint, or set `allow_private = true` if the source is on your own network."
     )]
     Forbidden {
-        /// What was attempted.
-        attempt: Attempt,
-        /// Where it leads.
+        /// What it resolves to.
         problem: String,
     },
     /// The source cannot be asked as it is configured.
-    #[error("{attempt}: {cause}")]
+    #[error("{cause}")]
     Config {
-        /// What was attempted.
-        attempt: Attempt,
         /// Why.
         #[source]
         cause: Box<ConfigError>,
@@ -279,77 +270,58 @@ fn list(errors: &[GraphQlError]) -> String {
 }
 
 impl FetchError {
+    /// A failure of this kind during an attempt.
+    pub fn new(attempt: Attempt, kind: FetchErrorKind) -> Self {
+        FetchError { attempt, kind }
+    }
+
     /// Whether asking again, unchanged, may succeed.
     pub fn is_transient(&self) -> bool {
-        match self {
-            FetchError::Unreachable { .. }
-            | FetchError::TooSlow { .. }
-            | FetchError::Outage { .. }
-            | FetchError::Crashed { .. }
-            | FetchError::Throttled { .. } => true,
-            FetchError::Token { cause, .. } => cause.is_transient(),
-            // The next run may succeed; asking at once is what must not be done.
-            FetchError::LeftAlone { .. }
-            | FetchError::Untrusted { .. }
-            | FetchError::Unauthorized { .. }
-            | FetchError::Refused { .. }
-            | FetchError::Query { .. }
-            | FetchError::CursorRefused { .. }
-            | FetchError::Shape { .. }
-            | FetchError::Loop { .. }
-            | FetchError::TooLarge { .. }
-            | FetchError::Bomb { .. }
-            | FetchError::Forbidden { .. }
-            | FetchError::Config { .. } => false,
+        match &self.kind {
+            FetchErrorKind::Unreachable { .. }
+            | FetchErrorKind::TooSlow { .. }
+            | FetchErrorKind::Outage { .. }
+            | FetchErrorKind::Crashed { .. }
+            | FetchErrorKind::Throttled { .. } => true,
+            FetchErrorKind::Token { cause, .. } => cause.is_transient(),
+            // The next run may succeed, but the source must not be asked now.
+            FetchErrorKind::BreakerOpen { .. }
+            | FetchErrorKind::Untrusted { .. }
+            | FetchErrorKind::Unauthorized { .. }
+            | FetchErrorKind::Refused { .. }
+            | FetchErrorKind::Query { .. }
+            | FetchErrorKind::CursorRefused { .. }
+            | FetchErrorKind::Shape { .. }
+            | FetchErrorKind::Loop { .. }
+            | FetchErrorKind::TooLarge { .. }
+            | FetchErrorKind::Bomb { .. }
+            | FetchErrorKind::Forbidden { .. }
+            | FetchErrorKind::Config { .. } => false,
         }
     }
 
     /// What the failure means for the run.
     pub fn class(&self) -> Class {
-        match self {
-            FetchError::Unauthorized { .. }
-            | FetchError::Token { .. }
-            | FetchError::LeftAlone { .. } => Class::Waiting,
-            FetchError::CursorRefused { .. } => Class::Partial,
-            // Tried again within the run; a refusal in words we do not know needs a person then.
-            FetchError::Crashed {
+        match &self.kind {
+            FetchErrorKind::Unauthorized { .. }
+            | FetchErrorKind::Token { .. }
+            | FetchErrorKind::BreakerOpen { .. } => Class::Waiting,
+            FetchErrorKind::CursorRefused { .. } => Class::Partial,
+            // It was retried within the run. An unknown error text then needs a person.
+            FetchErrorKind::Crashed {
                 internal: false, ..
             } => Class::Failed,
-            other if other.is_transient() => Class::Waiting,
+            _ if self.is_transient() => Class::Waiting,
             _ => Class::Failed,
         }
     }
 
-    /// What was being attempted.
-    pub fn attempt(&self) -> &Attempt {
-        match self {
-            FetchError::Unreachable { attempt, .. }
-            | FetchError::Untrusted { attempt, .. }
-            | FetchError::TooSlow { attempt, .. }
-            | FetchError::Outage { attempt, .. }
-            | FetchError::Crashed { attempt, .. }
-            | FetchError::Throttled { attempt, .. }
-            | FetchError::LeftAlone { attempt, .. }
-            | FetchError::Unauthorized { attempt, .. }
-            | FetchError::Token { attempt, .. }
-            | FetchError::Refused { attempt, .. }
-            | FetchError::Query { attempt, .. }
-            | FetchError::CursorRefused { attempt, .. }
-            | FetchError::Shape { attempt, .. }
-            | FetchError::Loop { attempt, .. }
-            | FetchError::TooLarge { attempt, .. }
-            | FetchError::Bomb { attempt, .. }
-            | FetchError::Forbidden { attempt, .. }
-            | FetchError::Config { attempt, .. } => attempt,
-        }
-    }
-
-    /// Whether a smaller page may be taken where this one was refused.
+    /// Whether the source may accept a smaller page.
     pub(crate) fn is_about_size(&self) -> bool {
-        match self {
-            FetchError::Refused { status, .. } => matches!(status, 400 | 413 | 414),
-            FetchError::TooLarge { .. } => true,
-            FetchError::Query { errors, .. } => {
+        match &self.kind {
+            FetchErrorKind::Refused { status, .. } => matches!(status, 400 | 413 | 414),
+            FetchErrorKind::TooLarge { .. } => true,
+            FetchErrorKind::Query { errors, .. } => {
                 errors.iter().any(GraphQlError::is_about_size)
                     && !errors.iter().any(GraphQlError::is_about_depth)
             }
@@ -357,37 +329,37 @@ impl FetchError {
         }
     }
 
-    /// Whether a query that goes less deep may be taken where this one was refused.
+    /// Whether the source may accept a query with less depth.
     pub(crate) fn is_about_depth(&self) -> bool {
-        matches!(self, FetchError::Query { errors, .. } if errors.iter().any(GraphQlError::is_about_depth))
+        matches!(&self.kind, FetchErrorKind::Query { errors, .. } if errors.iter().any(GraphQlError::is_about_depth))
     }
 
-    /// Whether it speaks against the source's health, and not against our question or credentials.
+    /// Whether it is about the source's health, and not about our query or credentials.
     pub(crate) fn is_of_the_source(&self) -> bool {
         matches!(
-            self,
-            FetchError::Unreachable { .. }
-                | FetchError::TooSlow { .. }
-                | FetchError::Outage { .. }
-                | FetchError::Throttled { .. }
+            &self.kind,
+            FetchErrorKind::Unreachable { .. }
+                | FetchErrorKind::TooSlow { .. }
+                | FetchErrorKind::Outage { .. }
+                | FetchErrorKind::Throttled { .. }
         )
     }
 
-    /// What happened, in few words, without what was attempted.
+    /// A short form of the cause, without the attempt.
     pub(crate) fn cause_alone(&self) -> String {
-        match self {
-            FetchError::Unreachable { .. } => "it could not be reached".to_owned(),
-            FetchError::TooSlow { .. } => "it answered too slowly".to_owned(),
-            FetchError::Outage { status, .. } => format!("HTTP {status}"),
-            FetchError::Throttled { .. } => "it went on asking to slow down".to_owned(),
-            other => other.to_string(),
+        match &self.kind {
+            FetchErrorKind::Unreachable { .. } => "it could not be reached".to_owned(),
+            FetchErrorKind::TooSlow { .. } => "it answered too slowly".to_owned(),
+            FetchErrorKind::Outage { status, .. } => format!("HTTP {status}"),
+            FetchErrorKind::Throttled { .. } => "it went on asking to slow down".to_owned(),
+            _ => self.to_string(),
         }
     }
 
     /// How long the source asked us to wait.
     pub fn asked_wait(&self) -> Option<Duration> {
-        match self {
-            FetchError::Outage { wait, .. } | FetchError::Throttled { wait, .. } => *wait,
+        match &self.kind {
+            FetchErrorKind::Outage { wait, .. } | FetchErrorKind::Throttled { wait, .. } => *wait,
             _ => None,
         }
     }

@@ -7,24 +7,25 @@ use serde::Deserialize;
 /// One entry of a GraphQL answer's `errors`, redacted and shortened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GraphQlError {
-    /// The source's own words.
+    /// The source's message.
     pub message: String,
     /// Where in the answer, dotted.
     pub path: String,
     /// `extensions.code`, where given.
     pub code: Option<String>,
-    /// Whether the source points at a place in the query, as it does when the query is at fault.
+    /// Whether the error has `locations` in the query, as errors in the query do.
     pub located: bool,
 }
 
 impl GraphQlError {
-    /// What is asked for is not there: some sources say so in an error, others answer null.
+    /// Whether it says that the requested record does not exist. Some sources report an error, others return
+    /// null.
     pub(crate) fn says_not_found(&self) -> bool {
         let code = self.code.as_deref().unwrap_or_default().to_lowercase();
         code.contains("not_found") || self.message.to_lowercase().contains("not found")
     }
 
-    /// A complaint about how deep the query goes, which no smaller page mends.
+    /// Whether the query is too deep, which a smaller page does not fix.
     pub(super) fn is_about_depth(&self) -> bool {
         let code = self.code.as_deref().unwrap_or_default().to_lowercase();
         let message = self.message.to_lowercase();
@@ -33,7 +34,7 @@ impl GraphQlError {
             .any(|known| message.contains(known) || code.replace('_', " ").contains(known))
     }
 
-    /// A complaint about how much the query asks for at once.
+    /// Whether the query asks for too much at once.
     pub(super) fn is_about_size(&self) -> bool {
         let code = self.code.as_deref().unwrap_or_default().to_lowercase();
         let message = self.message.to_lowercase();
@@ -64,7 +65,7 @@ impl fmt::Display for GraphQlError {
     }
 }
 
-/// An entry of `errors` as sent.
+/// An entry of `errors`, as received.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct SentError {
@@ -72,7 +73,7 @@ pub(super) struct SentError {
     pub path: Option<Vec<serde_json::Value>>,
     pub locations: Option<Vec<serde::de::IgnoredAny>>,
     pub extensions: Option<SentExtensions>,
-    /// Where some sources put what others call `extensions.code`.
+    /// Some sources send the code here instead of in `extensions.code`.
     #[serde(rename = "type")]
     pub kind: Option<serde_json::Value>,
 }

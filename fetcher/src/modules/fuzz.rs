@@ -1,10 +1,10 @@
-//! Any bytes as a file of a module: it is a module, or a fault that says where and what to do.
+//! Fuzz target: any bytes as a file of a module give a module or a diagnostic.
 
 use std::sync::Arc;
 
 use super::load::{compiled_in, read_module};
 
-/// Puts the bytes in the place of each file of the timeline module in turn.
+/// Replaces each file of the timeline module with the bytes in turn.
 pub fn module_file(bytes: &[u8]) {
     let text: Arc<str> = String::from_utf8_lossy(bytes).into();
     for name in ["module.yaml", "query.graphql"] {

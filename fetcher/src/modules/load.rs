@@ -1,4 +1,4 @@
-//! Reads module folders: the ones compiled in, then the ones given.
+//! Loads module folders: those compiled in, then those given.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use include_dir::{Dir, include_dir};
 
-use super::problem::ModuleError;
-use super::resolve::{Place, resolve};
+use super::module_file::ModuleSource;
+use super::resolve::resolve;
 use super::spec::{FetchSpec, ModuleFile};
+use super::yaml::{diagnostic_of, position_of};
+use crate::diagnostic::Diagnostic;
 
 static COMPILED_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/modules");
 
@@ -20,7 +22,7 @@ pub struct Module {
     pub name: String,
     /// The source it reads.
     pub source: String,
-    /// What to ask, and where the answer's parts are.
+    /// What to request, and where the parts of the response are.
     pub fetch: FetchSpec,
     /// The query, verbatim.
     pub query: Arc<str>,
@@ -30,7 +32,7 @@ pub struct Module {
     pub contract_yaml: Arc<str>,
     /// The source's `schema.graphql`, where the folder or its parent holds one.
     pub schema: Option<Arc<str>>,
-    /// All text files of the folder by name, for what `module.yaml` names beside itself.
+    /// All text files of the folder by name, for the files that `module.yaml` names.
     pub files: BTreeMap<String, Arc<str>>,
     /// Where it was read from; `builtin:<source>/<module>` for one compiled in.
     pub folder: PathBuf,
@@ -45,7 +47,7 @@ pub(super) struct Folder {
 
 /// Loads the compiled-in modules and those in `extra` (`DIR/<module>/` or `DIR/<source>/<module>/`);
 /// a later one replaces an earlier one of the same name.
-pub fn load_modules(extra: &[PathBuf]) -> Result<Vec<Module>, ModuleError> {
+pub fn load_modules(extra: &[PathBuf]) -> Result<Vec<Module>, Diagnostic> {
     let mut modules: BTreeMap<String, Module> = BTreeMap::new();
     for folder in compiled_in() {
         let module = read_module(folder)?;
@@ -56,7 +58,7 @@ pub fn load_modules(extra: &[PathBuf]) -> Result<Vec<Module>, ModuleError> {
         for folder in folders_in(dir)? {
             let module = read_module(folder)?;
             if let Some(twin) = own.get(&module.name) {
-                return Err(ModuleError::of_file(
+                return Err(Diagnostic::of_file(
                     &format!("{}/module.yaml", module.folder.display()),
                     format!(
                         "the module `{}` is also in {}",
@@ -98,7 +100,7 @@ fn text_of(dir: &Dir<'_>, name: &str) -> Option<Arc<str>> {
 }
 
 /// The module folders at most two levels below `dir`; a folder is one when it holds `module.yaml`.
-fn folders_in(dir: &FilePath) -> Result<Vec<Folder>, ModuleError> {
+fn folders_in(dir: &FilePath) -> Result<Vec<Folder>, Diagnostic> {
     if dir.join("module.yaml").is_file() {
         return Ok(vec![read_folder(dir, dir.parent().unwrap_or(dir))?]);
     }
@@ -122,9 +124,9 @@ fn folders_in(dir: &FilePath) -> Result<Vec<Folder>, ModuleError> {
     Ok(folders)
 }
 
-fn subfolders(dir: &FilePath) -> Result<Vec<PathBuf>, ModuleError> {
+fn subfolders(dir: &FilePath) -> Result<Vec<PathBuf>, Diagnostic> {
     let unreadable = |error: std::io::Error| {
-        ModuleError::of_file(
+        Diagnostic::of_file(
             &dir.display().to_string(),
             format!("the module folder cannot be read: {error}"),
             "Correct the path given with --modules or in `modules` of concord.toml.",
@@ -144,10 +146,10 @@ fn subfolders(dir: &FilePath) -> Result<Vec<PathBuf>, ModuleError> {
     Ok(found)
 }
 
-fn read_folder(dir: &FilePath, parent: &FilePath) -> Result<Folder, ModuleError> {
+fn read_folder(dir: &FilePath, parent: &FilePath) -> Result<Folder, Diagnostic> {
     let mut files: BTreeMap<String, Arc<str>> = BTreeMap::new();
     let unreadable = |path: &FilePath, error: std::io::Error| {
-        ModuleError::of_file(
+        Diagnostic::of_file(
             &path.display().to_string(),
             format!("the file cannot be read: {error}"),
             "Make it readable UTF-8 text.",
@@ -179,15 +181,15 @@ fn read_folder(dir: &FilePath, parent: &FilePath) -> Result<Folder, ModuleError>
     })
 }
 
-fn incomplete(place: &str, name: &str) -> ModuleError {
-    ModuleError::of_file(
+fn incomplete(place: &str, name: &str) -> Diagnostic {
+    Diagnostic::of_file(
         &format!("{place}/{name}"),
         "the file is missing",
         "A module folder holds module.yaml, its query and contract.yaml; `concord module new` writes all three.",
     )
 }
 
-pub(super) fn read_module(folder: Folder) -> Result<Module, ModuleError> {
+pub(super) fn read_module(folder: Folder) -> Result<Module, Diagnostic> {
     let text = |name: &str| {
         let found = folder.files.get(name).cloned();
         found.ok_or_else(|| incomplete(&folder.place, name))
@@ -195,12 +197,12 @@ pub(super) fn read_module(folder: Folder) -> Result<Module, ModuleError> {
     let yaml = text("module.yaml")?;
     let file = format!("{}/module.yaml", folder.place);
     let written: ModuleFile =
-        serde_norway::from_str(&yaml).map_err(|error| ModuleError::of_yaml(&file, &error))?;
+        serde_norway::from_str(&yaml).map_err(|error| diagnostic_of(&file, &error))?;
     require_name(&written.module, "module", &file, &yaml)?;
     require_name(&written.source, "source", &file, &yaml)?;
     let query = text(&written.fetch.query)?;
     let contract_yaml = text("contract.yaml")?;
-    let place = Place {
+    let place = ModuleSource {
         file: &file,
         yaml: &yaml,
         folder: &folder.place,
@@ -219,8 +221,8 @@ pub(super) fn read_module(folder: Folder) -> Result<Module, ModuleError> {
     })
 }
 
-/// Names become file names, labels and identifiers, so they are kept plain.
-fn require_name(name: &str, key: &str, file: &str, yaml: &str) -> Result<(), ModuleError> {
+/// Names become file names, labels and identifiers, so they must be plain.
+fn require_name(name: &str, key: &str, file: &str, yaml: &str) -> Result<(), Diagnostic> {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.len() <= 48
         && name
@@ -229,10 +231,10 @@ fn require_name(name: &str, key: &str, file: &str, yaml: &str) -> Result<(), Mod
     if plain {
         return Ok(());
     }
-    let fault = ModuleError::of_file(
+    let fault = Diagnostic::of_file(
         file,
         format!("`{name}` is not a name for a {key}"),
         "Use lower-case letters, digits and `_`, starting with a letter, 48 at most.",
     );
-    Err(fault.at_key(yaml, &[key]))
+    Err(fault.at(position_of(yaml, &[key])))
 }

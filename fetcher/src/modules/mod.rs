@@ -1,19 +1,22 @@
-//! Modules: folders of data that say what to read and what becomes of it.
+//! Modules: folders that describe what to read and how to reconcile it.
 
-mod divide;
-mod further;
+pub(crate) mod bound;
+pub(crate) mod divide;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
-mod load;
-mod path;
-mod problem;
+pub(crate) mod load;
+mod module_file;
+mod nested_spec;
+mod partition_spec;
+pub(crate) mod path;
 mod resolve;
-mod spec;
+pub(crate) mod spec;
+mod yaml;
 
+pub use bound::Bound;
 pub use divide::{Divide, Scale};
 pub use load::{Module, load_modules};
 pub use path::{IdPath, Path};
-pub use problem::{ModuleError, nearest, one_of};
 pub use spec::{
-    Bound, FetchSpec, Nested, NewestFirst, Paging, Reach, Read, Recheck, Since, Style, Window,
+    FetchSpec, Nested, NewestFirst, Paging, Reach, Read, Recheck, Since, Style, Window,
 };

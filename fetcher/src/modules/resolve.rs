@@ -1,35 +1,24 @@
-//! Fills the defaults of `fetch` from what the query declares and selects, and refuses what cannot work.
+//! Fills in the defaults of `fetch` from the query, and rejects what cannot work.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::Arc;
 
-use super::divide::divide_of;
-use super::further::{nested_of, recheck_of};
+use super::module_file::{ModuleSource, known_path, parse, require_selected};
+use super::nested_spec::{nested_of, recheck_of};
+use super::partition_spec::divide_of;
 use super::path::Path;
-use super::problem::{ModuleError, nearest};
 use super::spec::{FetchFile, FetchSpec, Paging, PagingFile, Read, Style};
-use crate::schema::QueryDocument;
-
-/// Where faults are reported: the module's YAML and its name.
-pub(super) struct Place<'a> {
-    pub file: &'a str,
-    pub yaml: &'a str,
-    pub folder: &'a str,
-}
-
-impl Place<'_> {
-    pub(super) fn fault(&self, keys: &[&str], problem: String, remedy: String) -> ModuleError {
-        ModuleError::of_file(self.file, problem, remedy).at_key(self.yaml, keys)
-    }
-}
+use crate::diagnostic::Diagnostic;
+use crate::nearest::did_you_mean;
+use crate::schema::document::QueryDocument;
 
 pub(super) fn resolve(
     file: FetchFile,
     query: &str,
     files: &BTreeMap<String, Arc<str>>,
-    place: &Place<'_>,
-) -> Result<FetchSpec, ModuleError> {
+    place: &ModuleSource<'_>,
+) -> Result<FetchSpec, Diagnostic> {
     let document = parse(query, &file.query, place)?;
     require_selected(&document, &file.connection, &["fetch", "connection"], place)?;
     let nodes = nodes_of(&document, &file.connection, file.nodes.as_ref());
@@ -62,7 +51,7 @@ pub(super) fn resolve(
             )?;
             Some(path)
         }
-        // Where lists below `nodes` are flattened, the source's count is not one of records.
+        // Where lists below `nodes` are flattened, the source does not count records.
         None if matches!(nodes.to_string().as_str(), "nodes" | "edges.node" | "items") => document
             .names_at(&file.connection)
             .contains("totalCount")
@@ -105,32 +94,6 @@ pub(super) fn resolve(
     Ok(spec)
 }
 
-pub(super) fn parse(
-    query: &str,
-    name: &str,
-    place: &Place<'_>,
-) -> Result<QueryDocument, ModuleError> {
-    QueryDocument::parse(query, name).map_err(|problems| {
-        let first = problems.into_iter().next();
-        let (line, column, message, remedy) = match first {
-            Some(p) => (p.line, p.column, p.message, p.remedy),
-            None => (
-                0,
-                0,
-                "the query cannot be read".to_owned(),
-                "Correct it.".to_owned(),
-            ),
-        };
-        ModuleError {
-            file: format!("{}/{name}", place.folder),
-            line: (line > 0).then_some(line),
-            column: (line > 0).then_some(column),
-            problem: message,
-            remedy,
-        }
-    })
-}
-
 /// `nodes` if the query selects it, else `edges.node`, else the connection itself.
 fn nodes_of(document: &QueryDocument, connection: &Path, written: Option<&Path>) -> Path {
     if let Some(path) = written {
@@ -145,40 +108,11 @@ fn nodes_of(document: &QueryDocument, connection: &Path, written: Option<&Path>)
     Path::parse(default).unwrap_or_default()
 }
 
-pub(super) fn require_selected(
-    document: &QueryDocument,
-    path: &Path,
-    keys: &[&str],
-    place: &Place<'_>,
-) -> Result<(), ModuleError> {
-    if document.selects(path) {
-        return Ok(());
-    }
-    let all = document.paths_below(&Path::default());
-    let known: Vec<&str> = all.iter().map(String::as_str).collect();
-    Err(place.fault(
-        keys,
-        format!("the query does not select `{path}`"),
-        did_you_mean(
-            &path.to_string(),
-            &known,
-            "Select it in the query, or correct the path.",
-        ),
-    ))
-}
-
-pub(super) fn did_you_mean(given: &str, known: &[&str], otherwise: &str) -> String {
-    match nearest(given, known) {
-        Some(name) => format!("Did you mean `{name}`?"),
-        None => otherwise.to_owned(),
-    }
-}
-
 fn paging_of(
     document: &QueryDocument,
     file: &FetchFile,
-    place: &Place<'_>,
-) -> Result<Paging, ModuleError> {
+    place: &ModuleSource<'_>,
+) -> Result<Paging, Diagnostic> {
     let PagingFile {
         style,
         size,
@@ -234,14 +168,14 @@ fn paging_of(
     })
 }
 
-/// The place of the next page can be asked for, and the size too where the module names its variable.
+/// Checks that the query declares the variables for the next page's position and for the page size.
 fn require_paging_variables(
     declared: &[&str],
     style: Style,
     position: &str,
     size_variable: Option<&str>,
-    place: &Place<'_>,
-) -> Result<(), ModuleError> {
+    place: &ModuleSource<'_>,
+) -> Result<(), Diagnostic> {
     if style != Style::List && !declared.contains(&position) {
         return Err(place.fault(
             &["fetch", "paging"],
@@ -265,17 +199,13 @@ fn require_paging_variables(
     Ok(())
 }
 
-pub(super) fn known_path(text: &str) -> Path {
-    Path::parse(text).unwrap_or_default()
-}
-
-/// Every variable given is declared, and every required one is given.
+/// Checks that every variable with a value is declared, and that every required one has a value.
 fn require_variables(
     document: &QueryDocument,
     file: &FetchFile,
     paging: &Paging,
-    place: &Place<'_>,
-) -> Result<(), ModuleError> {
+    place: &ModuleSource<'_>,
+) -> Result<(), Diagnostic> {
     let declared = document.variables();
     let since = file.since.as_ref().map(|since| since.variable.as_str());
     let until = file.since.as_ref().and_then(|since| since.until.as_deref());

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use super::bound::Bound;
 use super::divide::{Divide, DivideFile};
 use super::path::{IdPath, Path};
 
@@ -93,18 +94,18 @@ pub(super) struct NestedFile {
     pub size: Option<u32>,
 }
 
-/// What the source can really promise about a read.
+/// The read strategy that the source supports.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Read {
     /// Every run reads everything.
     #[default]
     Full,
-    /// The source can be asked for records since a value.
+    /// The source can filter records changed since a value.
     Since,
-    /// The source can be asked for what lies within some days around now.
+    /// The source can filter records within some days around now.
     Window,
-    /// The source answers newest first, by a time that never changes: reading stops where everything is known.
+    /// The source sorts newest first, by a time that never changes: reading stops at known records.
     NewestFirst,
 }
 
@@ -120,7 +121,7 @@ impl Read {
     }
 }
 
-/// How the source hands out pages.
+/// The source's style of pagination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Style {
@@ -130,14 +131,14 @@ pub enum Style {
     Offset,
     /// A page number.
     Page,
-    /// One answer holds everything.
+    /// One response holds everything.
     List,
 }
 
 /// Paging with every default filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paging {
-    /// How the source hands out pages.
+    /// The source's style of pagination.
     pub style: Style,
     /// Records asked for per page.
     pub size: u32,
@@ -149,59 +150,38 @@ pub struct Paging {
     pub first_page: u64,
     /// Path below the connection to the next cursor.
     pub cursor: Path,
-    /// Path below the connection to "is there more"; without one, a cursor means more.
+    /// Path below the connection to "has more"; without one, a cursor means more.
     pub more: Option<Path>,
 }
 
-/// How a `since` read asks, and how far it reaches back behind the last value seen.
+/// How a `since` read filters, and how far it reaches back before the last value seen.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Since {
-    /// The query variable that takes the value.
+    /// The query variable for the value.
     pub variable: String,
-    /// The query variable that takes the end of a range, where the source can be given one.
+    /// The query variable for the end of a range, if the source supports one.
     #[serde(default)]
     pub until: Option<String>,
-    /// How both are written.
+    /// The format of both.
     #[serde(default, rename = "as")]
     pub written: Bound,
     /// The contract column whose highest value is the next `since`.
     pub column: String,
-    /// How far to reach back behind it.
+    /// How far to reach back before it.
     #[serde(default, deserialize_with = "crate::length::read")]
     pub overlap: Duration,
 }
 
-/// How the source wants a point of time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Bound {
-    /// RFC 3339 in UTC.
-    #[default]
-    Instant,
-    /// Its day in UTC, `2026-05-01`.
-    Date,
-}
-
-impl Bound {
-    /// An instant in RFC 3339, as the source wants it.
-    pub(crate) fn form(self, instant: &str) -> &str {
-        match self {
-            Self::Instant => instant,
-            Self::Date => instant.split('T').next().unwrap_or(instant),
-        }
-    }
-}
-
-/// How a `window` read asks.
+/// How a `window` read filters.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
-    /// The query variable that takes the start.
+    /// The query variable for the start.
     pub variable: String,
-    /// The query variable that takes the end.
+    /// The query variable for the end.
     pub until: String,
-    /// How both are written.
+    /// The format of both.
     #[serde(default, rename = "as")]
     pub written: Bound,
     /// How far it reaches.
@@ -233,35 +213,35 @@ impl Reach {
     }
 }
 
-/// How a `newest_first` read knows where to stop: at the first page on which every record is older than the newest
-/// one known, less the overlap. It never stops where records do not come newest first.
+/// Where a `newest_first` read stops: at the first page on which every record is older than the newest known
+/// one, minus the overlap. It reads to the end if records do not come newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewestFirst {
-    /// Path in the record to the time by which the source sorts. It must never change: an edit that moves no record
-    /// to the front is met by `full_every` alone.
+    /// Path in the record to the time the source sorts by. It must never change: an edit that does not move a
+    /// record to the front is only found by `full_every`.
     pub at: Path,
     /// The contract column that holds it.
     pub column: String,
-    /// How far to read behind the newest one known.
+    /// How far to read past the newest known one.
     #[serde(default, deserialize_with = "crate::length::read")]
     pub overlap: Duration,
 }
 
-/// How the source is asked for one record by its id, before an absent one is taken for deleted.
+/// How one record is requested by its id, before an absent record is marked as deleted.
 #[derive(Debug, Clone)]
 pub struct Recheck {
     /// The name of the query's file.
     pub file: String,
     /// The query.
     pub query: std::sync::Arc<str>,
-    /// The variable that takes the id.
+    /// The query variable for the id.
     pub variable: String,
     /// Path below `data` to the record: null where there is none.
     pub at: Path,
 }
 
-/// A nested connection that is followed to its end.
+/// A nested connection that is read to its end.
 #[derive(Debug, Clone)]
 pub struct Nested {
     /// Path in the record to the nested connection.
@@ -274,15 +254,15 @@ pub struct Nested {
     pub connection: Path,
     /// Query variables: paths into the record (`.id`) or constants.
     pub variables: BTreeMap<String, Value>,
-    /// The variable that takes the nested cursor.
+    /// The query variable for the nested cursor.
     pub cursor_variable: String,
-    /// The variable that takes the size, where the query declares it.
+    /// The query variable for the size, if the query declares it.
     pub size_variable: Option<String>,
-    /// Elements asked for per nested page.
+    /// Elements per nested page.
     pub size: u32,
 }
 
-/// The resolved `fetch` part: what to ask and where the answer's parts are.
+/// The resolved `fetch` part: what to request and where the parts of the response are.
 #[derive(Debug, Clone)]
 pub struct FetchSpec {
     /// The name of the query's file.
@@ -293,34 +273,34 @@ pub struct FetchSpec {
     pub nodes: Path,
     /// Where a record's id is.
     pub id: IdPath,
-    /// What the source can promise.
+    /// The read strategy.
     pub read: Read,
-    /// How pages are asked for.
+    /// The pagination.
     pub paging: Paging,
     /// Path below the connection to the number of records, where the query selects it.
     pub total: Option<Path>,
     /// Constants for the query.
     pub variables: BTreeMap<String, Value>,
-    /// How a `since` read asks.
+    /// How a `since` read filters.
     pub since: Option<Since>,
-    /// How a `window` read asks.
+    /// How a `window` read filters.
     pub window: Option<Window>,
     /// How a `newest_first` read stops.
     pub newest_first: Option<NewestFirst>,
-    /// How the stream is divided into parts that are read side by side.
+    /// How the stream is partitioned.
     pub divide: Option<Divide>,
-    /// How old the last complete reading of everything may be before the next regular run reads everything.
+    /// How old the last complete full read may be before the next regular run reads everything.
     pub full_every: Option<Duration>,
-    /// How an absent record is asked for by its id.
+    /// How an absent record is requested by its id.
     pub recheck: Option<Recheck>,
-    /// In how many complete readings of everything in a row a record must be absent to be taken for deleted.
+    /// In how many consecutive complete full reads a record must be absent to be marked as deleted.
     pub absences: NonZero<u16>,
-    /// Nested connections followed to their end.
+    /// Nested connections that are read to their end.
     pub nested: Vec<Nested>,
 }
 
 impl FetchSpec {
-    /// The query variables for the start and the end of a range, and how points of time are written there.
+    /// The query variables for the start and the end of a range, and the format of instants.
     pub fn range(&self) -> (Option<&str>, Option<&str>, Bound) {
         match (self.read, &self.window, &self.since) {
             (Read::Window, Some(window), _) => {
@@ -331,8 +311,8 @@ impl FetchSpec {
         }
     }
 
-    /// The block that says where the next partial read begins or stops, the contract column whose highest value that
-    /// is, and how far behind it to read. Of two blocks, the one of the declared strategy.
+    /// The block that bounds the next partial read, the contract column whose highest value is the bound, and
+    /// the overlap. Of two blocks, the one of the declared strategy.
     pub fn mark(&self) -> Option<(Read, &str, Duration)> {
         let since = self
             .since

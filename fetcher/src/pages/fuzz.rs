@@ -1,14 +1,15 @@
-//! Any bytes as an answer, any text as a cursor: nothing panics, and what is promised of them holds.
+//! Fuzz targets: any bytes as a response, any text as a cursor.
 
 use bytes::Bytes;
 
-use super::divided;
 use super::page::Cursor;
+use super::partitions;
 use super::position::Position;
 use super::slice::{slice, source_id};
-use crate::modules::{Module, Style};
+use crate::modules::load::Module;
+use crate::modules::spec::{Paging, Style};
 
-/// Cuts the bytes as an answer to each module's query. Every record is JSON of its own and has a name.
+/// Parses the bytes as a response to each module's query. Every record is valid JSON and has an id.
 pub fn answer(modules: &[Module], bytes: &[u8]) {
     let body = Bytes::copy_from_slice(bytes);
     for module in modules {
@@ -33,14 +34,13 @@ pub fn answer(modules: &[Module], bytes: &[u8]) {
     }
 }
 
-/// Begins at the text as a stored cursor of each style. What is begun at is stored as it came, or another spelling
-/// of the same number.
+/// Uses the text as a stored cursor of each style. A position that it gives is stored as an equal one.
 pub fn cursor(modules: &[Module], bytes: &[u8]) {
     let stored = Cursor(String::from_utf8_lossy(bytes).into_owned());
-    divided::fuzz(stored.0.trim_start_matches("divided:"));
+    partitions::fuzz(stored.0.trim_start_matches("divided:"));
     for style in [Style::Relay, Style::Offset, Style::Page, Style::List] {
         let Some(first) = modules.first() else { return };
-        let paging = crate::modules::Paging {
+        let paging = Paging {
             style,
             ..first.fetch.paging.clone()
         };

@@ -1,4 +1,4 @@
-//! Walking JSON text along a path without building a tree.
+//! Reads JSON text along a path without building a tree.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,9 +6,9 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::failure::{Found, Rest};
+use crate::failure::classify::{Found, Rest};
 
-/// Takes `data` whole.
+/// Reads `data` as a whole.
 pub(crate) struct Whole;
 
 impl<'de> DeserializeSeed<'de> for Whole {
@@ -19,7 +19,7 @@ impl<'de> DeserializeSeed<'de> for Whole {
     }
 }
 
-/// Reads an object's key and answers which of the names it is; allocates nothing.
+/// Reads an object's key and returns the index of its name; allocates nothing.
 pub(super) struct KeyAmong<'p>(pub &'p [&'p str]);
 
 impl<'de> DeserializeSeed<'de> for KeyAmong<'_> {
@@ -109,7 +109,7 @@ pub(crate) fn raw_at<'t>(text: &'t str, path: &[String]) -> Option<&'t str> {
         key: first,
         found: &mut found,
     };
-    // An error here is either the early stop or a value that is no object: both are answered by `found`.
+    // An error here is the early stop, or a value that is not an object: `found` tells.
     let _ = serde_json::Deserializer::from_str(text).deserialize_map(seek);
     raw_at(found?, rest)
 }

@@ -1,22 +1,21 @@
 //! A module's stream of pages.
 
-mod ahead;
-mod divided;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
-mod json;
-mod known;
-mod lessened;
+pub(crate) mod json;
 mod nested;
-mod page;
+pub(crate) mod page;
+mod page_size;
+mod partitions;
 mod position;
+mod query_depth;
+mod read_ahead;
 mod recheck;
 mod slice;
-mod split;
 mod stitch;
+mod stop_at_known;
 mod stream;
 
-pub(crate) use json::{Whole, envelope, raw_at};
 pub use page::{Cursor, Hole, Page, Record, Selection};
 pub use recheck::is_there;
 pub use stream::pages;

@@ -1,5 +1,5 @@
-//! Follows nested connections to their end, or asks for them whole where they are split off, and stitches what comes
-//! into the record's own text.
+//! Reads nested connections to their end, or from their beginning where the source refuses them within the
+//! query, and inserts the elements into the record's text.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,31 +13,34 @@ use serde_json::{Map, Value};
 
 use super::json::{Whole, envelope, raw_at};
 use super::page::{Hole, Record};
-use super::split::Split;
+use super::query_depth::ShallowQueries;
 use super::stitch::{Edit, apply, edits, insertion, place_in};
-use crate::failure::{Attempt, FetchError};
-use crate::modules::{Module, Nested, Path};
-use crate::source::{Question, Source};
+use crate::failure::error::{Attempt, FetchError, FetchErrorKind};
+use crate::modules::load::Module;
+use crate::modules::path::Path;
+use crate::modules::spec::Nested;
+use crate::source::exchange::Question;
+use crate::source::open::Source;
 
-/// Records of one page completed at the same time; the source's limiter still holds the rate.
+/// Records of one page that are completed concurrently, within the source's rate limit.
 const AT_ONCE: usize = 4;
 
 /// Completes every record's nested connections, in the order the module declares them.
 pub(super) async fn complete(
     source: &Source,
     module: &Module,
-    split: &Split,
+    queries: &ShallowQueries,
     records: &mut [Record],
     holes: &mut Vec<Hole>,
 ) -> Result<(), FetchError> {
-    for (nested, split) in module.fetch.nested.iter().zip(&split.nested) {
+    for (nested, queries) in module.fetch.nested.iter().zip(&queries.nested) {
         let unfinished: Vec<(usize, Vec<Open>)> = records
             .iter()
             .enumerate()
             .map(|(at, record)| {
                 (
                     at,
-                    open_connections(text(&record.json), nested.at.segments(), split.alone),
+                    open_connections(text(&record.json), nested.at.segments(), queries.alone),
                 )
             })
             .filter(|(_, open)| !open.is_empty())
@@ -47,7 +50,7 @@ pub(super) async fn complete(
                 source,
                 module,
                 nested,
-                query: &split.query,
+                query: &queries.query,
                 record: &records[at],
             };
             async move { Ok::<_, FetchError>((at, follower.follow_all(open).await?)) }
@@ -61,14 +64,14 @@ pub(super) async fn complete(
     Ok(())
 }
 
-/// A nested connection that says it has more, or was not asked for.
+/// A nested connection that has more pages, or was left out of the query.
 struct Open {
-    /// Where the connection object stands in the record's text, or the object that lacks it.
+    /// Position in the record's text of the connection object, or of the object that lacks it.
     place: Range<usize>,
-    /// The list indices on the way to it.
+    /// The list indices on the path to it.
     indices: Vec<usize>,
     cursor: Option<String>,
-    /// Whether it is to be asked for from its beginning.
+    /// Whether it must be read from its beginning.
     absent: bool,
 }
 
@@ -86,8 +89,8 @@ fn text(json: &Bytes) -> &str {
     std::str::from_utf8(json).unwrap_or_default()
 }
 
-/// Every connection at the path, through lists, that is not at its end; also every one that is not there, if it is
-/// asked for alone.
+/// Every connection at the path, through lists, that has more pages; also every missing one, if it is queried
+/// separately.
 fn open_connections(record: &str, at: &[String], alone: bool) -> Vec<Open> {
     let mut found = Vec::new();
     walk(record, record, at, &mut Vec::new(), &mut found);
@@ -137,7 +140,7 @@ fn parse<'t, T: Deserialize<'t>>(raw: &'t str) -> Option<T> {
     serde_json::from_str(raw).ok()
 }
 
-/// The value at a path in the record; lists on the way take the indices that led to the connection.
+/// The value at a path in the record; lists on the path use the indices that led to the connection.
 fn bound<'t>(raw: &'t str, path: &[String], indices: &[usize]) -> Option<&'t str> {
     if raw.starts_with('[') && !path.is_empty() {
         let (index, rest) = indices.split_first()?;
@@ -181,7 +184,7 @@ impl Follower<'_> {
         }
     }
 
-    /// Reads one connection to its end; answers the edits that complete it in the record.
+    /// Reads one connection to its end; returns the edits that complete it in the record.
     async fn follow(&self, open: Open, holes: &mut Vec<Hole>) -> Result<Vec<Edit>, FetchError> {
         let record = text(&self.record.json);
         let mut variables = self.variables(record, &open.indices)?;
@@ -202,7 +205,7 @@ impl Follower<'_> {
         )])
     }
 
-    /// What the further pages of a connection hold, from this cursor on.
+    /// Reads the further pages of a connection, from this cursor on.
     async fn rest(
         &self,
         mut cursor: Option<String>,
@@ -217,17 +220,19 @@ impl Follower<'_> {
                     "`{}` says there is more, but gives no cursor",
                     self.nested.at
                 );
-                return Err(FetchError::Shape {
-                    attempt: self.attempt(),
-                    problem,
-                });
+                return Err(FetchError::new(
+                    self.attempt(),
+                    FetchErrorKind::Shape { problem },
+                ));
             };
             if !seen.insert(after.clone()) {
-                return Err(FetchError::Loop {
-                    attempt: self.attempt(),
-                    cursor: after,
-                    page,
-                });
+                return Err(FetchError::new(
+                    self.attempt(),
+                    FetchErrorKind::Loop {
+                        cursor: after,
+                        page,
+                    },
+                ));
             }
             variables.insert(self.nested.cursor_variable.clone(), after.as_str().into());
             let connection = self.ask_by_halves(variables, Some(after), holes).await?;
@@ -247,10 +252,10 @@ impl Follower<'_> {
                 Some(_) => break,
                 None => {
                     let problem = format!("`{}` has no pageInfo", self.nested.connection);
-                    return Err(FetchError::Shape {
-                        attempt: self.attempt(),
-                        problem,
-                    });
+                    return Err(FetchError::new(
+                        self.attempt(),
+                        FetchErrorKind::Shape { problem },
+                    ));
                 }
             }
         }
@@ -270,9 +275,13 @@ impl Follower<'_> {
                     let path = Path::parse(path).unwrap_or_default();
                     bound(record, path.segments(), indices)
                         .and_then(parse)
-                        .ok_or_else(|| FetchError::Shape {
-                            attempt: self.attempt(),
-                            problem: format!("the record has no `{path}` to ask with"),
+                        .ok_or_else(|| {
+                            FetchError::new(
+                                self.attempt(),
+                                FetchErrorKind::Shape {
+                                    problem: format!("the record has no `{path}` to ask with"),
+                                },
+                            )
                         })?
                 }
                 constant => constant.clone(),
@@ -282,13 +291,13 @@ impl Follower<'_> {
         Ok(variables)
     }
 
-    /// What is alike in cost and size: the further pages of this connection, of whichever record.
+    /// The key for cost and size: the further pages of this connection, for any record.
     fn kind(&self) -> String {
         format!("{}.{}", self.module.name, self.nested.at)
     }
 
-    /// The connection object of one further page, of as many things as the source takes at once. The size it took
-    /// stands in the variables and is remembered.
+    /// Requests one further page, halving its size until the source accepts it. The accepted size is kept in
+    /// the variables and remembered.
     async fn ask_by_halves(
         &self,
         variables: &mut Map<String, Value>,
@@ -316,7 +325,7 @@ impl Follower<'_> {
         }
     }
 
-    /// The connection object of one further page.
+    /// Requests one further page; returns its connection object.
     async fn ask(
         &self,
         variables: &Map<String, Value>,
@@ -350,13 +359,15 @@ impl Follower<'_> {
             .unwrap_or_default();
         match raw_at(data, self.nested.connection.segments()) {
             Some(connection) if connection.starts_with('{') => Ok(connection.to_owned()),
-            _ => Err(FetchError::Shape {
-                attempt: self.attempt(),
-                problem: format!(
-                    "`data.{}` is absent or null in the answer",
-                    self.nested.connection
-                ),
-            }),
+            _ => Err(FetchError::new(
+                self.attempt(),
+                FetchErrorKind::Shape {
+                    problem: format!(
+                        "`data.{}` is absent or null in the answer",
+                        self.nested.connection
+                    ),
+                },
+            )),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a stream yields.
+//! What a stream of pages yields.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// One answer: records, and where the stream continues.
+/// One response: records, and where the stream continues.
 #[derive(Debug, Clone)]
 pub struct Page {
     /// Counts from 1 within this stream.
@@ -74,6 +74,6 @@ pub struct Selection {
     pub since: Option<String>,
     /// For those whose block names a variable for it: only records up to this value.
     pub until: Option<String>,
-    /// Another page size than the module's, as for a second look with other page boundaries.
+    /// Overrides the module's page size, as for a second read with other page boundaries.
     pub page_size: Option<u32>,
 }

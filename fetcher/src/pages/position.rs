@@ -1,12 +1,12 @@
-//! Where a stream stands, for each style of paging, and how it moves on.
+//! The position in a stream, for each style of pagination, and the next one.
 
 use serde_json::{Map, Value};
 
 use super::page::Cursor;
 use super::slice::Slice;
-use crate::modules::{Paging, Style};
+use crate::modules::spec::{Paging, Style};
 
-/// The place of the next page.
+/// The position of the next page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Position {
     Start,
@@ -19,9 +19,9 @@ pub(super) enum Position {
     },
 }
 
-/// Why the stream cannot move on.
+/// Why the stream cannot continue.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Stuck {
+pub(super) enum CannotContinue {
     NoCursor,
     BadCursor,
     MoreThanOnePage,
@@ -29,8 +29,11 @@ pub(super) enum Stuck {
 
 impl Position {
     /// Where to begin: at the start, or at a stored cursor.
-    pub(super) fn begin(paging: &Paging, from: Option<&Cursor>) -> Result<Position, Stuck> {
-        let number = |text: &str| text.parse::<u64>().map_err(|_| Stuck::BadCursor);
+    pub(super) fn begin(
+        paging: &Paging,
+        from: Option<&Cursor>,
+    ) -> Result<Position, CannotContinue> {
+        let number = |text: &str| text.parse::<u64>().map_err(|_| CannotContinue::BadCursor);
         match (paging.style, from) {
             (Style::Relay, Some(cursor)) => Ok(Position::After(cursor.0.clone())),
             (Style::Relay | Style::List, _) => Ok(Position::Start),
@@ -41,7 +44,7 @@ impl Position {
                 before: 0,
             }),
             (Style::Page, Some(cursor)) => {
-                let (page, before) = cursor.0.split_once(':').ok_or(Stuck::BadCursor)?;
+                let (page, before) = cursor.0.split_once(':').ok_or(CannotContinue::BadCursor)?;
                 Ok(Position::Page {
                     number: number(page)?,
                     before: number(before)?,
@@ -64,7 +67,7 @@ impl Position {
         variables.insert(paging.position_variable.clone(), value);
     }
 
-    /// The same place among pages of another size; `None` where numbered pages have no such place.
+    /// The same position among pages of another size; `None` if numbered pages have no such position.
     pub(super) fn among(&self, paging: &Paging, size: u32) -> Option<Position> {
         let size = u64::from(size.max(1));
         match self {
@@ -86,12 +89,16 @@ impl Position {
         }
     }
 
-    /// The place after a page; `None` after the last. A short page is not taken for the last one,
-    /// since sources clamp sizes: only "no more", the total, or an empty page ends the stream.
-    pub(super) fn after(&self, style: Style, slice: &Slice) -> Result<Option<Position>, Stuck> {
+    /// The position after a page; `None` after the last. A short page need not be the last one, since sources
+    /// clamp sizes: only "no more", the total, or an empty page ends the stream.
+    pub(super) fn after(
+        &self,
+        style: Style,
+        slice: &Slice,
+    ) -> Result<Option<Position>, CannotContinue> {
         if style == Style::List {
             return if slice.more == Some(true) {
-                Err(Stuck::MoreThanOnePage)
+                Err(CannotContinue::MoreThanOnePage)
             } else {
                 Ok(None)
             };
@@ -104,7 +111,7 @@ impl Position {
             Position::Start | Position::After(_) => match (slice.more, &slice.cursor) {
                 (Some(false), _) | (None, None) => Ok(None),
                 (_, Some(cursor)) => Ok(Some(Position::After(cursor.clone()))),
-                (Some(true), None) => Err(Stuck::NoCursor),
+                (Some(true), None) => Err(CannotContinue::NoCursor),
             },
             Position::Offset(offset) => {
                 let next = offset + rows;
@@ -121,22 +128,22 @@ impl Position {
     }
 }
 
-/// What tells a page from the one before it: how many rows, the first and the last.
-pub(super) type Print = (usize, Vec<u8>, Vec<u8>);
+/// Tells a page from the one before it: the number of rows, the first and the last.
+pub(super) type Fingerprint = (usize, Vec<u8>, Vec<u8>);
 
-pub(super) fn print_of(cut: &Slice) -> Option<Print> {
+pub(super) fn fingerprint_of(cut: &Slice) -> Option<Fingerprint> {
     let ((_, first), (_, last)) = (cut.records.first()?, cut.records.last()?);
     Some((cut.outer, first.to_vec(), last.to_vec()))
 }
 
-/// Whether the answer leads to another cursor than the one it was asked with.
+/// Whether the response leads to another cursor than the one in the request.
 pub(super) fn moves(cut: &Slice, position: &Position) -> bool {
     cut.cursor
         .as_ref()
         .is_some_and(|cursor| *position != Position::After(cursor.clone()))
 }
 
-/// An empty page that promises more and does not move on: a source still catching up with itself.
+/// An empty page that promises more with the same cursor, as from a replica that lags.
 pub(super) fn stands_still(cut: &Slice, position: &Position) -> bool {
     cut.outer == 0
         && cut.more == Some(true)
@@ -144,16 +151,16 @@ pub(super) fn stands_still(cut: &Slice, position: &Position) -> bool {
         && matches!(position, Position::Start | Position::After(_))
 }
 
-/// Finds circles of any length in a stream of places, holding one place at a time (Brent).
+/// Detects cycles of any length in a sequence of positions, with one position in memory (Brent).
 #[derive(Debug, Default)]
-pub(super) struct Circle {
+pub(super) struct CycleDetector {
     marked: Option<[u8; 32]>,
     steps: u64,
     until: u64,
 }
 
-impl Circle {
-    /// Answers whether this place was met before.
+impl CycleDetector {
+    /// Returns whether this position was seen before.
     pub(super) fn closes(&mut self, place: [u8; 32]) -> bool {
         if self.marked == Some(place) {
             return true;
@@ -180,13 +187,13 @@ mod tests {
             bytes
         };
         for (tail, length) in [(0, 1), (0, 2), (3, 4), (10, 7), (100, 1)] {
-            let mut circle = Circle::default();
+            let mut cycle = CycleDetector::default();
             let way = (0..tail).chain((0..).map(|n| tail + n % length));
-            let steps = way.take(10_000).position(|n| circle.closes(place(n)));
-            let steps = steps.expect("the circle is found");
+            let steps = way.take(10_000).position(|n| cycle.closes(place(n)));
+            let steps = steps.expect("the cycle is found");
             assert!(steps <= 4 * (tail + length) + 2, "{tail} {length}: {steps}");
         }
-        let mut circle = Circle::default();
-        assert!((0..10_000).all(|n| !circle.closes(place(n))));
+        let mut cycle = CycleDetector::default();
+        assert!((0..10_000).all(|n| !cycle.closes(place(n))));
     }
 }

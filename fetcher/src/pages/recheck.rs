@@ -1,15 +1,17 @@
-//! Asks for one record by its id, before its absence from a list is believed.
+//! Requests one record by its id, before it is marked as absent.
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::json::{Whole, envelope, raw_at};
-use crate::failure::FetchError;
-use crate::modules::{Module, Recheck};
-use crate::source::{Question, Source};
+use crate::failure::error::{FetchError, FetchErrorKind};
+use crate::modules::load::Module;
+use crate::modules::spec::Recheck;
+use crate::source::exchange::Question;
+use crate::source::open::Source;
 
-/// Whether the source still has a record that its list left out. It has not when it answers null, without an error
-/// or with one that says so; anything else proves nothing, and the record counts as there.
+/// Whether the source still has a record that its list left out. Null without an error, or a "not found"
+/// error, means no; anything else proves nothing, and the record counts as present.
 pub async fn is_there(
     source: &Source,
     module: &Module,
@@ -31,8 +33,11 @@ pub async fn is_there(
         })
         .await;
     let answer = match asked {
-        // What is asked for by an id that is none any more may be an error instead of null.
-        Err(FetchError::Query { errors, .. }) if errors.iter().any(|e| e.says_not_found()) => {
+        // Some sources return an error instead of null for an unknown id.
+        Err(FetchError {
+            kind: FetchErrorKind::Query { errors },
+            ..
+        }) if errors.iter().any(|e| e.says_not_found()) => {
             return Ok(false);
         }
         asked => asked?,

@@ -1,5 +1,6 @@
-//! Cuts a page's body into records without copying them or building a tree.
+//! Slices a page's body into records without copying them or building a tree.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -10,15 +11,16 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::json::{KeyAmong, envelope, raw_at, scalar};
-use crate::failure::Found;
-use crate::modules::{FetchSpec, IdPath};
+use crate::failure::classify::Found;
+use crate::modules::path::{IdPath, Path, join_id};
+use crate::modules::spec::FetchSpec;
 
-/// What one answer held, cut but not yet named.
+/// One response, sliced into records that have no ids yet.
 #[derive(Debug, Default)]
 pub(super) struct Slice {
     /// Records, each with its index in the outermost list.
     pub records: Vec<(usize, Bytes)>,
-    /// Indices in the outermost list where no object stood.
+    /// Indices in the outermost list without an object.
     pub nulls: Vec<usize>,
     /// Elements of the outermost list: what an offset counts.
     pub outer: usize,
@@ -26,9 +28,9 @@ pub(super) struct Slice {
     pub more: Option<bool>,
     pub total: Option<u64>,
     pub bytes: usize,
-    /// Indices where null stood at the end of a path that goes on below the outermost list.
+    /// Indices with null at the end of a path that continues below the outermost list.
     bare_nulls: Vec<usize>,
-    /// Whether an object stood there elsewhere in the page.
+    /// Whether another element of the page has an object there.
     bare_objects: bool,
 }
 
@@ -66,7 +68,7 @@ pub(super) fn slice<'a>(
     Ok(found)
 }
 
-/// Said when a single object stands where a list was expected; the body is then read again as one record.
+/// The error for a single object in place of a list; the body is then read again as one record.
 const SINGLE: &str = "a single object stands in place of the list";
 
 #[derive(Clone, Copy)]
@@ -139,7 +141,7 @@ impl<'de> Visitor<'de> for Connection<'_> {
     }
 }
 
-/// Reads the connection object: its nodes in one pass, and what stands beside them.
+/// Reads the connection object: its nodes and its other fields, in one pass.
 fn read_connection<'de, A: MapAccess<'de>>(
     cut: Cut<'_>,
     mut map: A,
@@ -202,7 +204,7 @@ fn read_connection<'de, A: MapAccess<'de>>(
     Ok(found.then_some(slice))
 }
 
-/// Descends from the connection to the records, through lists. Answers whether there was something.
+/// Descends from the connection to the records, through lists. Returns whether something was found.
 struct Nodes<'c, 's> {
     cut: Cut<'c>,
     path: &'c [String],
@@ -308,26 +310,27 @@ fn leaf(body: &Bytes, raw: &str, index: usize, slice: &mut Slice) -> Result<(), 
     Ok(())
 }
 
-/// The record's id, or a name made of its bytes where it has none.
+/// The record's id, or one made from its content if it has none.
 pub(super) fn source_id(json: &Bytes, id: &IdPath) -> Result<String, String> {
     // The bytes are a slice of a body already checked to be UTF-8, cut at JSON tokens.
     let text = std::str::from_utf8(json).unwrap_or_default();
-    let mut joined = String::new();
-    for (n, path) in id.0.iter().enumerate() {
-        match raw_at(text, path.segments()).and_then(scalar) {
-            Some(part) if !part.is_empty() => {
-                if n > 0 {
-                    joined.push(':');
-                }
-                joined.push_str(&part);
-            }
-            _ => {
-                let hash = hex::encode(Sha256::digest(json));
-                return Err(format!("missing-id:{}", &hash[..16]));
-            }
-        }
-    }
-    Ok(joined)
+    let part = |path: &Path| {
+        raw_at(text, path.segments())
+            .and_then(scalar)
+            .filter(|part| !part.is_empty())
+    };
+    let id = match id.0.as_slice() {
+        [path] => part(path).map(Cow::into_owned),
+        paths => paths
+            .iter()
+            .map(part)
+            .collect::<Option<Vec<_>>>()
+            .map(|parts| join_id(&parts)),
+    };
+    id.ok_or_else(|| {
+        let hash = hex::encode(Sha256::digest(json));
+        format!("missing-id:{}", &hash[..16])
+    })
 }
 
 #[cfg(test)]
@@ -336,7 +339,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::modules::{Paging, Path, Read, Style};
+    use crate::modules::spec::{Paging, Read, Style};
 
     fn spec(connection: &str, nodes: &str, id: &[&str]) -> FetchSpec {
         let path = |text: &str| Path::parse(text).unwrap();
@@ -392,21 +395,21 @@ mod tests {
         })
     }
 
-    /// The id by way of a tree.
+    /// The id, read from a parsed tree.
     fn id_by_tree(record: &Value, paths: &[&str]) -> Option<String> {
         let parts = paths.iter().map(|path| {
             let at = path
                 .split('.')
                 .try_fold(record, |value, key| value.as_object()?.get(key))?;
             match at {
-                Value::String(text) if !text.is_empty() => Some(text.clone()),
-                Value::Number(number) => Some(number.to_string()),
+                Value::String(text) if !text.is_empty() => Some(Cow::from(text.as_str())),
+                Value::Number(number) => Some(Cow::from(number.to_string())),
                 _ => None,
             }
         });
         parts
             .collect::<Option<Vec<_>>>()
-            .map(|parts| parts.join(":"))
+            .map(|parts| join_id(&parts))
     }
 
     proptest! {

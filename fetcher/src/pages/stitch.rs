@@ -1,24 +1,24 @@
-//! Stitches what came by itself into a record's own text.
+//! Inserts separately read elements into a record's text.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::json::raw_at;
-use crate::modules::Path;
+use crate::modules::path::Path;
 
-/// Where a part cut from a text stands in it.
+/// The position of a slice in the text it was cut from.
 pub(super) fn place_in(whole: &str, part: &str) -> Range<usize> {
     let start = part.as_ptr() as usize - whole.as_ptr() as usize;
     start..start + part.len()
 }
 
-/// A piece of the record's text and what takes its place.
+/// A range of the record's text and its replacement.
 pub(super) struct Edit {
     pub place: Range<usize>,
     pub with: String,
 }
 
-/// Appends to the connection's lists and says that nothing follows.
+/// Edits that append to the connection's lists and set `hasNextPage` to false.
 pub(super) fn edits(
     record: &str,
     place: &Range<usize>,
@@ -60,7 +60,7 @@ pub(super) fn apply(text: &str, mut edits: Vec<Edit>) -> String {
     whole
 }
 
-/// A value under the last name of the path, at the end of the object that lacks it.
+/// Adds a value under the last name of the path, at the end of the object that lacks it.
 pub(super) fn insertion(record: &str, object: &Range<usize>, at: &Path, value: &str) -> Edit {
     let key = serde_json::to_string(&at.segments().last()).unwrap_or_default();
     let end = object.end - 1;

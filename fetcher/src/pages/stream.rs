@@ -1,4 +1,4 @@
-//! The stream: asks for the next page while the one before is being used.
+//! The stream of pages: requests the next page while the previous one is being processed.
 
 use std::sync::Arc;
 
@@ -6,20 +6,26 @@ use futures::{Stream, StreamExt};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::ahead::{Item, Sender, ahead};
-use super::divided::{Part, Places, places};
-use super::known::Known;
 use super::nested;
 use super::page::{Cursor, Hole, Page, Record, Selection};
-use super::position::{Circle, Position, Stuck, moves, print_of, stands_still};
+use super::partitions::{Partition, Partitions, places};
+use super::position::{
+    CannotContinue, CycleDetector, Position, fingerprint_of, moves, stands_still,
+};
+use super::query_depth::ShallowQueries;
+use super::read_ahead::{Item, Sender, ahead};
 use super::slice::{Slice, slice, source_id};
-use super::split::Split;
-use crate::failure::{Attempt, FetchError, GraphQlError};
-use crate::modules::{Module, Style};
-use crate::source::{Question, Source};
+use super::stop_at_known::KnownBoundary;
+use crate::failure::error::{Attempt, FetchError, FetchErrorKind};
+use crate::failure::reported::GraphQlError;
+use crate::modules::load::Module;
+use crate::modules::spec::Style;
+use crate::source::exchange::Question;
+use crate::source::open::Source;
 
-/// A module's pages, from the start or from a stored cursor. Pages are read ahead, two at most (of a divided stream,
-/// two of each part and two of the whole); dropping the stream stops the reading. After an error the stream ends.
+/// A module's pages, from the start or from a stored cursor. At most two pages are read ahead (of a
+/// partitioned stream, two of each partition and two of the whole). Dropping the stream stops the read. The
+/// stream ends after an error.
 pub fn pages(
     source: &Source,
     module: &Module,
@@ -35,7 +41,7 @@ pub fn pages(
     ahead(async move |sender| reader.read(from, &sender).await)
 }
 
-/// How often a page that leads nowhere, empty or the one before once more, is asked for again before it counts as a loop.
+/// How often an empty or repeated page is requested again before it counts as a loop.
 const PATIENCE: u32 = 3;
 
 #[derive(Clone)]
@@ -43,12 +49,12 @@ pub(super) struct Reader {
     pub(super) source: Source,
     pub(super) module: Module,
     pub(super) selection: Selection,
-    /// The part of a divided stream that it reads.
-    part: Option<Part>,
+    /// The partition that it reads, if the stream is partitioned.
+    part: Option<Partition>,
 }
 
 impl Reader {
-    /// Reads the stream, as a whole or in parts.
+    /// Reads the stream, as a whole or in partitions.
     async fn read(self, from: Option<Cursor>, sender: &Sender) -> Result<(), FetchError> {
         let places = places(&self.module.fetch, &self.selection, from.as_ref())
             .map_err(|stuck| self.stuck(&stuck, from.as_ref(), 1))?;
@@ -58,8 +64,8 @@ impl Reader {
         }
     }
 
-    /// Reads the parts side by side, their pages in the order in which they come.
-    async fn read_parts(&self, mut places: Places, sender: &Sender) -> Result<(), FetchError> {
+    /// Reads the partitions concurrently, and yields pages in the order of arrival.
+    async fn read_parts(&self, mut places: Partitions, sender: &Sender) -> Result<(), FetchError> {
         let mut total = self.count().await?;
         let divide = self.module.fetch.divide.iter();
         let open = divide.flat_map(|divide| places.open(divide));
@@ -80,7 +86,7 @@ impl Reader {
             page.number = number;
             page.next = places.cursor();
             if page.next.is_none() {
-                // What came or went meanwhile counts.
+                // Records were added or removed meanwhile.
                 total = self.count().await?;
             }
             page.total_count = total;
@@ -91,15 +97,15 @@ impl Reader {
         Ok(())
     }
 
-    /// How many records the source says the undivided stream has.
+    /// How many records the source says the whole stream has.
     async fn count(&self) -> Result<Option<u64>, FetchError> {
         let start = Position::begin(&self.module.fetch.paging, None)
             .map_err(|stuck| self.stuck(&stuck, None, 1))?;
-        let mut split = self.first_split();
+        let mut queries = ShallowQueries::remembered(&self.source, &self.module);
         loop {
-            match self.ask(&start, 1, 1, &split.query).await {
+            match self.ask(&start, 1, 1, &queries.query).await {
                 Err(failure) if failure.is_about_depth() => {
-                    split = self.less_deep(&split, failure)?
+                    queries = queries.shallower(&self.source, &self.module, failure)?
                 }
                 outcome => return Ok(outcome?.0.total),
             }
@@ -110,25 +116,25 @@ impl Reader {
         let paging = &self.module.fetch.paging;
         let mut position = Position::begin(paging, from.as_ref())
             .map_err(|stuck| self.stuck(&stuck, from.as_ref(), 1))?;
-        let mut circle = Circle::default();
+        let mut cycle = CycleDetector::default();
         let (mut number, mut stalls, mut before) = (1, 0, None);
         let mut size = self.first_size(&position);
-        let mut known = Known::behind(&self.module.fetch, &self.selection);
-        let mut split = self.first_split();
+        let mut known = KnownBoundary::behind(&self.module.fetch, &self.selection);
+        let mut queries = ShallowQueries::remembered(&self.source, &self.module);
         loop {
-            let (cut, errors) = match self.ask(&position, number, size, &split.query).await {
+            let (cut, errors) = match self.ask(&position, number, size, &queries.query).await {
                 Err(failure) if failure.is_about_size() => {
                     (position, size) = self.smaller(&position, size, failure)?;
                     continue;
                 }
                 Err(failure) if failure.is_about_depth() => {
-                    split = self.less_deep(&split, failure)?;
+                    queries = queries.shallower(&self.source, &self.module, failure)?;
                     continue;
                 }
                 outcome => outcome?,
             };
             self.remember(size);
-            let print = print_of(&cut);
+            let print = fingerprint_of(&cut);
             let repeated = print.is_some() && print == before;
             if repeated
                 && stalls < PATIENCE
@@ -149,11 +155,11 @@ impl Reader {
                 .map_err(|stuck| self.stuck(&stuck, None, number))?;
             let place = place_of(paging.style, following.as_ref(), &cut);
             let repeats = following.is_some()
-                && (following.as_ref() == Some(&position) || circle.closes(place));
+                && (following.as_ref() == Some(&position) || cycle.closes(place));
             let next = following.as_ref().and_then(Position::cursor);
-            let page = match self.page(number, cut, errors, next.clone(), &split).await {
+            let page = match self.page(number, cut, errors, next.clone(), &queries).await {
                 Err(failure) if failure.is_about_depth() => {
-                    split = self.less_deep(&split, failure)?;
+                    queries = queries.shallower(&self.source, &self.module, failure)?;
                     continue;
                 }
                 outcome => outcome?,
@@ -166,11 +172,13 @@ impl Reader {
             }
             if repeats {
                 let cursor = next.map(|cursor| cursor.0).unwrap_or_default();
-                return Err(FetchError::Loop {
-                    attempt: self.attempt(number),
-                    cursor,
-                    page: number,
-                });
+                return Err(FetchError::new(
+                    self.attempt(number),
+                    FetchErrorKind::Loop {
+                        cursor,
+                        page: number,
+                    },
+                ));
             }
             match following {
                 Some(following) => position = following,
@@ -192,7 +200,7 @@ impl Reader {
         let of = self
             .part
             .iter()
-            .map(|part| format!("part {} of ", part.number));
+            .map(|part| format!("partition {} of ", part.number));
         format!(
             "page {number} of {}{}",
             of.collect::<String>(),
@@ -200,27 +208,33 @@ impl Reader {
         )
     }
 
-    fn stuck(&self, stuck: &Stuck, from: Option<&Cursor>, number: u32) -> FetchError {
+    fn stuck(&self, stuck: &CannotContinue, from: Option<&Cursor>, number: u32) -> FetchError {
         let attempt = self.attempt(number);
         match stuck {
-            Stuck::NoCursor => FetchError::Shape {
+            CannotContinue::NoCursor => FetchError::new(
                 attempt,
-                problem: "the source says there is more, but gives no cursor to continue from"
-                    .to_owned(),
-            },
-            Stuck::MoreThanOnePage => FetchError::Shape {
+                FetchErrorKind::Shape {
+                    problem: "the source says there is more, but gives no cursor to continue from"
+                        .to_owned(),
+                },
+            ),
+            CannotContinue::MoreThanOnePage => FetchError::new(
                 attempt,
-                problem: "the source says there is more, but the module reads a single list"
-                    .to_owned(),
-            },
-            Stuck::BadCursor => FetchError::CursorRefused {
+                FetchErrorKind::Shape {
+                    problem: "the source says there is more, but the module reads a single list"
+                        .to_owned(),
+                },
+            ),
+            CannotContinue::BadCursor => FetchError::new(
                 attempt,
-                cursor: from.map(ToString::to_string).unwrap_or_default(),
-                errors: vec![GraphQlError {
-                    message: "it was stored by another style of paging".to_owned(),
-                    ..GraphQlError::default()
-                }],
-            },
+                FetchErrorKind::CursorRefused {
+                    cursor: from.map(ToString::to_string).unwrap_or_default(),
+                    errors: vec![GraphQlError {
+                        message: "it was stored by another style of paging".to_owned(),
+                        ..GraphQlError::default()
+                    }],
+                },
+            ),
         }
     }
 
@@ -263,13 +277,15 @@ impl Reader {
         let answer = self.source.ask(&question, |body| slice(body, spec)).await?;
         match answer.data {
             Some(cut) => Ok((cut, answer.errors)),
-            None => Err(FetchError::Shape {
-                attempt: self.attempt(number),
-                problem: format!(
-                    "`data.{}` is absent or null in the answer",
-                    spec.connection.join(&spec.nodes)
-                ),
-            }),
+            None => Err(FetchError::new(
+                self.attempt(number),
+                FetchErrorKind::Shape {
+                    problem: format!(
+                        "`data.{}` is absent or null in the answer",
+                        spec.connection.join(&spec.nodes)
+                    ),
+                },
+            )),
         }
     }
 
@@ -279,7 +295,7 @@ impl Reader {
         cut: Slice,
         errors: Vec<GraphQlError>,
         next: Option<Cursor>,
-        split: &Split,
+        queries: &ShallowQueries,
     ) -> Result<Page, FetchError> {
         let spec = &self.module.fetch;
         let place = |index: usize| format!("{}.{index}", spec.connection.join(&spec.nodes));
@@ -318,12 +334,18 @@ impl Reader {
             });
         }
         if let Some(part) = &self.part {
-            records = part.own(records).map_err(|problem| FetchError::Shape {
-                attempt: self.attempt(number),
-                problem,
+            records = part.own(records).map_err(|problem| {
+                FetchError::new(self.attempt(number), FetchErrorKind::Shape { problem })
             })?;
         }
-        nested::complete(&self.source, &self.module, split, &mut records, &mut holes).await?;
+        nested::complete(
+            &self.source,
+            &self.module,
+            queries,
+            &mut records,
+            &mut holes,
+        )
+        .await?;
         let (total_count, bytes) = (cut.total, cut.bytes);
         Ok(Page {
             number,
@@ -336,7 +358,7 @@ impl Reader {
     }
 }
 
-/// What makes two steps the same: the cursor, or for numbered pages the rows themselves.
+/// The identity of a page: its cursor, or for numbered pages the records themselves.
 fn place_of(style: Style, following: Option<&Position>, cut: &Slice) -> [u8; 32] {
     let mut hash = Sha256::new();
     match (style, following) {

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use apollo_compiler::Node;
 use apollo_compiler::ast::{Document, FragmentDefinition, OperationDefinition, Selection};
 
-use super::check::{Problem, problems_of};
-use crate::modules::Path;
+use super::check::problems_of;
+use crate::diagnostic::Diagnostic;
+use crate::modules::path::Path;
 
 /// A parsed query document with exactly one query operation.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub struct QueryDocument {
 
 impl QueryDocument {
     /// Parses a document; anything but one query is a problem.
-    pub fn parse(text: &str, file: &str) -> Result<QueryDocument, Vec<Problem>> {
+    pub fn parse(text: &str, file: &str) -> Result<QueryDocument, Vec<Diagnostic>> {
         let document =
             Document::parse(text, file).map_err(|broken| problems_of(file, &broken.errors))?;
         let mut operations = document
@@ -26,14 +27,14 @@ impl QueryDocument {
             .iter()
             .filter_map(|d| d.as_operation_definition());
         let (Some(operation), None) = (operations.next(), operations.next()) else {
-            return Err(vec![Problem::of_file(
+            return Err(vec![Diagnostic::of_file(
                 file,
                 "the document does not hold exactly one operation",
                 "Keep one `query` and move others to files of their own.",
             )]);
         };
         if !operation.operation_type.is_query() {
-            return Err(vec![Problem::of_file(
+            return Err(vec![Diagnostic::of_file(
                 file,
                 format!("the operation is a {}", operation.operation_type.name()),
                 "Write a `query`: modules only read.",
@@ -111,8 +112,8 @@ impl QueryDocument {
         sets
     }
 
-    /// The document without what it selects at these paths, nor the variables and fragments that only stood there;
-    /// `None` where a path is not selected outside of fragments, or nothing would be left beside it.
+    /// The document without the selections at these paths, and without variables and fragments used only
+    /// there. `None` if a path is selected only within fragments, or nothing would be left next to it.
     pub fn without(&self, paths: &[Path]) -> Option<String> {
         let mut operation = self.operation.clone();
         let inner = operation.make_mut();
@@ -189,7 +190,7 @@ impl QueryDocument {
     }
 }
 
-/// Takes a field out of the selection. Answers whether it was there and something is left beside it.
+/// Removes a field from the selection. Returns whether it was there and something is left next to it.
 fn remove(set: &mut Vec<Selection>, path: &[String]) -> bool {
     let [first, rest @ ..] = path else {
         return false;
@@ -211,7 +212,7 @@ fn remove(set: &mut Vec<Selection>, path: &[String]) -> bool {
     found
 }
 
-/// The names that follow a sign in a text.
+/// The names that follow a prefix in a text.
 fn names_behind<'t>(sign: &'t str, text: &'t str) -> impl Iterator<Item = &'t str> {
     text.split(sign).skip(1).map(|rest| {
         let rest = rest.trim_start();
@@ -220,16 +221,8 @@ fn names_behind<'t>(sign: &'t str, text: &'t str) -> impl Iterator<Item = &'t st
     })
 }
 
-/// Deeper than any query written by hand; stops fragments that spread themselves.
+/// Deeper than any query written by hand; stops recursive fragments.
 const MAX_DEPTH: usize = 64;
-
-/// The dotted paths the module's query selects below its record.
-pub fn selection_paths(module: &crate::Module) -> BTreeSet<String> {
-    let record = module.fetch.connection.join(&module.fetch.nodes);
-    QueryDocument::parse(&module.query, &module.fetch.query_file)
-        .map(|document| document.paths_below(&record))
-        .unwrap_or_default()
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! What a source's schema says of a module's queries: the types it reads by, and what changed of them.
+//! The shape of a module's queries in the source's schema, and how it changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +9,14 @@ use apollo_compiler::{ExecutableDocument, Node, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::sdl::Sdl;
-use crate::modules::Module;
+use crate::modules::load::Module;
 
-/// A schema that queries can be held against.
+/// A valid schema that queries can be checked against.
 pub struct Checked {
     schema: Valid<Schema>,
 }
 
-/// How a module's queries look in a schema: what a later one is compared with.
+/// The types of a module's queries in a schema, to compare with a later schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     /// The type at each path the queries select, without its nullability: `[String]`.
@@ -27,12 +27,12 @@ pub struct Shape {
     pub values: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// What changed of a shape.
+/// How a shape changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Drift {
-    /// What the module can no longer be read by: the path, where one can be named, and what happened to it.
+    /// Breaking changes: the path, if known, and what happened to it.
     pub breaking: Vec<(Option<String>, String)>,
-    /// What is new and does no harm.
+    /// Additions, which are harmless.
     pub additive: Vec<String>,
 }
 
@@ -43,7 +43,7 @@ impl std::fmt::Debug for Checked {
 }
 
 impl Checked {
-    /// Reads a schema; `None` where it is not sound by itself, so that nothing can be held against it.
+    /// Parses a schema; `None` if it is not valid, so that nothing can be checked against it.
     pub fn read(sdl: &Sdl) -> Option<Checked> {
         let schema = Schema::parse_and_validate(&sdl.0, "schema.graphql").ok()?;
         Some(Checked { schema })
@@ -134,7 +134,7 @@ impl Checked {
 }
 
 impl Shape {
-    /// What changed since `before`. A value that an enum lost is no harm: no record can have it any more.
+    /// The changes since `before`. A removed enum value is harmless: no record can have it any more.
     pub fn since(&self, before: &Shape) -> Drift {
         let mut drift = Drift::default();
         for (path, of) in &self.types {

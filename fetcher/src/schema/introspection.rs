@@ -1,14 +1,15 @@
-//! Asks a source for its schema.
+//! Introspection: asks a source for its schema.
 
 use serde_json::Map;
 use serde_json::value::RawValue;
 
 use super::sdl::{Described, Sdl};
-use crate::failure::{Attempt, FetchError};
-use crate::pages::{Whole, envelope, raw_at};
-use crate::source::{Question, Source};
+use crate::failure::error::{Attempt, FetchError, FetchErrorKind};
+use crate::pages::json::{Whole, envelope, raw_at};
+use crate::source::exchange::Question;
+use crate::source::open::Source;
 
-/// Only what every server of the 2018 specification knows.
+/// Uses only what every server of the 2018 specification supports.
 const QUERY: &str = r"query Introspection {
   __schema {
     queryType { name }
@@ -31,10 +32,10 @@ fragment Of on __Type {
   kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }
 }";
 
-/// The largest public schemas have a few thousand types; what is many times that wants to be a burden.
+/// The largest public schemas have a few thousand types; many times that is an attack.
 const TYPES: usize = 20_000;
 
-/// Asks the smallest question there is: whether address and credentials work.
+/// Sends the smallest possible query, to check address and credentials.
 pub async fn probe(source: &Source) -> Result<(), FetchError> {
     ask(
         source,
@@ -51,7 +52,7 @@ pub async fn introspect(source: &Source) -> Result<Sdl, FetchError> {
     described(source, false).await
 }
 
-/// As `introspect`, but asks once: a run does not wait for a source that shows no schema.
+/// As `introspect`, but without retries: a run does not wait for a schema.
 pub async fn show_schema(source: &Source) -> Result<Sdl, FetchError> {
     described(source, true).await
 }
@@ -68,17 +69,17 @@ async fn described(source: &Source, once: bool) -> Result<Sdl, FetchError> {
         ),
         None => "the answer holds no `__schema`, or one nested beyond reading; the source may have introspection switched off".to_owned(),
     };
-    Err(FetchError::Shape {
-        attempt: Attempt {
+    Err(FetchError::new(
+        Attempt {
             source: source.name().to_owned(),
             what: "its schema".to_owned(),
             tries: 1,
         },
-        problem,
-    })
+        FetchErrorKind::Shape { problem },
+    ))
 }
 
-/// The whole `data` of an answer, or nothing where it is null.
+/// The whole `data` of a response; empty if it is null.
 async fn ask(source: &Source, what: &str, query: &str, once: bool) -> Result<String, FetchError> {
     let question = Question {
         what: what.to_owned(),

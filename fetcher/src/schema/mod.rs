@@ -1,16 +1,18 @@
 //! GraphQL documents and schemas: what a query selects, and whether the source allows it.
 
 mod check;
-mod document;
+pub(crate) mod document;
 mod drift;
 mod introspection;
 mod scaffold;
 mod sdl;
+mod selection;
 mod stream_field;
 
-pub use check::{Problem, check_query};
-pub use document::{QueryDocument, selection_paths};
+pub use check::check_query;
+pub use document::QueryDocument;
 pub use drift::{Checked as CheckedSchema, Drift, Shape};
 pub use introspection::{introspect, probe, show_schema};
 pub use scaffold::{ScaffoldError, scaffold};
 pub use sdl::Sdl;
+pub use selection::selection_paths;

@@ -13,7 +13,7 @@ use super::stream_field::{Stream, streams};
 /// Why no module can be written from a schema.
 #[derive(Debug, thiserror::Error)]
 pub enum ScaffoldError {
-    /// The schema itself does not hold together.
+    /// The schema itself is not valid.
     #[error(
         "the source's schema is not valid: {problem}. Ask whoever runs the source, or write the folder by hand."
     )]
@@ -258,7 +258,8 @@ fn contract(
     out
 }
 
-/// The jq expression of a column. Scalars of a server's own often write numbers as text, to keep their digits.
+/// The jq expression of a column. Scalars of a server's own often write numbers as text, to keep their
+/// digits.
 fn expression(schema: &Schema, field: &FieldDefinition) -> String {
     let own = !matches!(field.ty.inner_named_type().as_str(), "Int" | "Float");
     match types_of(schema, field).0 {
@@ -284,7 +285,7 @@ fn is_reference_by_number(field: &FieldDefinition) -> bool {
     named && !field.ty.is_list() && matches!(kind.as_str(), "int" | "bigint" | "long")
 }
 
-/// Logical and physical type of a column; what is not plainly a number, a day or an instant stays text or JSON.
+/// Logical and physical type of a column; a type other than number, day or instant becomes text or JSON.
 fn types_of(schema: &Schema, field: &FieldDefinition) -> (&'static str, &'static str) {
     let inner = field.ty.inner_named_type().as_str();
     let text = inner == "String"
@@ -311,7 +312,7 @@ fn types_of(schema: &Schema, field: &FieldDefinition) -> (&'static str, &'static
     }
 }
 
-/// Columns the engine keeps for itself take the prefix `source_`.
+/// Names of reserved columns get the prefix `source_`.
 const RESERVED: [&str; 7] = [
     "id",
     "created_at",

@@ -136,7 +136,7 @@ impl Described {
     }
 }
 
-// Writing into a `String` cannot fail, so the results of `writeln!` are let go.
+// Writing into a `String` cannot fail, so the results of `writeln!` are ignored.
 impl Type {
     fn write(&self, out: &mut String) {
         describe(out, "", self.description.as_deref());

@@ -49,7 +49,7 @@ fn plain(name: &str) -> String {
     }
 }
 
-/// Every stream the schema's query type offers without asking for more than paging.
+/// Every stream of the schema's query type that requires no other arguments than paging.
 pub(super) fn streams(schema: &Schema) -> Vec<Stream> {
     let Some(query) = schema
         .root_operation(OperationType::Query)
@@ -122,7 +122,8 @@ fn stream_of(schema: &Schema, field: &FieldDefinition) -> Option<Stream> {
     })
 }
 
-/// The way from a field to its records: `nodes`, `edges.node`, the one list in a wrapper, or the list itself.
+/// The path from a field to its records: `nodes`, `edges.node`, the one list in a wrapper, or the list
+/// itself.
 fn records_below(schema: &Schema, of: &Type) -> Option<(Vec<String>, String)> {
     let is_record = |of: &Type| {
         matches!(

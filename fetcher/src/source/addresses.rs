@@ -1,11 +1,11 @@
-//! Which addresses a source may have: a name is resolved, and only what was checked is connected to.
+//! Which addresses a source may have: host names are resolved and checked before connecting.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-/// A name that leads to a machine of ours, or to none, where a source of the outside was configured.
+/// A host name of a public source that resolves to private addresses, or to none.
 #[derive(Debug, thiserror::Error)]
 #[error("`{name}` leads to {address}, an address of this machine or of a private network")]
 pub(crate) struct Forbidden {
@@ -13,9 +13,9 @@ pub(crate) struct Forbidden {
     pub address: IpAddr,
 }
 
-/// Resolves names and leaves out what a source of the outside cannot be.
+/// Resolves names and leaves out addresses that a public source cannot have.
 pub(super) struct Checked {
-    /// Names that may lead anywhere: those of this machine by themselves, and the proxies of this process.
+    /// Names that may resolve to any address: those of this machine, and the configured proxies.
     exempt: Vec<String>,
     private: bool,
 }
@@ -58,13 +58,13 @@ impl Resolve for Checked {
     }
 }
 
-/// Whether a name means this machine wherever it is said: a source for development.
+/// Whether a name always means this machine, as for a source in development.
 fn names_this_machine(name: &str) -> bool {
     let name = name.trim_end_matches('.');
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// Whether the URL means this machine by its own word.
+/// Whether the URL's host is this machine.
 pub(super) fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(host)) => names_this_machine(host),
@@ -74,7 +74,7 @@ pub(super) fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-/// The URL's address, where it is written as one and no source of the outside can have it.
+/// The URL's host, if it is a literal address that a public source cannot have.
 pub(super) fn private_literal(url: &Url) -> Option<IpAddr> {
     let address = match url.host()? {
         Host::Domain(_) => return None,

@@ -1,4 +1,4 @@
-//! An answer's body: unpacked within bounds of size, ratio and slowness, and brought to UTF-8.
+//! A response's body: decompressed within bounds of size, ratio and slowness, and decoded to UTF-8.
 
 use std::io::Write;
 use std::time::Duration;
@@ -10,32 +10,32 @@ use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use tokio::time::Instant;
 
-/// An answer may be this many times its packed size; JSON of real records stays far below.
+/// The highest decompression ratio; JSON of real records stays far below.
 const RATIO: usize = 300;
 /// Below this size no ratio is suspicious.
 const SMALL: usize = 1 << 20;
 
-/// What a body may be.
+/// The bounds of a body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// Bytes, unpacked.
+    /// Bytes after decompression.
     pub size: usize,
     /// Bytes per second over `patience`, at least.
     pub slowest: u64,
     pub patience: Duration,
 }
 
-/// Why a body was not taken.
+/// Why a body was rejected.
 #[derive(Debug)]
 pub(super) enum Unfit {
-    /// The connection broke; what had come.
+    /// The connection broke; the bytes received so far.
     Network(reqwest::Error, Bytes),
     TooLarge,
-    /// It unpacks to so many times its size.
+    /// Its decompression ratio is too high.
     Bomb(usize),
     /// Bytes per second.
     TooSlow(u64),
-    /// Neither what it claims to be nor UTF-8.
+    /// It is neither in the declared encoding nor in UTF-8.
     Garbled(String),
 }
 
@@ -64,7 +64,7 @@ pub(super) async fn read(mut answer: Response, bounds: Bounds) -> Result<Bytes, 
     utf8(sink.finish()?, &claims)
 }
 
-/// Looks at the pace of what comes.
+/// Watches the transfer rate.
 struct Watch {
     bounds: Bounds,
     since: Instant,
@@ -84,14 +84,14 @@ impl Watch {
         let patience = self.bounds.patience;
         let chunk = match tokio::time::timeout_at(self.since + patience, answer.chunk()).await {
             Ok(chunk) => chunk.map_err(|cause| Unfit::Network(cause, Bytes::new()))?,
-            Err(_) => return self.judge(answer).await,
+            Err(_) => return self.classify(answer).await,
         };
         self.came += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
         Ok(chunk)
     }
 
-    /// The time to show some pace is over: too slow, or a new time begins.
-    async fn judge(&mut self, answer: &mut Response) -> Result<Option<Bytes>, Unfit> {
+    /// An interval is over: the transfer is too slow, or the next interval begins.
+    async fn classify(&mut self, answer: &mut Response) -> Result<Option<Bytes>, Unfit> {
         let pace = (self.came as f64 / self.bounds.patience.as_secs_f64()) as u64;
         if pace < self.bounds.slowest {
             return Err(Unfit::TooSlow(pace));
@@ -101,7 +101,7 @@ impl Watch {
     }
 }
 
-/// Where the bytes go: unpacked where they are packed, never more than allowed.
+/// Collects the bytes: decompressed if needed, never more than allowed.
 enum Sink {
     Plain(Capped),
     Packed(Box<MultiGzDecoder<Capped>>, usize),
@@ -146,7 +146,7 @@ impl Sink {
         match self {
             Sink::Plain(capped) => capped.write_all(chunk).map_err(|_| Unfit::TooLarge),
             Sink::Packed(unpacking, packed) => {
-                // In small steps, so that a bomb is seen before it has filled the memory it is allowed.
+                // In small steps, so that a bomb is detected before it fills the allowed memory.
                 for piece in chunk.chunks(4096) {
                     *packed += piece.len();
                     let outcome = unpacking.write_all(piece);
@@ -161,7 +161,7 @@ impl Sink {
         }
     }
 
-    /// What has come, unpacked.
+    /// What was received, decompressed.
     fn so_far(self) -> Bytes {
         match self {
             Sink::Plain(capped) => capped.bytes.into(),
@@ -189,8 +189,8 @@ fn unpacked_badly(full: bool) -> Unfit {
     }
 }
 
-/// The body in UTF-8: by its mark, by the encoding it claims, and as it is where that is UTF-8 already,
-/// whatever it claims. What cannot be read whole is refused whole.
+/// Decodes the body to UTF-8: by its byte order mark, by its declared encoding, or as it is if it already is
+/// UTF-8. A body that cannot be decoded completely is rejected.
 fn utf8(body: Bytes, claims: &str) -> Result<Bytes, Unfit> {
     let marked = Encoding::for_bom(&body);
     if let Some((encoding, length)) = marked {
@@ -221,7 +221,7 @@ fn utf8(body: Bytes, claims: &str) -> Result<Bytes, Unfit> {
         Some(encoding) if encoding != UTF_8 && std::str::from_utf8(&body).is_err() => {
             decoded(encoding, &body)
         }
-        // A body that is not UTF-8 and claims nothing is no JSON: its reader says so.
+        // A body that is not UTF-8 and declares nothing is not JSON: the parser reports it.
         _ => Ok(body),
     }
 }

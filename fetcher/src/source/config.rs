@@ -8,10 +8,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use super::account::AccountConfig;
 use super::addresses::{is_this_machine, private_literal};
-use super::rules::{BreakerConfig, Rate, RetryConfig};
-use crate::auth::Secret;
+use super::request_policy::{AccountConfig, BreakerConfig, Rate, RetryConfig};
+use crate::auth::secret::Secret;
 
 /// Where a source is, how to log in and how fast it may be asked. Secrets are only referred to.
 #[derive(Debug, Clone, Deserialize)]
@@ -25,10 +24,10 @@ pub struct SourceConfig {
     /// How fast the source may be asked, over all modules together.
     #[serde(default)]
     pub rate: Rate,
-    /// When to ask again after a transient failure.
+    /// When to retry after a transient failure.
     #[serde(default)]
     pub retry: RetryConfig,
-    /// When to leave a failing source alone.
+    /// When to stop asking a failing source for a while.
     #[serde(default)]
     pub breaker: BreakerConfig,
     /// Seconds one request may take, its whole body included.
@@ -46,24 +45,24 @@ pub struct SourceConfig {
     /// Further headers that hold no secret.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// How often each module is promised a complete run; without it, none is ever late.
+    /// How often each module must complete a run; without it, no module is ever late.
     #[serde(default, deserialize_with = "crate::length::read_some")]
     pub expected_every: Option<Duration>,
     /// How many of its modules one program reads at the same time, parents before children.
     #[serde(default = "modules_at_once")]
     pub modules_at_once: NonZero<usize>,
-    /// What holds for single modules of the source.
+    /// Settings for single modules of the source.
     #[serde(default)]
     pub modules: BTreeMap<String, ModuleConfig>,
-    /// How to ask whose data the source serves, so that two accounts are never mixed.
+    /// How to ask for the account's id, so that two accounts are never mixed.
     pub account: Option<AccountConfig>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub allow_http: bool,
-    /// Allows a source on a private network, whose name or address leads there.
+    /// Allows a source whose name or address is in a private network.
     #[serde(default)]
     pub allow_private: bool,
-    /// Where the processes of this host share the account of the source's limits; not a key of the file.
+    /// Where the processes of this host share the limiter's state; not a key of the file.
     #[serde(skip)]
     pub limits_folder: Option<PathBuf>,
 }
@@ -112,7 +111,7 @@ impl SourceConfig {
         }
     }
 
-    /// How often this module is promised a complete run.
+    /// How often this module must complete a run.
     pub fn expected_every(&self, module: &str) -> Option<Duration> {
         let own = self.modules.get(module);
         own.and_then(|own| own.expected_every)
@@ -124,7 +123,7 @@ impl SourceConfig {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModuleConfig {
-    /// How often this module is promised a complete run.
+    /// How often this module must complete a run.
     #[serde(default, deserialize_with = "crate::length::read_some")]
     pub expected_every: Option<Duration>,
 }
@@ -364,7 +363,7 @@ pub(crate) fn check_url(
     }
 }
 
-/// Refuses an address, written as one, that no source of the outside can have.
+/// Rejects a literal address that a public source cannot have.
 pub(super) fn check_address(name: &str, key: &str, url: &Url) -> Result<(), ConfigError> {
     match private_literal(url) {
         None => Ok(()),

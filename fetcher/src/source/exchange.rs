@@ -1,4 +1,4 @@
-//! One question and its answer: limit, sign, send, read, judge, and ask again where that may help.
+//! One request and its response: limit, sign, send, read, classify, and retry.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -12,23 +12,26 @@ use serde_json::{Map, Value};
 
 use super::addresses::Forbidden;
 use super::body::{self, Unfit};
-use super::limits::{Hints, Refusal};
-use super::noticed::is_no_answer;
+use super::limits::gate::Refusal;
+use super::limits::hints::Hints;
 use super::open::{Inner, Source};
+use super::response_diagnostics::is_no_answer;
 use super::retry::{retry_after, wait};
-use crate::failure::{Answer, Attempt, FetchError, Found, Raw, judge};
+use crate::failure::classify::{Answer, Found, Raw, classify};
+use crate::failure::error::{Attempt, FetchError, FetchErrorKind};
+use crate::pages::json::raw_at;
 
 /// A GraphQL request, and what it is for.
 pub(crate) struct Question {
     /// What for, such as "page 3 of clients".
     pub what: String,
-    /// What is alike in cost and size: a module's pages, its nested pages.
+    /// The key for cost and size: a module's pages, or its nested pages.
     pub kind: String,
     pub query: Arc<str>,
     pub variables: Map<String, Value>,
     /// The cursor in the variables, to recognise its refusal.
     pub cursor: Option<String>,
-    /// Asked once: whatever fails is no reason to ask again.
+    /// Whether it is sent only once, without retries.
     pub once: bool,
 }
 
@@ -38,28 +41,28 @@ struct Body<'a> {
     variables: &'a Map<String, Value>,
 }
 
-/// How often one question has failed, and what the source had answered when it last did.
+/// How often one request has failed, and how many responses the source had sent by then.
 #[derive(Default)]
-struct Patience {
+struct FailureCount {
     failures: u32,
     answered: Option<u64>,
 }
 
-impl Patience {
-    /// Counts a failure. To be held back while others of us are answered is no failure of the source:
-    /// what it restores is shared, and this question's turn comes.
+impl FailureCount {
+    /// Counts a failure. Being throttled while other requests succeed does not count: the budget is shared,
+    /// and this request's turn comes.
     fn count(&mut self, failure: &FetchError, answered: u64) {
         let before = self.answered.replace(answered);
         let overtaken = before.is_some_and(|before| before != answered);
-        if !(overtaken && matches!(failure, FetchError::Throttled { .. })) {
+        if !(overtaken && matches!(failure.kind, FetchErrorKind::Throttled { .. })) {
             self.failures += 1;
         }
     }
 }
 
 impl Source {
-    /// Asks until there is an answer, a terminal failure, or no attempt left. `read` takes the
-    /// wanted part out of the body; holes are in the answer's `errors`.
+    /// Sends the request until there is a response, a permanent failure, or no attempt left. `read` extracts
+    /// the requested part of the body; holes are in the response's `errors`.
     pub(crate) async fn ask<T>(
         &self,
         question: &Question,
@@ -77,7 +80,7 @@ impl Source {
             tries: 0,
         };
         let mut renewed = false;
-        let mut patience = Patience::default();
+        let mut patience = FailureCount::default();
         let limits = &inner.shared.limits;
         loop {
             let permit = limits
@@ -98,13 +101,13 @@ impl Source {
                 Err(failure) => failure,
             };
             limits.failed(&permit, &hints, &failure);
-            if matches!(failure, FetchError::Unauthorized { .. }) && !renewed {
+            if matches!(failure.kind, FetchErrorKind::Unauthorized { .. }) && !renewed {
                 renewed = true;
                 match inner.shared.credentials.renew(generation).await {
                     Ok(true) => continue,
                     Ok(false) => return Err(failure),
                     Err(cause) if !cause.is_transient() => {
-                        return Err(FetchError::Token { attempt, cause });
+                        return Err(FetchError::new(attempt, FetchErrorKind::Token { cause }));
                     }
                     Err(_) => renewed = false,
                 }
@@ -118,40 +121,44 @@ impl Source {
         }
     }
 
-    /// The page size the source insists on for a kind of question, as far as known.
+    /// The page size that the source accepts for a kind of request, if known.
     pub(crate) fn page_size(&self, kind: &str) -> Option<u32> {
         self.0.shared.limits.size(kind)
     }
 
-    /// Remembers the page size the source insists on.
+    /// Remembers the page size that the source accepts.
     pub(crate) fn remember_page_size(&self, kind: &str, size: u32) {
         self.0.shared.limits.remember_size(kind, size);
     }
 }
 
-/// A question that was not sent.
+/// The error of a request that was not sent.
 fn refused(attempt: &Attempt, refusal: Refusal) -> FetchError {
     let attempt = attempt.clone();
     match refusal {
-        Refusal::LeftAlone {
+        Refusal::BreakerOpen {
             since,
             until,
             cause,
-        } => FetchError::LeftAlone {
+        } => FetchError::new(
             attempt,
-            since,
-            until,
-            cause,
-        },
-        Refusal::Exhausted { wait } => FetchError::Throttled {
+            FetchErrorKind::BreakerOpen {
+                since,
+                until,
+                cause,
+            },
+        ),
+        Refusal::Exhausted { wait } => FetchError::new(
             attempt,
-            cause: "its limits are used up".to_owned(),
-            wait: Some(wait),
-        },
+            FetchErrorKind::Throttled {
+                cause: "its limits are used up".to_owned(),
+                wait: Some(wait),
+            },
+        ),
     }
 }
 
-/// The words of the first cause of an error.
+/// The text of an error's innermost cause.
 fn innermost(error: &(dyn Error + 'static)) -> String {
     match error.source() {
         Some(deeper) => innermost(deeper),
@@ -160,7 +167,7 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
 }
 
 impl Inner {
-    /// Signs, sends, reads and judges once; answers with the generation of the token in use.
+    /// Signs, sends, reads and classifies once; returns the generation of the token in use too.
     async fn try_once<T>(
         &self,
         attempt: &Attempt,
@@ -174,7 +181,10 @@ impl Inner {
             Ok(signature) => signature,
             Err(cause) => {
                 let attempt = attempt.clone();
-                return (Err(FetchError::Token { attempt, cause }), 0);
+                return (
+                    Err(FetchError::new(attempt, FetchErrorKind::Token { cause })),
+                    0,
+                );
             }
         };
         let generation = signature.generation;
@@ -187,11 +197,11 @@ impl Inner {
                 hints.add_rate_limit(rate_limit(&raw.body), jiff::Timestamp::now());
             }
             let cursor = question.cursor.as_deref();
-            let judged = judge(&raw, attempt, cursor, redactor, hints, read);
-            if judged.as_ref().is_err_and(is_no_answer) {
+            let outcome = classify(&raw, attempt, cursor, redactor, hints, read);
+            if outcome.as_ref().is_err_and(is_no_answer) {
                 self.keep(kind, &raw.body);
             }
-            judged
+            outcome
         });
         (outcome, generation)
     }
@@ -228,11 +238,13 @@ impl Inner {
         };
         match tokio::time::timeout(self.timeout, exchange).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(FetchError::TooSlow {
-                attempt: attempt.clone(),
-                limit: self.timeout,
-                pace: None,
-            }),
+            Err(_) => Err(FetchError::new(
+                attempt.clone(),
+                FetchErrorKind::TooSlow {
+                    limit: self.timeout,
+                    pace: None,
+                },
+            )),
         }
     }
 
@@ -268,39 +280,47 @@ impl Inner {
         let at = attempt.clone();
         match unfit {
             Unfit::Network(cause, _) => self.network(attempt, cause),
-            Unfit::TooLarge => FetchError::TooLarge {
-                attempt: at,
-                limit: self.bounds.size,
-            },
-            Unfit::Bomb(ratio) => FetchError::Bomb { attempt: at, ratio },
-            Unfit::TooSlow(pace) => FetchError::TooSlow {
-                attempt: at,
-                limit: self.timeout,
-                pace: Some(pace),
-            },
-            Unfit::Garbled(encoding) => FetchError::Shape {
-                attempt: at,
-                problem: format!(
-                    "the answer cannot be read as {encoding}, which it is said to be in"
-                ),
-            },
+            Unfit::TooLarge => FetchError::new(
+                at,
+                FetchErrorKind::TooLarge {
+                    limit: self.bounds.size,
+                },
+            ),
+            Unfit::Bomb(ratio) => FetchError::new(at, FetchErrorKind::Bomb { ratio }),
+            Unfit::TooSlow(pace) => FetchError::new(
+                at,
+                FetchErrorKind::TooSlow {
+                    limit: self.timeout,
+                    pace: Some(pace),
+                },
+            ),
+            Unfit::Garbled(encoding) => FetchError::new(
+                at,
+                FetchErrorKind::Shape {
+                    problem: format!(
+                        "the answer cannot be read as {encoding}, which it is said to be in"
+                    ),
+                },
+            ),
         }
     }
 
     fn network(&self, attempt: &Attempt, cause: reqwest::Error) -> FetchError {
         let (attempt, cause) = (attempt.clone(), cause.without_url());
         if cause.is_timeout() && !cause.is_connect() {
-            return FetchError::TooSlow {
+            return FetchError::new(
                 attempt,
-                limit: self.timeout,
-                pace: None,
-            };
+                FetchErrorKind::TooSlow {
+                    limit: self.timeout,
+                    pace: None,
+                },
+            );
         }
         let mut deeper = cause.source();
         while let Some(inner) = deeper {
             if let Some(forbidden) = inner.downcast_ref::<Forbidden>() {
                 let problem = forbidden.to_string();
-                return FetchError::Forbidden { attempt, problem };
+                return FetchError::new(attempt, FetchErrorKind::Forbidden { problem });
             }
             let words = inner.to_string();
             let says = |signs: &[&str]| signs.iter().any(|sign| words.contains(sign));
@@ -309,22 +329,24 @@ impl Inner {
                     true => "",
                     false => "; TLS 1.2 or 1.3 is needed",
                 };
-                return FetchError::Untrusted {
+                return FetchError::new(
                     attempt,
-                    detail: innermost(inner) + needed,
-                    cause,
-                };
+                    FetchErrorKind::Untrusted {
+                        detail: innermost(inner) + needed,
+                        cause,
+                    },
+                );
             }
             deeper = inner.source();
         }
-        FetchError::Unreachable { attempt, cause }
+        FetchError::new(attempt, FetchErrorKind::Unreachable { cause })
     }
 
-    /// Waits where another attempt is left and the wait is bearable; otherwise the failure stands.
+    /// Waits before the next attempt; fails if none is left or the wait would be too long.
     async fn wait_before_retry(
         &self,
         attempt: &Attempt,
-        patience: &mut Patience,
+        patience: &mut FailureCount,
         failure: FetchError,
     ) -> Result<(), FetchError> {
         patience.count(&failure, self.shared.answered.load(Ordering::Relaxed));
@@ -350,7 +372,7 @@ impl Inner {
             reason = %failure,
             "a request failed and is tried again"
         );
-        if matches!(failure, FetchError::Throttled { .. }) {
+        if matches!(failure.kind, FetchErrorKind::Throttled { .. }) {
             limits.pause(pause);
         } else {
             tokio::time::sleep(pause).await;
@@ -359,7 +381,7 @@ impl Inner {
     }
 }
 
-/// What the source's clock shows: a date it names is meant by it.
+/// The source's clock: dates in its response are relative to it.
 fn there(headers: &HeaderMap) -> jiff::Timestamp {
     let date = headers.get(DATE).and_then(|value| value.to_str().ok());
     let date = date.and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
@@ -370,7 +392,7 @@ fn there(headers: &HeaderMap) -> jiff::Timestamp {
 fn rate_limit(body: &Bytes) -> &str {
     let text = std::str::from_utf8(body).unwrap_or_default();
     let path = ["data", "rateLimit"].map(str::to_owned);
-    crate::pages::raw_at(text, &path).unwrap_or_default()
+    raw_at(text, &path).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -380,18 +402,26 @@ mod tests {
     #[test]
     fn a_question_that_others_overtake_keeps_its_turn() {
         let attempt = Attempt::default;
-        let throttled = || FetchError::Throttled {
-            attempt: attempt(),
-            cause: String::new(),
-            wait: None,
+        let throttled = || {
+            FetchError::new(
+                attempt(),
+                FetchErrorKind::Throttled {
+                    cause: String::new(),
+                    wait: None,
+                },
+            )
         };
-        let slow = || FetchError::TooSlow {
-            attempt: attempt(),
-            limit: Duration::ZERO,
-            pace: None,
+        let slow = || {
+            FetchError::new(
+                attempt(),
+                FetchErrorKind::TooSlow {
+                    limit: Duration::ZERO,
+                    pace: None,
+                },
+            )
         };
-        let mut patience = Patience::default();
-        // What the source had answered by then, what failed, and the failures counted after it.
+        let mut patience = FailureCount::default();
+        // Responses so far, the failure, and the failures counted after it.
         let story = [
             (7, throttled(), 1),
             (8, throttled(), 1),

@@ -4,21 +4,25 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::HeaderMap;
 use url::Url;
 
-use super::account::AccountConfig;
-use super::addresses::Checked;
 use super::body::Bounds;
-use super::config::{ConfigError, SourceConfig, check_address, check_url, invalid, looks_secret};
-use super::limits::{Limits, Part, Pauses, Presence, Priority, Registry, Standing, shared};
-use super::noticed::Notices;
-use super::rules::{RetryConfig, SourceRules};
-use crate::auth::{Credentials, TokenStore};
-use crate::failure::Redactor;
+use super::config::{ConfigError, SourceConfig, check_address, check_url, invalid};
+use super::http_client::{headers, http_client};
+use super::limits::gate::{Limits, Standing};
+use super::limits::hosts::{Pauses, Presence};
+use super::limits::limiter::Priority;
+use super::limits::rate_share::RateShare;
+use super::limits::registry::{Registry, shared};
+use super::request_policy::{AccountConfig, RequestPolicy, RetryConfig};
+use super::response_diagnostics::{DiagnosticsByModule, ResponseDiagnostics};
+use crate::auth::credentials::Credentials;
+use crate::auth::store::TokenStore;
+use crate::failure::redactor::Redactor;
 
-/// An API behind its address, credentials and limits. Cheap to clone; every opening of the
-/// same source in this process shares one limiter and one token.
+/// An API with its address, credentials and limits. Cheap to clone; all `Source`s of one name in this process
+/// share one limiter and one token.
 #[derive(Clone)]
 pub struct Source(pub(super) Arc<Inner>);
 
@@ -40,12 +44,12 @@ pub(super) struct Shared {
     pub limits: Limits,
     pub credentials: Credentials,
     pub redactor: Redactor,
-    pub notices: Notices,
+    pub diagnostics: DiagnosticsByModule,
     /// How many questions the source has answered.
     pub answered: AtomicU64,
 }
 
-/// Long enough for a person who is on holiday.
+/// Long enough for a holiday.
 const TWO_WEEKS: Duration = Duration::from_secs(14 * 86_400);
 
 static SOURCES: Registry<Shared> = OnceLock::new();
@@ -87,12 +91,12 @@ impl Source {
                 "Write how many requests per second the source permits, as in `per_second = 5`.",
             ));
         }
-        let http = Source::http(name, config)?;
+        let http = http_client(name, config)?;
         let key = format!(
             "{name} {endpoint} {:?} {:?} {:?} {store:?} {:?}",
             config.rate, config.breaker, config.auth, config.limits_folder
         );
-        let rules = SourceRules {
+        let rules = RequestPolicy {
             rate: config.rate,
             retry: config.retry,
             breaker: config.breaker,
@@ -104,7 +108,7 @@ impl Source {
                 limits: Limits::new(rules, config.limits_folder.as_deref(), name),
                 credentials,
                 redactor,
-                notices: Notices::default(),
+                diagnostics: DiagnosticsByModule::default(),
                 answered: AtomicU64::new(0),
             })
         })?;
@@ -152,7 +156,7 @@ impl Source {
         }))
     }
 
-    /// How the source stands with us: its breaker, retries left, its pace, the end of its credentials.
+    /// The state of the source: breaker, retries left, rate, and when its credentials expire.
     pub fn standing(&self) -> Standing {
         let end = self.0.shared.credentials.end();
         Standing {
@@ -162,19 +166,19 @@ impl Source {
         }
     }
 
-    /// What this host has to say to others that ask the same source.
+    /// What this host reports to others that ask the same source.
     pub fn presence(&self) -> Presence {
         self.0.shared.limits.presence()
     }
 
-    /// Keeps to this part of the source's limits from now on. `due` is what this host takes if it was given nothing
-    /// and hears nothing any more; `heard` is what other hosts have learnt.
-    pub fn keep_to(&self, part: Part, due: Part, heard: &Pauses) {
+    /// Sets this host's share of the limits. `due` is its fair share, which it uses if it has none and gets
+    /// no more news; `heard` are the pauses that other hosts report.
+    pub fn keep_to(&self, part: RateShare, due: RateShare, heard: &Pauses) {
         self.0.shared.limits.keep_to(part, due, heard);
     }
 
-    /// Keeps to this part if it is less than the present one: before others are told that they may have the rest.
-    pub fn give_up(&self, part: Part, due: Part) {
+    /// Reduces this host's share, before others are told that they may use the rest.
+    pub fn give_up(&self, part: RateShare, due: RateShare) {
         self.0.shared.limits.give_up(part, due);
     }
 
@@ -182,55 +186,30 @@ impl Source {
     pub fn name(&self) -> &str {
         &self.0.name
     }
+}
 
-    /// The connection pool for a source; redirects stay on their origin.
-    pub(crate) fn http(name: &str, config: &SourceConfig) -> Result<reqwest::Client, ConfigError> {
-        let same_origin = reqwest::redirect::Policy::custom(|hop| {
-            let stays = hop
-                .previous()
-                .last()
-                .is_some_and(|from| from.origin() == hop.url().origin());
-            let keeps_body = matches!(hop.status().as_u16(), 307 | 308);
-            match stays && keeps_body && hop.previous().len() <= 3 {
-                true => hop.follow(),
-                false => hop.stop(),
-            }
-        });
-        reqwest::Client::builder()
-            .redirect(same_origin)
-            .dns_resolver(Checked::new(config.allow_private))
-            // Bodies are unpacked by ourselves, where their size is watched.
-            .gzip(false)
-            .connect_timeout(Duration::from_secs(config.connect_timeout_seconds.max(1)))
-            .timeout(Duration::from_secs(config.timeout_seconds.max(1)))
-            .user_agent(concat!("concord/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|cause| ConfigError::Http {
-                name: name.to_owned(),
-                cause,
-            })
+impl Source {
+    /// Counts a page that came again in place of the next one.
+    pub(crate) fn note_repeated(&self, module: &str) {
+        self.0
+            .shared
+            .diagnostics
+            .note(module, |noticed| noticed.repeated += 1);
+    }
+
+    /// Takes what was recorded about a module's responses since the last call.
+    pub fn take_diagnostics(&self, module: &str) -> ResponseDiagnostics {
+        self.0.shared.diagnostics.take(module)
     }
 }
 
-fn headers(name: &str, config: &SourceConfig) -> Result<HeaderMap, ConfigError> {
-    let mut headers = HeaderMap::new();
-    for (key, value) in &config.headers {
-        let header: Option<HeaderName> = key.parse().ok();
-        let (Some(header), Ok(value)) = (header, HeaderValue::from_str(value)) else {
-            return Err(invalid(
-                name,
-                format!("`headers.{key}` is not a header"),
-                "Use letters, digits and `-` in its name, and plain text as its value.",
-            ));
-        };
-        if looks_secret(key) {
-            return Err(invalid(
-                name,
-                format!("`headers.{key}` looks like a secret"),
-                "Use `auth` with `secret_env` or `secret_file`, so that the secret is not in this file.",
-            ));
-        }
-        headers.insert(header, value);
+impl Inner {
+    /// Keeps an unusable response, to be stored with the run.
+    pub(super) fn keep(&self, kind: &str, body: &[u8]) {
+        let text = self.shared.redactor.whole(&String::from_utf8_lossy(body));
+        let kept = (!text.is_empty()).then_some(text);
+        self.shared
+            .diagnostics
+            .note(kind, |noticed| noticed.unusable = kept);
     }
-    Ok(headers)
 }

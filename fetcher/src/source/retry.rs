@@ -1,12 +1,12 @@
-//! How long to wait before asking again.
+//! How long to wait before a retry.
 
 use std::time::Duration;
 
 use rand::Rng;
 
-use super::rules::RetryConfig;
+use super::request_policy::RetryConfig;
 
-/// The wait before attempt `n + 2` (n counts from 0): full jitter, with what the source asked for as a floor.
+/// The wait before attempt `n + 2` (n counts from 0): full jitter, and at least what the source asked for.
 pub(super) fn wait(
     config: &RetryConfig,
     n: u32,

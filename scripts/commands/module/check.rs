@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fetcher::{Module, ModuleError, QueryDocument};
+use fetcher::{Diagnostic, Module, QueryDocument};
 use reconciler::Definitions;
 use reconciler::contract::Contract;
 use serde::Serialize;
 
-use super::fault::Fault;
+use super::fault::{contract_fault, definition_fault};
 use super::reconcile_part::reconcile_faults;
 use super::schema::{query_faults, schema_of};
 use super::target::Target;
@@ -31,7 +31,7 @@ struct Checked {
     module: String,
     ok: bool,
     schema: String,
-    faults: Vec<Fault>,
+    faults: Vec<Diagnostic>,
     notes: Vec<String>,
 }
 
@@ -84,7 +84,7 @@ async fn examine(
         faults.extend(
             Definitions::compile(all, &config.zone)
                 .err()
-                .map(Fault::from),
+                .map(definition_fault),
         );
     }
     faults.sort();
@@ -99,8 +99,8 @@ async fn examine(
 }
 
 /// A folder that cannot be loaded: its first fault, and whatever its other files have.
-fn unloadable(name: &str, target: &Target, error: ModuleError) -> Checked {
-    let mut faults = vec![Fault::from(error)];
+fn unloadable(name: &str, target: &Target, error: Diagnostic) -> Checked {
+    let mut faults = vec![error];
     if let Target::Folder(folder) = target {
         let read = |file: &str| {
             let path = folder.join(file);
@@ -109,15 +109,14 @@ fn unloadable(name: &str, target: &Target, error: ModuleError) -> Checked {
                 .map(|text| (path.display().to_string(), text))
         };
         if let Some((file, text)) = read("contract.yaml") {
-            faults.extend(Contract::parse(&file, &text).err().map(Fault::from));
+            faults.extend(Contract::parse(&file, &text).err().map(contract_fault));
         }
         if let Some((file, text)) = read("query.graphql") {
             faults.extend(
                 QueryDocument::parse(&text, &file)
                     .err()
                     .into_iter()
-                    .flatten()
-                    .map(Fault::from),
+                    .flatten(),
             );
         }
     }

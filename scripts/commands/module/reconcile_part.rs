@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fetcher::{Module, nearest, selection_paths};
+use fetcher::{Diagnostic, Module, did_you_mean, nearest, selection_paths};
 use reconciler::contract::{Contract, Place, position_of};
 use reconciler::definition::{ReconcileSpec, TransformKind};
 use reconciler::mapping::{Expression, Mapping, Predicate};
 use serde::Deserialize;
 
-use super::fault::Fault;
+use super::fault::{contract_fault, mapping_fault};
 use crate::parse_error::explain;
 
 #[derive(Deserialize)]
@@ -20,11 +20,11 @@ struct Written {
 struct Examination<'m> {
     module: &'m Module,
     file: String,
-    faults: Vec<Fault>,
+    faults: Vec<Diagnostic>,
 }
 
 /// Every fault of the contract and of the `reconcile` part; `known` are the modules that may be referred to.
-pub fn reconcile_faults(module: &Module, known: &[&str]) -> Vec<Fault> {
+pub fn reconcile_faults(module: &Module, known: &[&str]) -> Vec<Diagnostic> {
     let file = format!("{}/module.yaml", module.folder.display());
     let mut examination = Examination {
         module,
@@ -46,7 +46,7 @@ pub fn reconcile_faults(module: &Module, known: &[&str]) -> Vec<Fault> {
         }
     }
     let mut faults = examination.faults;
-    faults.extend(contract.err().map(Fault::from));
+    faults.extend(contract.err().map(contract_fault));
     faults
 }
 
@@ -54,13 +54,10 @@ impl Examination<'_> {
     fn unreadable(&mut self, error: &serde_norway::Error) {
         let (problem, remedy) = explain(&error.to_string());
         let at = error.location();
-        self.faults.push(Fault {
-            file: self.file.clone(),
-            line: at.as_ref().map(|at| at.line()),
-            column: at.as_ref().map(|at| at.column()),
-            problem,
-            remedy,
-        });
+        self.faults.push(
+            Diagnostic::of_file(&self.file, problem, remedy)
+                .at(at.map(|at| (at.line(), at.column()))),
+        );
     }
 
     fn line(&self, path: &[&str]) -> usize {
@@ -77,12 +74,9 @@ impl Examination<'_> {
 
     fn fault(&mut self, path: &[&str], problem: String, remedy: impl Into<String>) {
         let line = Some(self.line(path));
-        self.faults.push(Fault {
-            file: self.file.clone(),
+        self.faults.push(Diagnostic {
             line,
-            column: None,
-            problem,
-            remedy: remedy.into(),
+            ..Diagnostic::of_file(&self.file, problem, remedy)
         });
     }
 
@@ -111,7 +105,7 @@ impl Examination<'_> {
                 line: self.line(&path),
             };
             match Mapping::compile(&self.file, std::slice::from_ref(&expression)) {
-                Err(error) => self.faults.push(error.into()),
+                Err(error) => self.faults.push(mapping_fault(error)),
                 Ok(mapping) => self.unselected(&path, &mapping, &selected),
             }
         }
@@ -121,7 +115,7 @@ impl Examination<'_> {
             self.faults.extend(
                 Predicate::compile(&self.file, line, &rule.code, &rule.when)
                     .err()
-                    .map(Fault::from),
+                    .map(mapping_fault),
             );
             for (column, jq) in &rule.set {
                 let fix = Expression {
@@ -129,8 +123,11 @@ impl Examination<'_> {
                     jq: text_of(jq),
                     line,
                 };
-                self.faults
-                    .extend(Mapping::compile(&self.file, &[fix]).err().map(Fault::from));
+                self.faults.extend(
+                    Mapping::compile(&self.file, &[fix])
+                        .err()
+                        .map(mapping_fault),
+                );
             }
         }
     }
@@ -278,10 +275,8 @@ fn text_of(jq: &serde_json::Value) -> String {
 }
 
 fn module_remedy(given: &str, known: &[&str]) -> String {
-    match nearest(given, known) {
-        Some(name) => format!("Did you mean `{name}`?"),
-        None => "Correct the name, or give the folder that holds it with --modules.".to_owned(),
-    }
+    let otherwise = "Correct the name, or give the folder that holds it with --modules.";
+    did_you_mean(given, known, otherwise)
 }
 
 /// A path is there where the query selects it, or selects something above it as a whole (a JSON scalar).

@@ -4,9 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use fetcher::{Module, check_query, introspect};
+use fetcher::{Diagnostic, Module, check_query, introspect};
 
-use super::fault::Fault;
 use crate::commands::source::opened_once;
 use crate::config::Config;
 use crate::process::explain;
@@ -84,11 +83,11 @@ async fn introspected(name: &str, config: &Config) -> anyhow::Result<String> {
 }
 
 /// The faults of the module's query and of those that follow its nested connections.
-pub fn query_faults(module: &Module, sdl: &str) -> Vec<Fault> {
+pub fn query_faults(module: &Module, sdl: &str) -> Vec<Diagnostic> {
     let nested = module.fetch.nested.iter().map(|nested| &nested.query);
     let queries = std::iter::once(&module.query).chain(nested);
     let faults = queries.flat_map(|query| check_query(sdl, query, &file_of(module, query)));
-    let mut faults: Vec<Fault> = faults.map(Fault::from).collect();
+    let mut faults: Vec<Diagnostic> = faults.collect();
     // A schema that does not hold together is one fault, however many queries it was to be compared with.
     faults.dedup();
     faults

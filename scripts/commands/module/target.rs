@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fetcher::{Module, ModuleError, load_modules};
+use fetcher::{Diagnostic, Module, load_modules};
 
 use crate::config::{Config, ConfigError};
 
@@ -26,7 +26,7 @@ impl Target {
     }
 
     /// All modules, with the target among them.
-    pub fn load(&self, config: &Config) -> Result<Vec<Module>, ModuleError> {
+    pub fn load(&self, config: &Config) -> Result<Vec<Module>, Diagnostic> {
         let mut folders = config.modules.clone();
         if let Self::Folder(folder) = self {
             folders.push(folder.clone());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fetcher::Noticed;
+use fetcher::ResponseDiagnostics;
 use sqlx::PgPool;
 
 use crate::error::RunError;
@@ -59,11 +59,11 @@ pub(crate) async fn write_decided(
 }
 
 /// Diagnostics of the source's answers. What came instead of one is kept where it ended the read.
-pub(crate) fn diagnostics(job: &Job<'_>, run_id: i64, read: &mut ReadResult) -> Noticed {
+pub(crate) fn diagnostics(job: &Job<'_>, run_id: i64, read: &mut ReadResult) -> ResponseDiagnostics {
     let module = job.definition.name();
     let mut noticed = job
         .source
-        .map(|source| source.noticed(module))
+        .map(|source| source.take_diagnostics(module))
         .unwrap_or_default();
     if read.stop.is_none() {
         noticed.unusable = None;
@@ -78,7 +78,7 @@ pub(crate) fn diagnostics(job: &Job<'_>, run_id: i64, read: &mut ReadResult) -> 
 
 /// Ends the step, with notes on records that came more than once with other content, and on repeated answers;
 /// keeps what came instead of an answer.
-pub(crate) async fn end_reading(job: &Job<'_>, run_id: i64, noticed: &Noticed) -> sqlx::Result<()> {
+pub(crate) async fn end_reading(job: &Job<'_>, run_id: i64, noticed: &ResponseDiagnostics) -> sqlx::Result<()> {
     let mut tx = job.pool.begin().await?;
     let records = staging::came_twice(&mut tx, job.definition.name(), run_id).await?;
     let note = format!(

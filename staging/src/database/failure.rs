@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
-use crate::embedded::EmbeddedError;
+use crate::embedded::failure::EmbeddedError;
 
 /// Why the database could not be opened or brought up to date.
 #[derive(Debug, thiserror::Error)]

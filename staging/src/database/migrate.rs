@@ -1,4 +1,4 @@
-//! Bringing the schema up to date.
+//! Migrations of the database schema.
 //!
 //! sqlx's own runner holds a session advisory lock and names its statements, and neither passes a
 //! pooler in transaction mode. Here everything is one transaction: a transaction-level lock, the
@@ -9,7 +9,8 @@ use std::borrow::Cow;
 use sqlx::migrate::{Migration, Migrator};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
-use super::{OpenError, query, query_as, query_scalar};
+use super::failure::OpenError;
+use super::statement::{query, query_as, query_scalar};
 
 const FILES: Migrator = sqlx::migrate!("./migrations");
 
@@ -21,7 +22,7 @@ pub static MIGRATOR: Migrator = Migrator {
     ..FILES
 };
 
-/// Any number will do, as long as every version of Concord takes the same.
+/// Any number, as long as every version of Concord uses the same one.
 const LOCK: i64 = 0x636f_6e63_6f72_6421;
 
 /// Applies the pending migrations of this binary; refuses a newer schema and edited migrations.
@@ -69,7 +70,8 @@ fn known(migrator: &Migrator) -> impl Iterator<Item = &Migration> {
         .filter(|migration| !migration.migration_type.is_down_migration())
 }
 
-/// Takes the lock, lifts the time limit that hosted databases put on statements, and makes the ledger if there is none.
+/// Takes the lock, lifts the time limit that hosted databases put on statements, and makes the ledger if
+/// there is none.
 async fn prepare(migrator: &Migrator, tx: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::raw_sql("set local statement_timeout = 0")
         .execute(&mut *tx)

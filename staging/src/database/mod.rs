@@ -11,7 +11,7 @@ mod open;
 
 mod failure;
 mod migrate;
-mod statement;
+pub(crate) mod statement;
 mod trouble;
 
 #[cfg(test)]

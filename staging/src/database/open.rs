@@ -10,9 +10,13 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
+use super::failure::OpenError;
 use super::failure::Target;
-use super::{MIGRATOR, OpenError, migrate_with, query_as};
-use crate::embedded::{self, Embedded, EmbeddedError};
+use super::migrate::{MIGRATOR, migrate_with};
+use super::statement::query_as;
+use crate::embedded::failure::EmbeddedError;
+use crate::embedded::server::{Embedded, start};
+use crate::embedded::server_folder::is_made;
 
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -72,22 +76,22 @@ impl fmt::Debug for DatabaseConfig {
     }
 }
 
-/// How long connections may take to end what they were doing.
+/// How long connections may take to finish.
 const CLOSING: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// An open database at this binary's schema version.
 pub struct Database {
     /// The connections. Every statement runs in a transaction (see the module's rule of poolers).
     pub pool: PgPool,
-    /// Our share in the embedded server, if that is what runs.
+    /// This process's share in the embedded server, if it is used.
     pub embedded: Option<Embedded>,
 }
 
 impl Database {
     /// Closes the connections, then stops the embedded server if nobody else uses it.
     pub async fn close(self) -> Result<(), EmbeddedError> {
-        // A statement that waits for somebody's lock is waited for by its connection, also when nobody wants it any more:
-        // the server takes it back when it finds us gone.
+        // A cancelled statement that waits for a lock still occupies its connection; the server ends it when
+        // it notices that we are gone.
         let _ = tokio::time::timeout(CLOSING, self.pool.close()).await;
         match self.embedded {
             Some(embedded) => embedded.release().await,
@@ -101,9 +105,9 @@ pub async fn open(config: &DatabaseConfig) -> Result<Database, OpenError> {
     open_with(config, &MIGRATOR).await
 }
 
-/// Opens the database to look at it: nothing is migrated, and `None` where the embedded one was never made.
+/// Opens the database read-only: nothing is migrated, and `None` if the embedded one does not exist.
 pub async fn look(config: &DatabaseConfig) -> Result<Option<Database>, OpenError> {
-    if config.url.is_none() && !embedded::is_made(&config.data_dir) {
+    if config.url.is_none() && !is_made(&config.data_dir) {
         return Ok(None);
     }
     open_as(config, None).await.map(Some)
@@ -123,7 +127,7 @@ async fn open_as(
     let (options, embedded) = match &config.url {
         Some(url) => (configured(url, config)?, None),
         None => {
-            let embedded = embedded::start(&config.data_dir).await?;
+            let embedded = start(&config.data_dir).await?;
             (embedded.options(), Some(embedded))
         }
     };
@@ -187,7 +191,7 @@ async fn connect(
     }
     let pool = PgPoolOptions::new()
         .max_connections(config.max_connections)
-        // Where others have every connection, one is waited for no longer than the run bears to be without.
+        // If all connections are in use, wait for one no longer than the run may be without the database.
         .acquire_timeout(Duration::from_secs(config.away_seconds.clamp(1, 30)))
         .connect_lazy_with(options);
     let Some(migrator) = migrator else {

@@ -1,4 +1,4 @@
-//! The door through which every statement with arguments goes.
+//! Every statement with arguments goes through these functions.
 //!
 //! `statement_cache_capacity(0)` alone is not enough for a pooler: sqlx would still give each statement
 //! a name (`sqlx_s_1`, …) and leave it in the server session, where the next client's `sqlx_s_1` fails.

@@ -1,23 +1,23 @@
-//! What kind of trouble a failed statement means: one table.
+//! Which database failures are transient.
 
-/// Trouble that passes by itself.
+/// A transient database failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// The database cannot be reached, restarts, is full, takes no writes, or has no connection left. Whether the
-    /// transaction was committed may be unknown.
+    /// The database cannot be reached, restarts, is full, takes no writes, or has no connection left. Whether
+    /// the transaction was committed may be unknown.
     Away,
-    /// Another transaction stood in the way; this one is rolled back, and may come through at once.
+    /// A conflict with another transaction: this one is rolled back and may be retried at once.
     Crossed,
-    /// Somebody holds a lock for longer than we are ready to wait.
+    /// Another session holds a lock for longer than the lock timeout.
     Locked,
 }
 
-/// The trouble a failure means; `None` where trying again changes nothing.
+/// Classifies a failure; `None` if a retry cannot help.
 pub fn trouble(failure: &sqlx::Error) -> Option<Trouble> {
     use sqlx::Error;
     let code = match failure {
         Error::Io(_) | Error::PoolTimedOut | Error::WorkerCrashed => return Some(Trouble::Away),
-        // What a connection says that broke between two messages.
+        // The protocol error of a connection that broke between two messages.
         Error::Protocol(_) => return Some(Trouble::Away),
         Error::Database(error) => error.code()?,
         _ => return None,

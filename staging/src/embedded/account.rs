@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::EmbeddedError;
+use super::failure::EmbeddedError;
 
 /// A user and group by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,8 @@ pub(super) struct Account {
     pub(super) gid: u32,
 }
 
-/// The account for a cluster: none for an ordinary user, the owner of an existing cluster, else a system account.
+/// The account for a cluster: none for an ordinary user, the owner of an existing cluster, else a system
+/// account.
 pub(super) fn for_cluster(cluster: &Path) -> Result<Option<Account>, EmbeddedError> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Finding PostgreSQL's server programs on this machine.
+//! Finds PostgreSQL's server programs on this machine.
 
 use std::env;
 use std::path::{Path, PathBuf};

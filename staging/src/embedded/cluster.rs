@@ -1,14 +1,14 @@
-//! Making a cluster with `initdb`, and its settings.
+//! Creates a cluster with `initdb`, and writes its settings.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use super::EmbeddedError;
 use super::binaries::Binaries;
+use super::failure::EmbeddedError;
 use super::postmaster::{Address, USER};
-use super::room::{Room, write_private};
+use super::server_folder::{ServerFolder, write_private};
 
 /// Chosen for one program on one machine: bulk merges, few sessions, and no loss at a power cut.
 const SETTINGS: &str = "\
@@ -46,33 +46,34 @@ pub(super) fn major_version(cluster: &Path) -> Option<u32> {
         .ok()
 }
 
-/// Makes the cluster in the room. It appears under its name only when it is whole, so a crash half-way leaves none.
-/// `initdb` inherits the server's lock: it outlives us if we are killed, and nobody may start another beside it.
+/// Creates the cluster in the folder. It gets its name only when it is complete, so a crash leaves none.
+/// `initdb` inherits the server's lock: it outlives us if we are killed, and nobody may start another beside
+/// it.
 pub(super) async fn create(
-    room: &Room,
+    files: &ServerFolder,
     binaries: &Binaries,
     password: &str,
     free: &File,
 ) -> Result<(), EmbeddedError> {
-    let draft = room.dir.join("cluster.new");
-    let secret = room.dir.join("password.new");
+    let draft = files.dir.join("cluster.new");
+    let secret = files.dir.join("password.new");
     let mut output = String::new();
     for locale in locales(binaries.major) {
-        // A folder of the account's own, since the room belongs to us.
+        // A folder of the account's own, since the folder belongs to us.
         clear(&draft)?;
         fs::create_dir(&draft).map_err(EmbeddedError::file("create the folder", &draft))?;
-        room.give(&draft)?;
+        files.give(&draft)?;
         write_private(&secret, password)?;
-        room.give(&secret)?;
+        files.give(&secret)?;
         let held = free
             .try_clone()
-            .map_err(EmbeddedError::file("share the lock", room.server_lock()))?;
-        let made = initdb(room, binaries, [&draft, &secret], held, locale).await;
+            .map_err(EmbeddedError::file("share the lock", files.server_lock()))?;
+        let made = initdb(files, binaries, [&draft, &secret], held, locale).await;
         fs::remove_file(&secret).map_err(EmbeddedError::file("remove", &secret))?;
         match made? {
             None => {
                 include_settings(&draft)?;
-                let cluster = room.cluster();
+                let cluster = files.cluster();
                 return fs::rename(&draft, &cluster)
                     .map_err(EmbeddedError::file("create the folder", &cluster));
             }
@@ -80,7 +81,7 @@ pub(super) async fn create(
         }
     }
     Err(EmbeddedError::Init {
-        dir: room.cluster(),
+        dir: files.cluster(),
         output,
     })
 }
@@ -103,14 +104,14 @@ fn locales(major: u32) -> Vec<&'static [&'static str]> {
 
 /// Runs `initdb`; what it said, if it failed.
 async fn initdb(
-    room: &Room,
+    files: &ServerFolder,
     binaries: &Binaries,
     [draft, secret]: [&Path; 2],
     held: File,
     locale: &[&str],
 ) -> Result<Option<String>, EmbeddedError> {
     let program = binaries.dir.join("initdb");
-    let mut command = Command::from(program_of(room, &program));
+    let mut command = Command::from(program_of(files, &program));
     let run = command
         .arg("--pgdata")
         .arg(draft)
@@ -138,17 +139,18 @@ async fn initdb(
     ))
 }
 
-/// A command that runs a server program as the room's account, deaf to the PostgreSQL variables of our own environment.
-pub(super) fn program_of(room: &Room, program: &Path) -> std::process::Command {
+/// A command that runs a server program as the folder's account, deaf to the PostgreSQL variables of our own
+/// environment.
+pub(super) fn program_of(files: &ServerFolder, program: &Path) -> std::process::Command {
     let mut command = std::process::Command::new(program);
     // Where the account may not enter, the programs could not even find themselves.
-    command.current_dir(&room.dir).env("LC_ALL", "C");
+    command.current_dir(&files.dir).env("LC_ALL", "C");
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PG") {
             command.env_remove(name);
         }
     }
-    if let Some(account) = room.account {
+    if let Some(account) = files.account {
         use std::os::unix::process::CommandExt;
         command.uid(account.uid).gid(account.gid);
     }
@@ -166,18 +168,18 @@ fn include_settings(cluster: &Path) -> Result<(), EmbeddedError> {
 }
 
 /// Writes the settings for the coming start, with the address to listen on.
-pub(super) fn configure(room: &Room, address: &Address) -> Result<(), EmbeddedError> {
+pub(super) fn configure(files: &ServerFolder, address: &Address) -> Result<(), EmbeddedError> {
     let (hosts, socket, port) = match address {
         Address::Socket { dir, port } => (String::new(), quoted(dir), *port),
         Address::Loopback { port } => ("127.0.0.1".to_owned(), String::new(), *port),
     };
-    let path: PathBuf = room.cluster().join("concord.conf");
+    let path: PathBuf = files.cluster().join("concord.conf");
     let text = format!(
         "{SETTINGS}port = {port}\nlisten_addresses = '{hosts}'\n\
          unix_socket_directories = '{socket}'\nunix_socket_permissions = 0700\n"
     );
     write_private(&path, &text)?;
-    room.give(&path)
+    files.give(&path)
 }
 
 /// The value of `unix_socket_directories` is a list, so an entry is quoted twice: as a name and as a string.

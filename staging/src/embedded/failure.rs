@@ -106,13 +106,13 @@ pub enum EmbeddedError {
         tail: String,
     },
 
-    /// Somebody holds the folder, but no server answers.
+    /// Another process has locked the folder, but no server answers.
     #[error(
         "The folder {dir} has been in use for {seconds} seconds without an answer from its database server. \
          See server.log there; if a server process hangs, end it and run again."
     )]
     Busy {
-        /// The room of the embedded server.
+        /// The folder of the embedded server.
         dir: PathBuf,
         /// How long was waited.
         seconds: u64,
@@ -123,7 +123,7 @@ pub enum EmbeddedError {
         "The embedded PostgreSQL server in {dir} did not stop within {seconds} seconds. See server.log there and end it by hand."
     )]
     Stop {
-        /// The room of the embedded server.
+        /// The folder of the embedded server.
         dir: PathBuf,
         /// How long was waited.
         seconds: u64,
@@ -134,7 +134,7 @@ pub enum EmbeddedError {
         "The embedded PostgreSQL server runs, but the database `concord` could not be created in it. See server.log in {dir}."
     )]
     Database {
-        /// The room of the embedded server.
+        /// The folder of the embedded server.
         dir: PathBuf,
         /// The server's answer.
         #[source]

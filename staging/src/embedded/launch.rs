@@ -11,41 +11,43 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use super::binaries::{self, Binaries, Places};
+use super::failure::EmbeddedError;
 use super::postmaster::{self, Address, Answer};
-use super::room::Room;
-use super::{EmbeddedError, cluster, download};
+use super::server_folder::ServerFolder;
+use super::{cluster, download};
 
-/// Long enough for the recovery of a large database after a crash.
-pub(super) const START_LIMIT: Duration = Duration::from_secs(300);
-pub(super) const PAUSE: Duration = Duration::from_millis(15);
 /// A Unix socket's path has 108 bytes on Linux and 104 on macOS, the closing NUL included.
 const SOCKET_LIMIT: usize = if cfg!(target_os = "macos") { 103 } else { 107 };
+/// Long enough for the recovery of a large database after a crash.
+pub(super) const START_LIMIT: Duration = Duration::from_secs(300);
+/// Between two looks at a server that starts or stops.
+pub(super) const PAUSE: Duration = Duration::from_millis(15);
 const SOCKET_PORT: u16 = 5432;
 const LOG_LIMIT: u64 = 5 * 1024 * 1024;
 
-/// Starts a server in the room, whose free `server.lock` the caller hands over.
+/// Starts a server in the folder, whose free `server.lock` the caller hands over.
 pub(super) async fn launch(
-    room: &Room,
+    files: &ServerFolder,
     password: &str,
     places: &Places,
     free: File,
 ) -> Result<Answer, EmbeddedError> {
-    let binaries = programs(room, places).await?;
-    if cluster::major_version(&room.cluster()).is_none() {
-        cluster::create(room, &binaries, password, &free).await?;
+    let binaries = programs(files, places).await?;
+    if cluster::major_version(&files.cluster()).is_none() {
+        cluster::create(files, &binaries, password, &free).await?;
     }
-    remove_stale_files(room)?;
+    remove_stale_files(files)?;
     // A loopback port found free can be taken by another program before the server binds it.
     let mut attempts = 1..=5;
     loop {
         let last = attempts.next().is_none_or(|attempt| attempt == 5);
-        let address = address(room)?;
-        cluster::configure(room, &address)?;
+        let address = address(files)?;
+        cluster::configure(files, &address)?;
         let held = free
             .try_clone()
-            .map_err(EmbeddedError::file("share the lock", room.server_lock()))?;
-        let child = spawn(room, &binaries, held)?;
-        match wait_until_ready(room, password, child).await {
+            .map_err(EmbeddedError::file("share the lock", files.server_lock()))?;
+        let child = spawn(files, &binaries, held)?;
+        match wait_until_ready(files, password, child).await {
             Err(EmbeddedError::Start { tail, .. })
                 if !last
                     && matches!(address, Address::Loopback { .. })
@@ -58,14 +60,14 @@ pub(super) async fn launch(
 /// Nobody holds the server's lock, so files that claim a server are stale, whatever process (a recycled pid,
 /// a zombie) bears the number in them. PostgreSQL would believe the number; its own last guard, the shared
 /// memory segment, stays in force.
-fn remove_stale_files(room: &Room) -> Result<(), EmbeddedError> {
-    let socket = room.socket().join(format!(".s.PGSQL.{SOCKET_PORT}"));
-    let files = [
-        room.cluster().join("postmaster.pid"),
+fn remove_stale_files(files: &ServerFolder) -> Result<(), EmbeddedError> {
+    let socket = files.socket().join(format!(".s.PGSQL.{SOCKET_PORT}"));
+    let stale = [
+        files.cluster().join("postmaster.pid"),
         socket.with_extension(format!("{SOCKET_PORT}.lock")),
         socket,
     ];
-    for file in files {
+    for file in stale {
         match fs::remove_file(&file) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(EmbeddedError::file("remove the stale file", file)(error));
@@ -76,15 +78,15 @@ fn remove_stale_files(room: &Room) -> Result<(), EmbeddedError> {
     Ok(())
 }
 
-async fn programs(room: &Room, places: &Places) -> Result<Binaries, EmbeddedError> {
-    let wanted = cluster::major_version(&room.cluster());
+async fn programs(files: &ServerFolder, places: &Places) -> Result<Binaries, EmbeddedError> {
+    let wanted = cluster::major_version(&files.cluster());
     if let Some(dir) = &places.chosen {
         return binaries::examine(dir, wanted).map_err(|reason| EmbeddedError::ChosenBinaries {
             dir: dir.clone(),
             reason,
         });
     }
-    let downloads = room.dir.join("download");
+    let downloads = files.dir.join("download");
     let mut places = places.clone();
     places.installations.push((downloads.clone(), ""));
     let looked = match binaries::find(&places, wanted) {
@@ -93,7 +95,7 @@ async fn programs(room: &Room, places: &Places) -> Result<Binaries, EmbeddedErro
     };
     if let Some(major) = wanted {
         return Err(EmbeddedError::OtherMajor {
-            dir: room.cluster(),
+            dir: files.cluster(),
             major,
             looked,
         });
@@ -114,9 +116,9 @@ async fn programs(room: &Room, places: &Places) -> Result<Binaries, EmbeddedErro
     }
 }
 
-/// The socket in the room, or a free port where its path would be too long.
-fn address(room: &Room) -> Result<Address, EmbeddedError> {
-    let dir = room.socket();
+/// The socket in the folder, or a free port where its path would be too long.
+fn address(files: &ServerFolder) -> Result<Address, EmbeddedError> {
+    let dir = files.socket();
     let name = format!("/.s.PGSQL.{SOCKET_PORT}");
     if dir.as_os_str().as_bytes().len() + name.len() <= SOCKET_LIMIT {
         return Ok(Address::Socket {
@@ -126,17 +128,17 @@ fn address(room: &Room) -> Result<Address, EmbeddedError> {
     }
     let port = TcpListener::bind(("127.0.0.1", 0))
         .and_then(|listener| listener.local_addr())
-        .map_err(EmbeddedError::file("find a free port for", &room.dir))?
+        .map_err(EmbeddedError::file("find a free port for", &files.dir))?
         .port();
     Ok(Address::Loopback { port })
 }
 
 /// Starts the server in a process group of its own, so that Ctrl-C ends us and not it.
 /// The lock becomes its standard input: it is held until the last server process is gone.
-fn spawn(room: &Room, binaries: &Binaries, held: File) -> Result<Child, EmbeddedError> {
-    let path = room.log();
+fn spawn(files: &ServerFolder, binaries: &Binaries, held: File) -> Result<Child, EmbeddedError> {
+    let path = files.log();
     if fs::metadata(&path).is_ok_and(|log| log.len() > LOG_LIMIT) {
-        fs::rename(&path, room.dir.join("server.log.1"))
+        fs::rename(&path, files.dir.join("server.log.1"))
             .map_err(EmbeddedError::file("rename", &path))?;
     }
     let log = OpenOptions::new()
@@ -149,9 +151,9 @@ fn spawn(room: &Room, binaries: &Binaries, held: File) -> Result<Child, Embedded
         .try_clone()
         .map_err(EmbeddedError::file("write", &path))?;
     let program = binaries.dir.join("postgres");
-    cluster::program_of(room, &program)
+    cluster::program_of(files, &program)
         .arg("-D")
-        .arg(room.cluster())
+        .arg(files.cluster())
         .stdin(held)
         .stdout(log)
         .stderr(again)
@@ -161,7 +163,7 @@ fn spawn(room: &Room, binaries: &Binaries, held: File) -> Result<Child, Embedded
 }
 
 async fn wait_until_ready(
-    room: &Room,
+    files: &ServerFolder,
     password: &str,
     mut child: Child,
 ) -> Result<Answer, EmbeddedError> {
@@ -169,16 +171,16 @@ async fn wait_until_ready(
     let outcome = loop {
         if let Ok(Some(_ended)) = child.try_wait() {
             return Err(EmbeddedError::Start {
-                log: room.log(),
-                tail: tail(&room.log()),
+                log: files.log(),
+                tail: tail(&files.log()),
             });
         }
-        match postmaster::ask(room, password).await {
+        match postmaster::ask(files, password).await {
             Ok(Some(answer)) => break Ok(answer),
             Ok(None) if begin.elapsed() < START_LIMIT => tokio::time::sleep(PAUSE).await,
             Ok(None) => {
                 break Err(EmbeddedError::Busy {
-                    dir: room.dir.clone(),
+                    dir: files.dir.clone(),
                     seconds: START_LIMIT.as_secs(),
                 });
             }

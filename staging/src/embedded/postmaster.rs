@@ -8,10 +8,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
 
-use super::EmbeddedError;
-use super::room::Room;
+use super::failure::EmbeddedError;
+use super::server_folder::ServerFolder;
 
-/// The superuser, and the name of the database.
+/// The name of the superuser and of the database.
 pub(super) const USER: &str = "concord";
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -45,7 +45,7 @@ pub(super) struct Postmaster {
     pid: i32,
     started: String,
     address: Address,
-    /// The server says that it takes no connections yet; asking would only fill its log.
+    /// The server does not accept connections yet; trying would only fill its log.
     starting: bool,
 }
 
@@ -77,13 +77,13 @@ impl Postmaster {
     /// Asks for a fast shutdown: sessions are ended, everything is written.
     pub(super) fn interrupt(&self) {
         if let Some(pid) = Pid::from_raw(self.pid) {
-            // A process that is gone already is what we want.
+            // The process may already be gone, which is fine.
             let _gone = kill_process(pid, Signal::INT);
         }
     }
 }
 
-/// A server that answered with our password, so it is the one of this room.
+/// A server that answered with our password, so it is the one of this folder.
 #[derive(Clone)]
 pub(super) struct Answer {
     pub(super) postmaster: Postmaster,
@@ -91,8 +91,11 @@ pub(super) struct Answer {
 }
 
 /// Connects to the server that the pid file names; creates the database in a new cluster.
-pub(super) async fn ask(room: &Room, password: &str) -> Result<Option<Answer>, EmbeddedError> {
-    let Some(postmaster) = Postmaster::read(&room.cluster()) else {
+pub(super) async fn ask(
+    files: &ServerFolder,
+    password: &str,
+) -> Result<Option<Answer>, EmbeddedError> {
+    let Some(postmaster) = Postmaster::read(&files.cluster()) else {
         return Ok(None);
     };
     if postmaster.starting {
@@ -109,7 +112,7 @@ pub(super) async fn ask(room: &Room, password: &str) -> Result<Option<Answer>, E
             create_database(&maintenance)
                 .await
                 .map_err(|source| EmbeddedError::Database {
-                    dir: room.dir.clone(),
+                    dir: files.dir.clone(),
                     source,
                 })?;
             Ok(Some(Answer {

@@ -7,15 +7,17 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::PgConnectOptions;
 
 use super::binaries::Places;
+use super::failure::EmbeddedError;
 use super::launch::{PAUSE, START_LIMIT, launch};
+use super::lock;
 use super::postmaster::{self, Answer, Postmaster};
-use super::room::Room;
-use super::{EmbeddedError, lock};
+use super::server_folder::ServerFolder;
 
 const STOP_LIMIT: Duration = Duration::from_secs(60);
+
 /// This process's share in the embedded server, which runs as long as anybody holds a share.
 pub struct Embedded {
-    room: Room,
+    files: ServerFolder,
     answer: Answer,
     users: Option<File>,
 }
@@ -27,9 +29,9 @@ pub async fn start(data_dir: &Path) -> Result<Embedded, EmbeddedError> {
 
 /// Stops the server of a data directory, whoever uses it.
 pub async fn stop(data_dir: &Path) -> Result<(), EmbeddedError> {
-    let room = Room::open(data_dir)?;
-    let _start = lock::exclusive(&room.start_lock()).await?;
-    shut_down(&room).await
+    let files = ServerFolder::open(data_dir)?;
+    let _start = lock::exclusive(&files.start_lock()).await?;
+    shut_down(&files).await
 }
 
 impl Embedded {
@@ -40,26 +42,27 @@ impl Embedded {
 
     /// Gives up the share; the last to do so stops the server and waits for its end. Close the pools before.
     pub async fn release(mut self) -> Result<(), EmbeddedError> {
-        let _start = lock::exclusive(&self.room.start_lock()).await?;
+        let _start = lock::exclusive(&self.files.start_lock()).await?;
         self.users = None;
-        match lock::try_exclusive(&self.room.users_lock())? {
-            Some(_nobody_else) => shut_down(&self.room).await,
+        match lock::try_exclusive(&self.files.users_lock())? {
+            Some(_nobody_else) => shut_down(&self.files).await,
             None => Ok(()),
         }
     }
 }
 
 impl Drop for Embedded {
-    /// A share dropped without `release` (an early return, a panic) asks the server to stop, and does not wait.
+    /// A share dropped without `release` (an early return, a panic) asks the server to stop, and does not
+    /// wait.
     fn drop(&mut self) {
         if self.users.take().is_none() {
             return;
         }
         let last = || {
-            let _start = lock::try_exclusive(&self.room.start_lock()).ok()??;
-            let _users = lock::try_exclusive(&self.room.users_lock()).ok()??;
-            let same = Postmaster::read(&self.room.cluster())? == self.answer.postmaster;
-            let runs = lock::try_exclusive(&self.room.server_lock())
+            let _start = lock::try_exclusive(&self.files.start_lock()).ok()??;
+            let _users = lock::try_exclusive(&self.files.users_lock()).ok()??;
+            let same = Postmaster::read(&self.files.cluster())? == self.answer.postmaster;
+            let runs = lock::try_exclusive(&self.files.server_lock())
                 .ok()?
                 .is_none();
             (same && runs).then(|| self.answer.postmaster.interrupt())
@@ -72,13 +75,13 @@ pub(super) async fn start_with(
     data_dir: &Path,
     places: &Places,
 ) -> Result<Embedded, EmbeddedError> {
-    let room = Room::open(data_dir)?;
-    let _start = lock::exclusive(&room.start_lock()).await?;
-    let password = room.password()?;
-    let answer = join_or_launch(&room, &password, places).await?;
-    let users = Some(lock::shared(&room.users_lock())?);
+    let files = ServerFolder::open(data_dir)?;
+    let _start = lock::exclusive(&files.start_lock()).await?;
+    let password = files.password()?;
+    let answer = join_or_launch(&files, &password, places).await?;
+    let users = Some(lock::shared(&files.users_lock())?);
     Ok(Embedded {
-        room,
+        files,
         answer,
         users,
     })
@@ -87,22 +90,22 @@ pub(super) async fn start_with(
 /// Holds `start.lock`. Either a server answers, or its lock is free and we start one; in between (a server
 /// that starts, recovers or stops, or children that outlive their killed parent) we wait.
 async fn join_or_launch(
-    room: &Room,
+    files: &ServerFolder,
     password: &str,
     places: &Places,
 ) -> Result<Answer, EmbeddedError> {
     let begin = Instant::now();
     loop {
-        if let Some(answer) = postmaster::ask(room, password).await? {
-            tracing::debug!(room = %room.dir.display(), "Joined the embedded database server.");
+        if let Some(answer) = postmaster::ask(files, password).await? {
+            tracing::debug!(files = %files.dir.display(), "Joined the embedded database server.");
             return Ok(answer);
         }
-        if let Some(free) = lock::try_exclusive(&room.server_lock())? {
-            return launch(room, password, places, free).await;
+        if let Some(free) = lock::try_exclusive(&files.server_lock())? {
+            return launch(files, password, places, free).await;
         }
         if begin.elapsed() > START_LIMIT {
             return Err(EmbeddedError::Busy {
-                dir: room.dir.clone(),
+                dir: files.dir.clone(),
                 seconds: START_LIMIT.as_secs(),
             });
         }
@@ -111,19 +114,19 @@ async fn join_or_launch(
 }
 
 /// Holds `start.lock`. Ends the server and waits until its last process is gone.
-async fn shut_down(room: &Room) -> Result<(), EmbeddedError> {
-    let password = room.password()?;
+async fn shut_down(files: &ServerFolder) -> Result<(), EmbeddedError> {
+    let password = files.password()?;
     let begin = Instant::now();
     let mut asked = false;
-    while lock::try_exclusive(&room.server_lock())?.is_none() {
+    while lock::try_exclusive(&files.server_lock())?.is_none() {
         // Only a server that answers is told to stop: the number in a stale pid file may be anybody's.
-        if !asked && let Some(answer) = postmaster::ask(room, &password).await? {
+        if !asked && let Some(answer) = postmaster::ask(files, &password).await? {
             answer.postmaster.interrupt();
             asked = true;
         }
         if begin.elapsed() > STOP_LIMIT {
             return Err(EmbeddedError::Stop {
-                dir: room.dir.clone(),
+                dir: files.dir.clone(),
                 seconds: STOP_LIMIT.as_secs(),
             });
         }
@@ -142,8 +145,8 @@ mod probe {
             &self.answer.postmaster
         }
 
-        pub(in crate::embedded) fn room(&self) -> &Room {
-            &self.room
+        pub(in crate::embedded) fn files(&self) -> &ServerFolder {
+            &self.files
         }
     }
 }

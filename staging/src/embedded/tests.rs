@@ -43,8 +43,8 @@ async fn number(server: &Embedded, statement: &'static str) -> i64 {
     number
 }
 
-fn runs(room: &Path) -> bool {
-    lock::try_exclusive(&room.join("server.lock"))
+fn runs(files: &Path) -> bool {
+    lock::try_exclusive(&files.join("server.lock"))
         .expect("the server's lock")
         .is_none()
 }
@@ -71,18 +71,18 @@ async fn a_server_is_private_shared_and_stopped_by_the_last_user() {
         second.postmaster(),
         "two starts at once give one server"
     );
-    let room = first.room().dir.clone();
+    let files = first.files().dir.clone();
     assert_eq!(
-        room,
+        files,
         data.path().canonicalize().expect("a path").join("postgres")
     );
     assert!(
         first
             .options()
             .get_socket()
-            .is_some_and(|socket| socket.starts_with(&room))
+            .is_some_and(|socket| socket.starts_with(&files))
     );
-    let password = fs::metadata(room.join("password")).expect("the password's file");
+    let password = fs::metadata(files.join("password")).expect("the password's file");
     assert_eq!(password.mode() & 0o777, 0o600);
     assert_eq!(password.uid(), rustix::process::geteuid().as_raw());
     for (setting, expected) in [
@@ -114,27 +114,27 @@ async fn a_server_is_private_shared_and_stopped_by_the_last_user() {
     assert!(stranger.is_err(), "only the password opens the server");
 
     first.release().await.expect("a release");
-    assert!(runs(&room), "the server runs while somebody uses it");
+    assert!(runs(&files), "the server runs while somebody uses it");
     sql(
         &second,
         "create table kept (n bigint); insert into kept values (7)",
     )
     .await;
     second.release().await.expect("the last release");
-    assert!(!runs(&room), "the last user stops the server");
+    assert!(!runs(&files), "the last user stops the server");
 
     let third = start(data.path()).await.expect("a server again");
     assert_eq!(number(&third, "select n from kept").await, 7);
     stop(data.path()).await.expect("a stop");
-    assert!(!runs(&room), "a stop stops it, whoever uses it");
+    assert!(!runs(&files), "a stop stops it, whoever uses it");
     let fourth = start(data.path()).await.expect("a server once more");
     third.release().await.expect("a release");
     assert!(
-        runs(&room),
+        runs(&files),
         "a share in a server that ended leaves its successor alone"
     );
     drop(fourth);
-    until("the dropped share has stopped the server", || !runs(&room)).await;
+    until("the dropped share has stopped the server", || !runs(&files)).await;
 }
 
 /// The number in the cluster's pid file.
@@ -155,7 +155,7 @@ fn signal(pid: i32, signal: Signal) {
 fn bystander(server: &Embedded) -> Child {
     let mut command = Command::new("sleep");
     command.arg("600").stdin(Stdio::null());
-    if let Some(account) = server.room().account {
+    if let Some(account) = server.files().account {
         command.uid(account.uid).gid(account.gid);
     }
     command.spawn().expect("a bystander")
@@ -165,7 +165,7 @@ fn bystander(server: &Embedded) -> Child {
 async fn a_killed_server_is_recovered_and_a_stale_pid_file_harms_nobody() {
     let data = folder();
     let server = start(data.path()).await.expect("a server");
-    let cluster = server.room().cluster();
+    let cluster = server.files().cluster();
     sql(
         &server,
         "create table kept (n bigint); insert into kept values (1)",
@@ -181,7 +181,7 @@ async fn a_killed_server_is_recovered_and_a_stale_pid_file_harms_nobody() {
     let mut bystander = bystander(&again);
     for file in [
         cluster.join("postmaster.pid"),
-        again.room().socket().join(".s.PGSQL.5432.lock"),
+        again.files().socket().join(".s.PGSQL.5432.lock"),
     ] {
         let stale = fs::read_to_string(&file).expect("a file of the killed server");
         let (_, rest) = stale.split_once('\n').expect("lines");
@@ -233,19 +233,19 @@ async fn a_killed_user_leaves_a_server_that_the_next_user_joins_and_stops() {
         data.path().join("started").exists()
     })
     .await;
-    let room = data.path().join("postgres");
-    let first = pid(&room.join("cluster"));
+    let files = data.path().join("postgres");
+    let first = pid(&files.join("cluster"));
     let server = start(data.path()).await.expect("the other's server");
     server.release().await.expect("a release");
-    assert!(runs(&room), "the other process still uses it");
+    assert!(runs(&files), "the other process still uses it");
 
     other.kill().expect("the other process is killed");
     other.wait().expect("the other process is gone");
-    assert!(runs(&room), "its server survives");
+    assert!(runs(&files), "its server survives");
     let server = start(data.path()).await.expect("the orphaned server");
-    assert_eq!(pid(&room.join("cluster")), first);
+    assert_eq!(pid(&files.join("cluster")), first);
     server.release().await.expect("the last release");
-    assert!(!runs(&room));
+    assert!(!runs(&files));
 }
 
 #[tokio::test]
@@ -284,14 +284,14 @@ async fn root_keeps_the_cluster_elsewhere_if_its_account_cannot_reach_the_data()
     let closed = folder();
     fs::set_permissions(closed.path(), Permissions::from_mode(0o700)).expect("a mode");
     let server = start(closed.path()).await.expect("a server");
-    let room = server.room().dir.clone();
-    assert!(room.starts_with("/var/lib/concord"), "{}", room.display());
+    let files = server.files().dir.clone();
+    assert!(files.starts_with("/var/lib/concord"), "{}", files.display());
     fs::set_permissions(closed.path(), Permissions::from_mode(0o755)).expect("a mode");
     let again = start(closed.path()).await.expect("a server");
-    assert_eq!(again.room().dir, room, "the place is chosen once");
+    assert_eq!(again.files().dir, files, "the place is chosen once");
     again.release().await.expect("a release");
     server.release().await.expect("a release");
-    fs::remove_dir_all(room).expect("the cluster is removed");
+    fs::remove_dir_all(files).expect("the cluster is removed");
 }
 
 async fn failure(data: &Path, places: &Places) -> String {

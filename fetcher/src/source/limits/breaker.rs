@@ -1,47 +1,47 @@
-//! The circuit breaker and the retry budget of one source: an outage is left alone, not hammered.
+//! The circuit breaker and the retry budget of one source.
 
 use serde::{Deserialize, Serialize};
 
-use crate::source::rules::{BreakerConfig, RetryConfig};
+use crate::source::request_policy::{BreakerConfig, RetryConfig};
 
-/// Seconds in which an empty budget is full again when nothing else happens.
+/// Seconds in which an empty budget refills on its own.
 const REFILL: f64 = 600.0;
-/// Seconds after which a probe that never reported is given up.
+/// Seconds after which a probe without a result is given up.
 const PROBE: f64 = 120.0;
 
-/// Whether a question may be sent.
+/// Whether a request may be sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Entry {
     /// As usual.
     Open,
-    /// As the one probe of a source that was left alone.
+    /// As the one probe while the breaker is half open.
     Probe,
     /// Not before then.
     Closed { until: f64 },
 }
 
-/// How a source has behaved lately. Times are seconds of the epoch.
+/// The recent failures of a source. Times are Unix seconds.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Breaker {
-    /// Questions given up in a row.
+    /// Requests given up in a row.
     pub(super) failures: u32,
     /// The last requests, newest in the lowest bit, failures set.
     recent: u64,
     seen: u32,
-    /// Since when the source is left alone.
+    /// Since when the breaker is open.
     pub(super) since: Option<f64>,
     pub(super) until: f64,
     probing: f64,
     proved: u32,
-    /// Why it is left alone.
+    /// Why the breaker is open.
     pub(super) cause: String,
     budget: Option<f64>,
     filled_at: f64,
 }
 
 impl Breaker {
-    /// Whether a question may be sent now; the first after the time of rest is the probe.
+    /// Whether a request may be sent now; the first after the open time is the probe.
     pub(super) fn enter(&mut self, now: f64) -> Entry {
         match self.since {
             None => Entry::Open,
@@ -56,7 +56,7 @@ impl Breaker {
         }
     }
 
-    /// A request was answered. The source works, whatever the answer says.
+    /// A response came. The source works, whatever the response says.
     pub(super) fn worked(&mut self, config: &BreakerConfig, retry: &RetryConfig, now: f64) {
         self.note(config, false);
         self.failures = 0;
@@ -86,7 +86,7 @@ impl Breaker {
         }
     }
 
-    /// A question was given up after all its tries.
+    /// A request was given up after all attempts.
     pub(super) fn gave_up(&mut self, config: &BreakerConfig, cause: &str, now: f64) {
         self.failures = self.failures.saturating_add(1);
         if self.failures >= config.failures {
@@ -94,12 +94,12 @@ impl Breaker {
         }
     }
 
-    /// The question ended without telling anything of the source's health.
+    /// The request ended without telling anything about the source's health.
     pub(super) fn untold(&mut self) {
         self.probing = 0.0;
     }
 
-    /// Takes one retry out of the budget, if there is one.
+    /// Takes one retry from the budget, if there is one.
     pub(super) fn spend(&mut self, retry: &RetryConfig, now: f64) -> bool {
         if self.since.is_some() {
             return false;
@@ -119,7 +119,7 @@ impl Breaker {
         self.budget.unwrap_or(full)
     }
 
-    /// Moves all times by `seconds`, as when the clock was set.
+    /// Shifts all times by `seconds`, after the clock was set.
     pub(super) fn shift(&mut self, seconds: f64) {
         self.until += seconds;
         self.probing += seconds;
@@ -127,7 +127,7 @@ impl Breaker {
         self.since = self.since.map(|since| since + seconds);
     }
 
-    /// Another host found the source failing.
+    /// Opens the breaker, as another host found the source failing.
     pub(super) fn leave_alone(&mut self, since: f64, until: f64, cause: &str) {
         self.since.get_or_insert(since);
         self.until = self.until.max(until);

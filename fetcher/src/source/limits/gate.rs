@@ -1,4 +1,4 @@
-//! The gate every request to a source passes, and what it learns from the answers.
+//! Every request to a source passes here: waits for its turn, and updates the limiter with the response.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,38 +7,38 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::hints::Hints;
-use super::ledger::Ledger;
-use super::pace::{Pace, Permit, Priority, Step};
-use crate::failure::FetchError;
-use crate::source::rules::SourceRules;
+use super::limiter::{Admission, LimiterState, Permit, Priority};
+use super::state_file::StateFile;
+use crate::failure::error::{FetchError, FetchErrorKind};
+use crate::source::request_policy::RequestPolicy;
 
 /// Why a request may not be sent now.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Refusal {
-    /// The source failed too often and is left alone.
-    LeftAlone {
+    /// The circuit breaker is open.
+    BreakerOpen {
         since: jiff::Timestamp,
         until: jiff::Timestamp,
         cause: String,
     },
-    /// Its limits permit nothing for longer than anybody waits.
+    /// The limits permit no request within the longest wait.
     Exhausted { wait: Duration },
 }
 
-/// How a source stands with us: for people, and to be stored with a run.
+/// The state of a source's limiter and credentials: shown to people, and stored with a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Standing {
-    /// `closed` while all is well, `open` while the source is left alone, `half-open` when the next question is a probe.
+    /// `closed` normally, `open` while no request is sent, `half-open` when the next request is a probe.
     pub breaker: &'static str,
-    /// Since when it is left alone.
+    /// Since when the breaker is open.
     pub since: Option<jiff::Timestamp>,
-    /// When it is asked again at the earliest: by the breaker, or because it asked for a pause.
+    /// When it is asked again at the earliest, after the open time or a requested pause.
     pub next_try: Option<jiff::Timestamp>,
-    /// Why it is left alone.
+    /// Why the breaker is open.
     pub cause: Option<String>,
-    /// Questions given up in a row.
+    /// Requests given up in a row.
     pub failures: u32,
-    /// Retries left before none is made any more.
+    /// Retries left in the budget.
     pub retries_left: f64,
     /// Requests per second at present, of this host.
     pub per_second: f64,
@@ -46,13 +46,13 @@ pub struct Standing {
     pub share: f64,
     /// Seconds its clock is ahead of ours.
     pub clock_ahead: f64,
-    /// When its credentials end and must be renewed by a person, as far as known.
+    /// When its credentials expire and a person must renew them, if known.
     pub credentials_end: Option<jiff::Timestamp>,
-    /// From when that is shown.
+    /// From when a warning is shown.
     pub credentials_warning: Option<jiff::Timestamp>,
 }
 
-/// Seconds of the epoch that never go back within a process, and stand still with tokio's clock.
+/// Unix seconds that never go back within a process, and pause with tokio's clock.
 #[derive(Debug)]
 struct Clock {
     began: Instant,
@@ -65,18 +65,18 @@ impl Clock {
     }
 }
 
-/// Holds requests to what their source permits.
+/// The rate limiter of a source.
 #[derive(Debug)]
 pub(crate) struct Limits {
     name: String,
     clock: Clock,
-    rules: SourceRules,
-    ledger: Ledger,
+    rules: RequestPolicy,
+    state_file: StateFile,
 }
 
 impl Limits {
-    /// The limits of a source, shared through `folder` where one is given.
-    pub(crate) fn new(rules: SourceRules, folder: Option<&Path>, source: &str) -> Limits {
+    /// The limits of a source, shared with other processes through `folder`, if given.
+    pub(crate) fn new(rules: RequestPolicy, folder: Option<&Path>, source: &str) -> Limits {
         let epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -87,25 +87,25 @@ impl Limits {
                 epoch: epoch.as_secs_f64(),
             },
             rules,
-            ledger: Ledger::open(folder, source),
+            state_file: StateFile::open(folder, source),
         }
     }
 
-    /// A clock five minutes off is worth a word, once.
-    fn learn(&self, pace: &mut Pace, permit: &Permit, hints: &Hints, now: f64) {
+    /// Updates the state; warns once when the clocks differ by more than five minutes.
+    fn learn(&self, state: &mut LimiterState, permit: &Permit, hints: &Hints, now: f64) {
         let off = |ahead: f64| ahead.abs() > 300.0;
-        let before = off(pace.ahead);
-        pace.answered(permit, hints, now);
-        if off(pace.ahead) && !before {
-            tracing::warn!(source = %self.name, seconds = pace.ahead, "the source's clock and ours differ; its dates are read by its own clock");
+        let before = off(state.ahead);
+        state.answered(permit, hints, now);
+        if off(state.ahead) && !before {
+            tracing::warn!(source = %self.name, seconds = state.ahead, "the source's clock differs from ours; its dates are read relative to its own clock");
         }
     }
 
-    pub(super) fn with<T>(&self, change: impl FnOnce(&mut Pace, f64) -> T) -> T {
-        self.ledger.with(|pace| {
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut LimiterState, f64) -> T) -> T {
+        self.state_file.with(|state| {
             let now = self.clock.now();
-            pace.look(now);
-            change(pace, now)
+            state.look(now);
+            change(state, now)
         })
     }
 
@@ -113,26 +113,26 @@ impl Limits {
     pub(crate) async fn ready(&self, kind: &str, priority: Priority) -> Result<Permit, Refusal> {
         let came = self.clock.now();
         loop {
-            let step = self.with(|pace, now| {
-                let step = pace.step(now, &self.rules, kind, priority, came);
-                (step, pace.breaker.cause.clone())
+            let step = self.with(|state, now| {
+                let step = state.step(now, &self.rules, kind, priority, came);
+                (step, state.breaker.cause.clone())
             });
             match step {
-                (Step::Go(permit), _) => {
+                (Admission::Granted(permit), _) => {
                     self.sleep_until(permit.go).await;
-                    if !self.with(|pace, now| pace.is_held(&permit, now)) {
+                    if !self.with(|state, now| state.is_held(&permit, now)) {
                         return Ok(permit);
                     }
                 }
-                (Step::Later(at), _) => self.sleep_until(at).await,
-                (Step::LeftAlone { since, until }, cause) => {
-                    return Err(Refusal::LeftAlone {
+                (Admission::WaitUntil(at), _) => self.sleep_until(at).await,
+                (Admission::BreakerOpen { since, until }, cause) => {
+                    return Err(Refusal::BreakerOpen {
                         since: instant(since),
                         until: instant(until),
                         cause,
                     });
                 }
-                (Step::Exhausted { until }, _) => {
+                (Admission::Exhausted { until }, _) => {
                     let wait = Duration::from_secs_f64((until - self.clock.now()).max(0.0));
                     return Err(Refusal::Exhausted { wait });
                 }
@@ -147,80 +147,86 @@ impl Limits {
         }
     }
 
-    /// An answer with data came.
+    /// A response with data came.
     pub(crate) fn answered(&self, permit: &Permit, hints: &Hints) {
-        self.with(|pace, now| {
-            self.learn(pace, permit, hints, now);
-            pace.served();
-            pace.breaker
+        self.with(|state, now| {
+            self.learn(state, permit, hints, now);
+            state.served();
+            state
+                .breaker
                 .worked(&self.rules.breaker, &self.rules.retry, now);
         });
     }
 
-    /// A request failed; answers what its failure means for the others.
+    /// Updates the limiter after a failed request.
     pub(crate) fn failed(&self, permit: &Permit, hints: &Hints, failure: &FetchError) {
-        self.with(|pace, now| {
-            self.learn(pace, permit, hints, now);
-            match failure {
-                FetchError::Throttled { wait, .. } => {
-                    pace.refused(wait.map(|wait| wait.as_secs_f64()), now);
-                    pace.breaker.untold();
+        self.with(|state, now| {
+            self.learn(state, permit, hints, now);
+            match &failure.kind {
+                FetchErrorKind::Throttled { wait, .. } => {
+                    state.refused(wait.map(|wait| wait.as_secs_f64()), now);
+                    state.breaker.untold();
                 }
-                FetchError::Unreachable { .. }
-                | FetchError::TooSlow { .. }
-                | FetchError::Outage { .. } => {
-                    pace.breaker
+                FetchErrorKind::Unreachable { .. }
+                | FetchErrorKind::TooSlow { .. }
+                | FetchErrorKind::Outage { .. } => {
+                    state
+                        .breaker
                         .failed(&self.rules.breaker, &failure.cause_alone(), now);
                 }
                 // No request was sent.
-                FetchError::Token { .. } => pace.breaker.untold(),
-                // It answered: refusals of credentials and queries say nothing against its health.
-                _ => pace
+                FetchErrorKind::Token { .. } => state.breaker.untold(),
+                // It responded: refused credentials and queries do not count against its health.
+                _ => state
                     .breaker
                     .worked(&self.rules.breaker, &self.rules.retry, now),
             }
         });
     }
 
-    /// A question was given up for a failure that may pass.
+    /// A request was given up after a transient failure.
     pub(crate) fn gave_up(&self, failure: &FetchError) {
         if failure.is_of_the_source() {
-            self.with(|pace, now| {
-                pace.breaker
+            self.with(|state, now| {
+                state
+                    .breaker
                     .gave_up(&self.rules.breaker, &failure.cause_alone(), now);
             });
         }
     }
 
-    /// Whether a failed request may be tried again, after which pause is another matter.
+    /// Whether a failed request may be retried.
     pub(crate) fn may_retry(&self, failure: &FetchError) -> bool {
-        // To come back when told to is no retry of an outage.
-        if matches!(failure, FetchError::Throttled { wait: Some(_), .. }) {
+        // A retry at the time the source asked for is free.
+        if matches!(
+            failure.kind,
+            FetchErrorKind::Throttled { wait: Some(_), .. }
+        ) {
             return true;
         }
-        self.with(|pace, now| pace.breaker.spend(&self.rules.retry, now))
+        self.with(|state, now| state.breaker.spend(&self.rules.retry, now))
     }
 
     /// Holds back every request to this source for a while.
     pub(crate) fn pause(&self, wait: Duration) {
-        self.with(|pace, now| pace.held_until = pace.held_until.max(now + wait.as_secs_f64()));
+        self.with(|state, now| state.held_until = state.held_until.max(now + wait.as_secs_f64()));
     }
 
-    /// The page size the source insisted on for a kind of question.
+    /// The page size that the source accepted for a kind of request.
     pub(crate) fn size(&self, kind: &str) -> Option<u32> {
-        self.with(|pace, now| pace.size(kind, now))
+        self.with(|state, now| state.size(kind, now))
     }
 
-    /// Remembers the page size the source insisted on, for the runs of a day.
+    /// Remembers the page size that the source accepted, for a day.
     pub(crate) fn remember_size(&self, kind: &str, size: u32) {
-        self.with(|pace, now| pace.remember_size(kind, size, now));
+        self.with(|state, now| state.remember_size(kind, size, now));
     }
 
-    /// How the source stands with us.
+    /// The state of the limiter.
     pub(crate) fn standing(&self) -> Standing {
-        self.with(|pace, now| {
-            let breaker = &pace.breaker;
-            let held = pace.held_until.max(match breaker.since {
+        self.with(|state, now| {
+            let breaker = &state.breaker;
+            let held = state.held_until.max(match breaker.since {
                 Some(_) => breaker.until,
                 None => 0.0,
             });
@@ -234,12 +240,12 @@ impl Limits {
                 next_try: (held > now).then(|| instant(held)),
                 cause: breaker.since.map(|_| breaker.cause.clone()),
                 failures: breaker.failures,
-                per_second: pace.rate(&self.rules.rate),
-                share: pace.granted().fraction(),
-                clock_ahead: pace.ahead,
+                per_second: state.rate(&self.rules.rate),
+                share: state.granted().fraction(),
+                clock_ahead: state.ahead,
                 credentials_end: None,
                 credentials_warning: None,
-                retries_left: pace.breaker.budget(&self.rules.retry, now),
+                retries_left: state.breaker.budget(&self.rules.retry, now),
             }
         })
     }

@@ -1,4 +1,4 @@
-//! What an answer says about how fast its source may be asked: headers and bodies of every dialect known to us.
+//! What a response says about rate limits: headers and bodies of all known dialects.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use reqwest::header::{DATE, HeaderMap};
 use serde::Deserialize;
 
-/// Everything one answer says about limits.
+/// Everything one response says about limits.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Hints {
-    /// So many requests or points per window of time.
+    /// Limits per time window, in requests or points.
     pub windows: Vec<WindowHint>,
-    /// Points that are restored all the time.
+    /// A bucket of points that refills continuously.
     pub points: Option<PointsHint>,
     /// Seconds the source's clock is ahead of ours, where it shows one.
     pub ahead: Option<f64>,
@@ -20,7 +20,7 @@ pub(crate) struct Hints {
 /// What is left of one window.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct WindowHint {
-    /// Tells apart several windows of one source.
+    /// Distinguishes several windows of one source.
     pub name: String,
     pub limit: Option<f64>,
     pub remaining: f64,
@@ -30,14 +30,14 @@ pub(crate) struct WindowHint {
     pub cost: Option<f64>,
 }
 
-/// A bucket of points, and what this question asked of it.
+/// A bucket of points, and what this request cost.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct PointsHint {
     pub capacity: f64,
     pub available: f64,
     pub restore: f64,
     pub requested: f64,
-    /// What it took in the end, where the source tells.
+    /// The actual cost, if the source tells.
     pub actual: Option<f64>,
 }
 
@@ -49,7 +49,7 @@ impl Hints {
             .and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
             .map(|date| date.timestamp());
         let ahead = date.map(|date| date.duration_since(now).as_secs_f64());
-        // A date has whole seconds only: it is used where the clocks are further apart than that.
+        // A date has whole seconds only: it is used if the clocks differ by more than that.
         let there = match (date, ahead) {
             (Some(date), Some(ahead)) if ahead.abs() > 5.0 => date,
             _ => now,
@@ -81,7 +81,7 @@ impl Hints {
         self.points = points(extensions).or(self.points.take());
     }
 
-    /// Adds what a `rateLimit` object in the data says; it is about points of an hour.
+    /// Adds what a `rateLimit` object in the data says, about points per hour.
     pub(crate) fn add_rate_limit(&mut self, object: &str, now: jiff::Timestamp) {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -94,7 +94,7 @@ impl Hints {
         let Ok(told) = serde_json::from_str::<RateLimit>(object) else {
             return;
         };
-        // The same window may stand in the headers, counted in requests; the points are what binds.
+        // The headers may show the same window in requests; the points are what counts.
         self.windows = vec![WindowHint {
             name: "points".to_owned(),
             limit: told.limit,
@@ -109,7 +109,7 @@ impl Hints {
 }
 
 impl PointsHint {
-    /// The time that restores the points a refused question lacks.
+    /// The time until the bucket has refilled to what a refused request needs.
     pub(crate) fn wait(&self) -> Option<Duration> {
         let seconds = (self.requested - self.available) / self.restore;
         (seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(1e6)))
@@ -229,7 +229,7 @@ fn points(extensions: &str) -> Option<PointsHint> {
     let sound = |number: f64| number.is_finite() && (0.0..1e12).contains(&number);
     let (available, restore) = (status.currently_available, status.restore_rate);
     let capacity = status.maximum_available.unwrap_or(available.max(requested));
-    // What is available may be less than nothing.
+    // What is available may be negative.
     (sound(requested)
         && sound(available.abs())
         && sound(capacity)

@@ -1,24 +1,21 @@
-//! How fast a source may be asked, whoever asks: its limits, the retries it is spared, and when it is left alone.
+//! Rate limits, retry budget and circuit breaker of a source, shared by everything that asks it.
 
 mod breaker;
-mod gate;
-mod hints;
-mod hosts;
-mod ledger;
-mod own;
-mod pace;
-mod part;
+mod configured_rate;
+pub(crate) mod gate;
+pub(crate) mod hints;
+pub(crate) mod hosts;
+pub(crate) mod limiter;
 mod points;
-mod registry;
+pub(crate) mod rate_share;
+pub(crate) mod registry;
+mod state_file;
 mod window;
 
 #[cfg(test)]
 mod tests;
 
 pub use gate::Standing;
-pub(super) use gate::{Limits, Refusal};
-pub(crate) use hints::{Hints, PointsHint};
 pub use hosts::{Pauses, Presence};
-pub use pace::Priority;
-pub use part::Part;
-pub(super) use registry::{Registry, shared};
+pub use limiter::Priority;
+pub use rate_share::RateShare;

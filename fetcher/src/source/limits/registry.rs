@@ -1,10 +1,10 @@
-//! What all openings of one source share within a process.
+//! Shares one value between all users of a source within a process.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 /// The shared value for `key`, made on first use and dropped with its last holder.
-pub(in crate::source) fn shared<T: Send + Sync + 'static, E>(
+pub(crate) fn shared<T: Send + Sync + 'static, E>(
     registry: &'static Registry<T>,
     key: String,
     make: impl FnOnce() -> Result<T, E>,
@@ -22,8 +22,8 @@ pub(in crate::source) fn shared<T: Send + Sync + 'static, E>(
     Ok(made)
 }
 
-/// What the process shares between all openings of one source.
-pub(in crate::source) type Registry<T> = OnceLock<Mutex<HashMap<String, Weak<T>>>>;
+/// The shared values by key.
+pub(crate) type Registry<T> = OnceLock<Mutex<HashMap<String, Weak<T>>>>;
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! Sources of every kind of limit in simulated time: the permitted rate is used to the last request, and none is refused.
+//! Every kind of limit in simulated time: the permitted rate is used fully, and no request is refused.
 
 mod hosts;
 mod late;
@@ -8,9 +8,9 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::hints::{Hints, PointsHint, WindowHint};
-use super::pace::{Pace, Permit, Priority, Step};
-use super::part::Part;
-use crate::source::rules::{BreakerConfig, Rate, RetryConfig, SourceRules};
+use super::limiter::{Admission, LimiterState, Permit, Priority};
+use super::rate_share::RateShare;
+use crate::source::request_policy::{BreakerConfig, Rate, RequestPolicy, RetryConfig};
 
 const BEGIN: f64 = 1_770_000_000.25;
 /// Windows do not begin with the second.
@@ -160,8 +160,8 @@ impl Stream {
     }
 }
 
-fn rules(per_second: Option<f64>) -> SourceRules {
-    SourceRules {
+fn rules(per_second: Option<f64>) -> RequestPolicy {
+    RequestPolicy {
         rate: Rate {
             per_second,
             burst: 5,
@@ -178,7 +178,7 @@ fn rules(per_second: Option<f64>) -> SourceRules {
 fn simulate(
     source: &mut Simulated,
     streams: &mut [Stream],
-    rules: &SourceRules,
+    rules: &RequestPolicy,
     seconds: f64,
     seed: u64,
 ) {
@@ -186,20 +186,20 @@ fn simulate(
 }
 
 /// What hosts are told: when, which one, its part, and the part it would be due.
-type Told = (f64, usize, Part, Part);
+type Told = (f64, usize, RateShare, RateShare);
 
 /// As [`simulate`], with streams on several hosts, each with an account of its own.
 fn simulate_hosts(
     source: &mut Simulated,
     streams: &mut [Stream],
-    rules: &SourceRules,
+    rules: &RequestPolicy,
     seconds: f64,
     seed: u64,
     told: &[Told],
 ) {
     let mut rng = StdRng::seed_from_u64(seed);
     let hosts = streams.iter().map(|stream| stream.host).max().unwrap_or(0);
-    let mut paces = vec![Pace::default(); hosts + 1];
+    let mut states = vec![LimiterState::default(); hosts + 1];
     let mut told = told.iter().peekable();
     loop {
         let next = streams
@@ -211,16 +211,16 @@ fn simulate_hosts(
             return;
         }
         while let Some((at, host, part, due)) = told.next_if(|told| BEGIN + told.0 <= now) {
-            paces[*host].look(BEGIN + at);
-            paces[*host].tell(*part, *due, BEGIN + at);
+            states[*host].look(BEGIN + at);
+            states[*host].tell(*part, *due, BEGIN + at);
         }
-        let pace = &mut paces[next.host];
+        let state = &mut states[next.host];
         // As in the file that processes share, where a number may come back another in its last digit.
         if rng.random_ratio(1, 20) {
-            *pace =
-                serde_json::from_slice(&serde_json::to_vec(pace).expect("JSON")).expect("the same");
+            *state = serde_json::from_slice(&serde_json::to_vec(state).expect("JSON"))
+                .expect("the same");
         }
-        pace.look(now);
+        state.look(now);
         match std::mem::replace(&mut next.phase, Phase::Wants) {
             Phase::OnItsWay(permit) => {
                 let (served, hints) = source.ask(now, next.cost);
@@ -229,24 +229,24 @@ fn simulate_hosts(
                 continue;
             }
             Phase::Waits(permit) => {
-                pace.is_held(&permit, now);
+                state.is_held(&permit, now);
                 next.wakes = now + rng.random_range(0.0020..0.0030);
                 next.phase = Phase::OnItsWay(permit);
                 continue;
             }
             Phase::Answered(permit, served, hints) => {
-                pace.answered(&permit, &hints, now);
+                state.answered(&permit, &hints, now);
                 match served {
-                    true => pace.served(),
-                    false => pace.refused(None, now),
+                    true => state.served(),
+                    false => state.refused(None, now),
                 }
                 next.served += u32::from(served);
                 next.came = now;
             }
             Phase::Wants => {}
         }
-        match pace.step(now, rules, next.kind, next.priority, next.came) {
-            Step::Go(permit) => {
+        match state.step(now, rules, next.kind, next.priority, next.came) {
+            Admission::Granted(permit) => {
                 // Timers are late by up to a millisecond and a half, and the way takes as long as it takes.
                 next.wakes = permit.go.max(now) + rng.random_range(0.000..0.0015);
                 if source.late > 0.0 && rng.random_ratio(1, 4) {
@@ -254,7 +254,7 @@ fn simulate_hosts(
                 }
                 next.phase = Phase::Waits(permit);
             }
-            Step::Later(at) => next.wakes = at.max(now + 0.0001),
+            Admission::WaitUntil(at) => next.wakes = at.max(now + 0.0001),
             other => panic!("{other:?}"),
         }
     }
@@ -264,7 +264,7 @@ fn simulate_hosts(
 fn steady_share(
     source: &mut Simulated,
     streams: &mut [Stream],
-    rules: &SourceRules,
+    rules: &RequestPolicy,
     seed: u64,
 ) -> f64 {
     let seconds = (source.length * 6.0).max(60.0);
@@ -314,7 +314,7 @@ fn the_permitted_rate_is_used_to_the_last_request_and_none_is_refused() {
             assert_eq!(source.refused, 0, "{label}");
             // The first window is spent finding out; nothing else may be left.
             let found_out = 1.0 / 6.0 + 0.01;
-            // Never known for sure: a sliding window of untold length, and one as short as its reset is rounded to.
+            // Never known for sure: a sliding window of unknown length, and one as short as its reset's unit.
             let vague = says == Says::Plain && (length <= 1.0 || matches!(kind, Kind::Sliding));
             let least = if vague {
                 0.5
@@ -339,7 +339,7 @@ fn scheduled_work_goes_before_a_backfill_which_is_not_starved() {
     simulate(&mut source, &mut streams, &rules(None), 60.0, 1);
     let backfill = streams[0].served + streams[1].served;
     println!("backfill {backfill}, hourly {}", streams[2].served);
-    assert!(streams[2].served > 450, "the hourly run keeps its pace");
+    assert!(streams[2].served > 450, "the hourly run keeps its rate");
     assert!(backfill > 30, "and the backfill moves on");
     assert_eq!(source.refused, 0);
 }
@@ -357,43 +357,43 @@ fn others_who_use_the_same_limit_are_noticed() {
 
 #[test]
 fn a_clock_set_back_makes_nobody_wait() {
-    let mut pace = Pace::default();
+    let mut state = LimiterState::default();
     let rules = rules(Some(1.0));
     for second in 0..3 {
-        pace.look(BEGIN + f64::from(second));
-        let step = pace.step(
+        state.look(BEGIN + f64::from(second));
+        let step = state.step(
             BEGIN + f64::from(second),
             &rules,
             "a",
             Priority::Scheduled,
             BEGIN,
         );
-        assert!(matches!(step, Step::Go(_)), "{step:?}");
-        if let Step::Go(permit) = step {
-            pace.answered(&permit, &Hints::default(), BEGIN + f64::from(second) + 0.1);
+        assert!(matches!(step, Admission::Granted(_)), "{step:?}");
+        if let Admission::Granted(permit) = step {
+            state.answered(&permit, &Hints::default(), BEGIN + f64::from(second) + 0.1);
         }
     }
     let earlier = BEGIN - 3600.0;
-    pace.look(earlier);
-    match pace.step(earlier, &rules, "a", Priority::Scheduled, earlier) {
-        Step::Go(permit) => assert!(permit.go - earlier < 10.0, "{permit:?}"),
+    state.look(earlier);
+    match state.step(earlier, &rules, "a", Priority::Scheduled, earlier) {
+        Admission::Granted(permit) => assert!(permit.go - earlier < 10.0, "{permit:?}"),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
 fn absurd_pauses_are_capped_and_told() {
-    let rules = SourceRules {
+    let rules = RequestPolicy {
         retry: RetryConfig::default(),
         ..rules(None)
     };
-    let mut pace = Pace::default();
-    pace.look(BEGIN);
-    pace.refused(Some(1e9), BEGIN);
-    let step = pace.step(BEGIN, &rules, "a", Priority::Scheduled, BEGIN);
+    let mut state = LimiterState::default();
+    state.look(BEGIN);
+    state.refused(Some(1e9), BEGIN);
+    let step = state.step(BEGIN, &rules, "a", Priority::Scheduled, BEGIN);
     assert_eq!(
         step,
-        Step::Exhausted {
+        Admission::Exhausted {
             until: BEGIN + 3600.0
         }
     );

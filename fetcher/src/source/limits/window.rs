@@ -1,22 +1,22 @@
-//! One window of a source: so many requests, or points, in so many seconds.
+//! One time window of a source: a number of requests or points in a number of seconds.
 
 use serde::{Deserialize, Serialize};
 
 use super::hints::WindowHint;
-use super::part::Part;
+use super::rate_share::RateShare;
 
-/// A window at least this long may be spent ahead of its even pace: a short job should not crawl because a
-/// long one could come.
+/// A window at least this long may be used ahead of its even rate: a short job should not be slowed down
+/// because a long one could follow.
 const LONG: f64 = 300.0;
-/// How much of a long window may be spent ahead of its even pace.
+/// How much of a long window may be used ahead of its even rate.
 const AHEAD: f64 = 0.5;
 const SLOTS: usize = 32;
-/// Requests of which each departure is known, at most.
+/// Up to how many requests the time of each is stored.
 const KNOWN: usize = 256;
 /// Sources round the seconds until a reset.
 const ROUNDED: f64 = 1.5;
 
-/// What is known of a window. Times are seconds of the epoch.
+/// The state of a window. Times are Unix seconds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Window {
     limit: f64,
@@ -24,33 +24,33 @@ pub(super) struct Window {
     length_told: bool,
     remaining: f64,
     resets_at: f64,
-    /// What others than us took of it, as far as the last answer shows.
+    /// What others used of it, by the last response.
     foreign: f64,
-    /// Taken by us since the last answer.
+    /// Used by us since the last response.
     since: f64,
     last: f64,
     next: f64,
-    /// What we took, in slots of a thirty-second of the window.
+    /// What we used, in slots of 1/32 of the window.
     taken: Vec<(i64, f64)>,
-    /// When the last requests left, as many as the window holds. One that left late holds back the one that takes its
-    /// place in the next window, and not all behind it.
+    /// When the last requests were sent, as many as the window holds. A late one delays only the request that
+    /// takes its place in the next window.
     #[serde(default)]
     left: Vec<f64>,
-    /// Grows with every refusal: this source counts less exactly than it says.
+    /// Safety margin; grows with every refusal, as the source's counts are inexact.
     caution: f64,
     cost: f64,
     /// Seconds between the last two resets.
     step: f64,
-    /// Whether the length was told, or seen.
+    /// Whether the source told the length, as opposed to observed resets.
     sure: bool,
-    /// How much of it is this host's.
+    /// This host's share of it.
     #[serde(default)]
-    part: Part,
+    part: RateShare,
 }
 
 impl Window {
-    /// A window first heard of at `now`, by the answer to a request sent just before.
-    pub(super) fn new(told: &WindowHint, part: Part, now: f64) -> Window {
+    /// A new window, reported at `now` by the response to a request sent just before.
+    pub(super) fn new(told: &WindowHint, part: RateShare, now: f64) -> Window {
         let mut window = Window {
             limit: told.limit.unwrap_or(told.remaining + 1.0).max(1.0),
             length: told.length.or(told.resets_in.map(usual)).unwrap_or(60.0),
@@ -75,7 +75,7 @@ impl Window {
         window
     }
 
-    /// Takes in what an answer says.
+    /// Updates the state with a response.
     pub(super) fn learn(&mut self, told: &WindowHint, now: f64) {
         self.limit = told
             .limit
@@ -93,7 +93,7 @@ impl Window {
             _ => {}
         }
         if self.length != before {
-            // Slots of another width say nothing.
+            // Slots of another width cannot be used.
             self.taken.clear();
         }
         self.resets_at = resets_at.unwrap_or(now + self.length);
@@ -101,32 +101,32 @@ impl Window {
         self.cost = told.cost.unwrap_or(1.0);
         self.since = 0.0;
         let ours = self.ours(now);
-        // What is in flight is counted by us and not yet by the source: that can only hide others, not invent them.
-        // Other hosts may have taken their parts.
+        // Requests in flight are counted here but not yet by the source: that can hide the use by others, but
+        // not invent it. Other hosts may have used their shares.
         self.foreign = (self.part.of(self.limit) - told.remaining - ours).max(0.0);
     }
 
-    /// Another part of the window is this host's from now on.
-    pub(super) fn keep_to(&mut self, part: Part, now: f64, jitter: f64) {
+    /// Changes this host's share.
+    pub(super) fn keep_to(&mut self, part: RateShare, now: f64, jitter: f64) {
         let ratio = self.part.fraction() / part.fraction();
         self.part = part;
-        // What left before was another part's.
+        // Earlier requests belong to the former share.
         self.left.clear();
-        // A long window may be spent ahead of its pace; how much of it is left every answer tells.
+        // A long window may be used ahead of its even rate; every response tells how much is left.
         if self.length < LONG {
-            // What was taken in advance weighs as much as before. One place is left out: two hosts whose paces change
-            // within one window could each have one too many in it.
+            // Reservations count as before. One request is left out: two hosts whose rates change within one
+            // window could each send one too many.
             self.next = now + (self.next - now).max(0.0) * ratio + self.spacing(jitter);
         }
     }
 
-    /// The length of a window whose source does not tell it: at least as long as it takes until the reset, and
-    /// as long as lies between resets, once such a step is a usual length or two of them agree.
+    /// The length of a window that the source does not tell: at least the time until the reset, and the time
+    /// between resets once it is a usual length or was seen twice.
     fn guess(&mut self, resets_in: f64, step: f64, remaining: f64) {
         if resets_in > self.length + ROUNDED {
             (self.length, self.sure) = (usual(resets_in), false);
         }
-        // A window that slides is never whole again while it is used.
+        // A sliding window is never full while it is in use.
         let renewed = remaining > self.remaining && remaining >= 0.9 * self.limit - 1.0;
         if step < 0.5 || !renewed {
             return;
@@ -141,18 +141,18 @@ impl Window {
         self.step = step;
     }
 
-    /// The share by which the pace stays below what is permitted: requests jitter on their way.
+    /// The margin below the permitted rate, since requests jitter on their way.
     fn margin(&self, jitter: f64) -> f64 {
         ((0.003 + 2.0 * jitter) / self.length).clamp(0.002, 0.008) + self.caution
     }
 
-    /// The even pace: slightly slower than permitted.
+    /// The even rate: slightly slower than permitted.
     fn spacing(&self, jitter: f64) -> f64 {
         let limit = self.part.of(self.limit);
         self.length / limit * (1.0 + self.margin(jitter)) * self.cost.max(1.0)
     }
 
-    /// How many requests it holds, where each departure is known.
+    /// How many requests it holds, if the time of each is stored.
     fn places(&self) -> Option<usize> {
         let places = self.part.of(self.limit);
         let known =
@@ -160,7 +160,7 @@ impl Window {
         known.then_some(places as usize)
     }
 
-    /// The request that was planned for `go` left so much later, as on a busy machine.
+    /// The request planned for `go` was sent later, as on a busy machine.
     pub(super) fn late(&mut self, go: f64, by: f64, jitter: f64) {
         let planned = self.left.iter().rposition(|at| (at - go).abs() < 1e-6);
         match planned.filter(|_| self.places().is_some()) {
@@ -169,14 +169,14 @@ impl Window {
                 self.left.sort_by(f64::total_cmp);
             }
             None => {
-                // Those behind it must not close up to it.
+                // The requests after it must keep their distance.
                 let bearable = 0.5 * self.margin(jitter) * self.length;
                 self.next += (by - bearable).max(0.0);
             }
         }
     }
 
-    /// When a place is free again that another request took a window before.
+    /// When the place of a request one window ago is free again.
     fn freed(&self, jitter: f64) -> f64 {
         let before = |places: usize| self.left.len().checked_sub(places);
         let taken = self.places().and_then(before).map(|at| self.left[at]);
@@ -192,7 +192,7 @@ impl Window {
         let told = now < self.resets_at;
         let doubtful = self.foreign >= 1.0 || !self.sure;
         if !(told && (long || doubtful)) {
-            // Evenly spaced, no window of this length can hold more than the limit, wherever it begins.
+            // With even spacing, no window of this length exceeds the limit, wherever it begins.
             return even;
         }
         // What is left is for all hosts.
@@ -207,7 +207,7 @@ impl Window {
         even
     }
 
-    /// Counts a request that goes at `go`.
+    /// Counts a request at `go`.
     pub(super) fn take(&mut self, go: f64, jitter: f64) {
         self.next = self.next.max(go) + self.spacing(jitter);
         self.last = go;
@@ -220,7 +220,7 @@ impl Window {
         self.count(go, cost);
     }
 
-    /// The source refused although we kept to what it told: others ask too, or it counts otherwise.
+    /// The source refused although we kept to its limits: others ask too, or it counts differently.
     pub(super) fn refused(&mut self) {
         self.caution = (self.caution + 0.002).min(0.02);
         self.remaining = 0.0;
@@ -231,7 +231,7 @@ impl Window {
         self.part.of(self.limit) / self.length
     }
 
-    /// Moves all times by `seconds`, as when the clock was set.
+    /// Shifts all times by `seconds`, after the clock was set.
     pub(super) fn shift(&mut self, seconds: f64) {
         for time in [&mut self.resets_at, &mut self.last, &mut self.next] {
             *time += seconds;
@@ -259,7 +259,7 @@ impl Window {
     }
 }
 
-/// The usual window that a reset so far away belongs to.
+/// The usual window length for a reset this far away.
 fn usual(seconds: f64) -> f64 {
     let lengths = [1.0, 10.0, 60.0, 900.0, 3600.0, 86_400.0];
     let found = lengths

@@ -1,22 +1,23 @@
-//! Several hosts with an account each, told their parts as a database would tell them.
+//! Several hosts, each with its own state and its share as set through a database.
 
 use super::*;
 
-const WHOLE: u32 = Part::WHOLE;
+const WHOLE: u32 = RateShare::WHOLE;
 
-fn part(number: u32, of: u32) -> Part {
-    Part {
+fn part(number: u32, of: u32) -> RateShare {
+    RateShare {
         from: WHOLE / of * number,
         to: WHOLE / of * (number + 1),
     }
 }
 
-/// One host at first; another comes, has nothing until the first has made room, and goes again; then there are three.
+/// One host at first; another comes, has nothing until the first has made room, and goes again; then there
+/// are three.
 fn comings_and_goings() -> Vec<Told> {
-    let (half, none) = (|number| part(number, 2), Part::NONE);
+    let (half, none) = (|number| part(number, 2), RateShare::NONE);
     let third = |number| part(number, 3);
     vec![
-        (0.0, 0, Part::ALL, Part::ALL),
+        (0.0, 0, RateShare::ALL, RateShare::ALL),
         (0.0, 1, none, half(1)),
         (0.0, 2, none, third(2)),
         (14.0, 1, none, half(1)),
@@ -29,7 +30,7 @@ fn comings_and_goings() -> Vec<Told> {
         (
             40.3,
             1,
-            Part {
+            RateShare {
                 from: WHOLE / 2,
                 to: WHOLE / 3 * 2,
             },
@@ -37,13 +38,13 @@ fn comings_and_goings() -> Vec<Told> {
         ),
         (40.7, 2, third(2), third(2)),
         (41.3, 1, third(1), third(1)),
-        (80.0, 0, none, Part::ALL),
-        (80.0, 1, none, Part::ALL),
-        (80.5, 2, Part::ALL, Part::ALL),
-        (94.0, 0, none, Part::ALL),
-        (94.0, 1, none, Part::ALL),
-        (107.0, 0, none, Part::ALL),
-        (107.0, 1, none, Part::ALL),
+        (80.0, 0, none, RateShare::ALL),
+        (80.0, 1, none, RateShare::ALL),
+        (80.5, 2, RateShare::ALL, RateShare::ALL),
+        (94.0, 0, none, RateShare::ALL),
+        (94.0, 1, none, RateShare::ALL),
+        (107.0, 0, none, RateShare::ALL),
+        (107.0, 1, none, RateShare::ALL),
     ]
 }
 
@@ -128,10 +129,10 @@ fn hosts_side_by_side_use_the_last_request_too() {
 
 #[test]
 fn a_host_that_hears_nothing_keeps_to_its_last_part_and_in_the_end_to_none() {
-    let mut pace = Pace::default();
-    let go = |pace: &mut Pace, at: f64| {
-        pace.look(BEGIN + at);
-        pace.step(
+    let mut state = LimiterState::default();
+    let go = |state: &mut LimiterState, at: f64| {
+        state.look(BEGIN + at);
+        state.step(
             BEGIN + at,
             &rules(Some(1.0)),
             "a",
@@ -139,19 +140,19 @@ fn a_host_that_hears_nothing_keeps_to_its_last_part_and_in_the_end_to_none() {
             BEGIN + at,
         )
     };
-    pace.tell(Part::NONE, part(1, 2), BEGIN);
+    state.tell(RateShare::NONE, part(1, 2), BEGIN);
     assert!(
-        matches!(go(&mut pace, 1.0), Step::Later(_)),
+        matches!(go(&mut state, 1.0), Admission::WaitUntil(_)),
         "it has nothing"
     );
     // Nobody speaks any more: it takes what it would be due, and no more.
-    assert!(matches!(go(&mut pace, 16.0), Step::Go(_)));
-    assert!((pace.rate(&rules(Some(1.0)).rate) - 0.5).abs() < 1e-9);
-    pace.look(BEGIN + 1800.0);
-    assert!((pace.rate(&rules(Some(1.0)).rate) - 0.5).abs() < 1e-9);
-    pace.look(BEGIN + 3700.0);
+    assert!(matches!(go(&mut state, 16.0), Admission::Granted(_)));
+    assert!((state.rate(&rules(Some(1.0)).rate) - 0.5).abs() < 1e-9);
+    state.look(BEGIN + 1800.0);
+    assert!((state.rate(&rules(Some(1.0)).rate) - 0.5).abs() < 1e-9);
+    state.look(BEGIN + 3700.0);
     assert!(
-        (pace.rate(&rules(Some(1.0)).rate) - 1.0).abs() < 1e-9,
+        (state.rate(&rules(Some(1.0)).rate) - 1.0).abs() < 1e-9,
         "nobody remembers the others"
     );
 }

@@ -1,6 +1,6 @@
-//! A busy machine: timers that are late cost their own lateness, and not that of all requests behind them.
+//! A busy machine: a late timer delays its own request, not all requests after it.
 
-use super::super::pace::Priority;
+use super::super::limiter::Priority;
 use super::{Kind, Says, Simulated, Stream, rules, steady_share};
 
 #[test]

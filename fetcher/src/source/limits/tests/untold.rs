@@ -1,6 +1,6 @@
 //! A source that says nothing of its limits.
 
-use super::super::pace::Priority;
+use super::super::limiter::Priority;
 use super::{Kind, Says, Simulated, Stream, rules, simulate};
 
 #[test]

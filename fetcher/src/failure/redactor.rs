@@ -1,12 +1,12 @@
-//! Words of a source that may be repeated to people: short, on one line, without secrets.
+//! Texts of a source made safe to show: bounded, and without secrets.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::auth::Secret;
+use crate::auth::secret::Secret;
 
-/// Letters of an excerpt.
+/// Characters of an excerpt.
 const LONGEST: usize = 240;
-/// Letters of what came in place of an answer.
+/// Characters kept of a body that is no usable response.
 const WHOLE: usize = 16_384;
 
 /// Takes known secrets out of texts that a source sent.
@@ -26,9 +26,9 @@ impl Redactor {
         }
     }
 
-    /// The beginning of the text, without secrets; longer than this at most by what is put in their place.
+    /// The beginning of the text without secrets; longer than `most` only by the replacements.
     fn beginning(&self, text: &str, most: usize) -> String {
-        // Redaction comes before cutting, and the far end is dropped, or a part of a secret could stay.
+        // Redact before cutting, and drop the end: a secret that is cut in half would not be found.
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let secrets = || {
             known
@@ -98,7 +98,7 @@ impl Redactor {
     }
 }
 
-/// Letters that steer a terminal or turn the direction of a line are shown as their numbers.
+/// Escapes control characters and bidirectional marks, which could change what a terminal shows.
 fn show(letter: char, clean: &mut String) {
     let turns = matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     match letter.is_control() || turns {

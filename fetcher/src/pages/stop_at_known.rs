@@ -1,21 +1,22 @@
-//! Where a `newest_first` read may stop.
+//! Where a `newest_first` read stops.
 
 use jiff::Timestamp;
 
 use super::json::{raw_at, scalar};
 use super::page::{Record, Selection};
-use crate::modules::{FetchSpec, Path, Read};
+use crate::modules::path::Path;
+use crate::modules::spec::{FetchSpec, Read};
 
-/// What lies behind an instant is known, as long as records come newest first.
-pub(super) struct Known<'m> {
+/// Records older than an instant are known, as long as records come newest first.
+pub(super) struct KnownBoundary<'m> {
     at: &'m Path,
     behind: Timestamp,
     before: Option<Timestamp>,
     is_sorted: bool,
 }
 
-impl<'m> Known<'m> {
-    /// `None` where the read goes to the end.
+impl<'m> KnownBoundary<'m> {
+    /// `None` if everything is read.
     pub(super) fn behind(spec: &'m FetchSpec, selection: &Selection) -> Option<Self> {
         let newest = spec.newest_first.as_ref()?;
         let since = selection.since.as_ref()?;
@@ -28,8 +29,8 @@ impl<'m> Known<'m> {
         })
     }
 
-    /// Whether these, of the next page, are nothing but records from before the instant, and all that came were sorted. A record
-    /// without a time says nothing, so a page with one does not stop the read.
+    /// Whether all records of the next page are older than the instant, and all records so far were sorted. A
+    /// page with a record that has no time does not stop the read.
     pub(super) fn hold(&mut self, records: &[Record]) -> bool {
         let mut all = !records.is_empty();
         for record in records {
@@ -101,7 +102,7 @@ mod tests {
         ];
         let at = Path::parse(".at").unwrap();
         for (label, pages, expected) in cases {
-            let mut known = Known {
+            let mut known = KnownBoundary {
                 at: &at,
                 behind: "2026-05-10T00:00:00Z".parse().unwrap(),
                 before: None,

@@ -1,29 +1,29 @@
-//! When the next request may go: one account of a source's limits for everything that asks it.
+//! When the next request may be sent: one limiter state per source, for all its modules.
 //!
-//! No clock and no waiting here; times are seconds of the epoch and come from outside.
+//! No clock and no waiting here; times are Unix seconds and arguments.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::breaker::{Breaker, Entry};
+use super::configured_rate::ConfiguredRate;
 use super::hints::Hints;
-use super::own::OwnRate;
-use super::part::Part;
 use super::points::Points;
+use super::rate_share::RateShare;
 use super::window::Window;
-use crate::source::rules::{Rate, SourceRules};
+use crate::source::request_policy::{Rate, RequestPolicy};
 
-/// Requests per second where neither the configuration nor the source says a rate.
+/// Requests per second if neither the configuration nor the source gives a rate.
 const UNTOLD: f64 = 5.0;
-/// Seconds after which what a source said about its limits is asked for anew, one request first.
+/// Seconds after which the limits a source reported are stale: one request is sent first.
 const STALE: f64 = 3600.0;
-/// Seconds the first request may keep the others waiting.
+/// Seconds for which other requests wait for the first one.
 const FIRST: f64 = 5.0;
-/// Seconds after which a host that was given nothing, and hears nothing any more, takes what it would be due.
+/// Seconds without news after which a host without a share uses its fair share.
 const SILENCE: f64 = 15.0;
 
-/// Whose request it is. Scheduled work goes before backfills.
+/// The priority of a request. Scheduled work goes before backfills.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Priority {
     /// The regular run.
@@ -33,26 +33,26 @@ pub enum Priority {
     Backfill,
 }
 
-/// Leave to send one request.
+/// Permission to send one request.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Permit {
-    /// What kind of question it is for.
+    /// The kind of request it is for.
     pub kind: String,
-    /// When it may go.
+    /// When the request may be sent.
     pub(super) go: f64,
-    /// The points it holds.
+    /// The points it reserves.
     cost: f64,
 }
 
-/// What a source said and did, and when the next request may go.
+/// The limiter's state: what a source reported, and when the next request may be sent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Pace {
-    /// When this was last written: a time in the future shows a clock that was set back.
+pub(super) struct LimiterState {
+    /// When this was last written; a time in the future means that the clock was set back.
     at: f64,
     next: f64,
     pub(super) held_until: f64,
-    /// Share of the configured rate that a source without hints bears.
+    /// Fraction of the configured rate that a source without hints accepts.
     pub(super) share: f64,
     refused_at: f64,
     answered_at: f64,
@@ -63,21 +63,21 @@ pub(super) struct Pace {
     points: Option<Points>,
     pub(super) ahead: f64,
     pub(super) breaker: Breaker,
-    /// Page sizes that a source insisted on: size, and until when it is remembered.
+    /// Page sizes that a source accepted: the size, and until when it is remembered.
     sizes: BTreeMap<String, (u32, f64)>,
-    /// Which account this is among those of other hosts.
+    /// Identifies this state among those of other hosts.
     pub(super) id: String,
-    /// The part this host was given last, the one it would be due, and when it was told.
-    told: (Part, Part, f64),
-    /// The part its pace is made for; never nothing.
-    part: Part,
-    /// Until when somebody here asks, as far as known.
+    /// This host's last share, its fair share, and when both were set.
+    told: (RateShare, RateShare, f64),
+    /// The share that windows and points are computed for; never empty.
+    part: RateShare,
+    /// Until when a process of this host needs the source.
     pub(super) wanted_until: f64,
 }
 
-impl Default for Pace {
+impl Default for LimiterState {
     fn default() -> Self {
-        Pace {
+        LimiterState {
             at: 0.0,
             next: 0.0,
             held_until: 0.0,
@@ -93,28 +93,28 @@ impl Default for Pace {
             breaker: Breaker::default(),
             sizes: BTreeMap::new(),
             id: String::new(),
-            told: (Part::ALL, Part::ALL, 0.0),
-            part: Part::ALL,
+            told: (RateShare::ALL, RateShare::ALL, 0.0),
+            part: RateShare::ALL,
             wanted_until: 0.0,
         }
     }
 }
 
-/// What a request that wants to go is told.
+/// The decision about a request.
 #[derive(Debug, PartialEq)]
-pub(super) enum Step {
-    /// Go then; the place is taken.
-    Go(Permit),
-    /// Ask again then.
-    Later(f64),
-    /// The source is left alone until then.
-    LeftAlone { since: f64, until: f64 },
-    /// The source permits no more until then, which is longer than anybody waits.
+pub(super) enum Admission {
+    /// It may be sent at the permit's time, which is reserved.
+    Granted(Permit),
+    /// Ask again at this time.
+    WaitUntil(f64),
+    /// The circuit breaker is open.
+    BreakerOpen { since: f64, until: f64 },
+    /// The limits permit nothing until then, which is beyond the longest wait.
     Exhausted { until: f64 },
 }
 
-impl Pace {
-    /// Brings the account to a clock that was set back: nobody waits for an hour that comes twice.
+impl LimiterState {
+    /// Shifts all times if the clock was set back, so that no request waits for the same hour twice.
     pub(super) fn look(&mut self, now: f64) {
         let back = self.at - now;
         if back > 2.0 {
@@ -140,24 +140,24 @@ impl Pace {
         self.keep_to_part(now);
     }
 
-    /// Takes in which part of the limits is this host's, and which one it would be due if it has none yet.
-    pub(super) fn tell(&mut self, part: Part, due: Part, now: f64) {
+    /// Sets this host's share of the limits, and its fair share.
+    pub(super) fn tell(&mut self, part: RateShare, due: RateShare, now: f64) {
         self.told = (part, due, now);
         self.keep_to_part(now);
     }
 
-    /// The part this host may use now. With nobody to ask it keeps to its last one, for as long as that can matter.
-    fn present_part(&self, now: f64) -> Part {
+    /// The share this host may use now. Without news it keeps its last one, for as long as that can matter.
+    fn present_part(&self, now: f64) -> RateShare {
         let (part, due, at) = self.told;
         match now - at {
-            silence if silence > STALE => Part::ALL,
+            silence if silence > STALE => RateShare::ALL,
             silence if part.size() == 0 && silence > SILENCE => due,
             _ => part,
         }
     }
 
-    /// The part this host was given last.
-    pub(super) fn granted(&self) -> Part {
+    /// The share this host was given last.
+    pub(super) fn granted(&self) -> RateShare {
         self.told.0
     }
 
@@ -166,7 +166,7 @@ impl Pace {
         if part.size() == 0 || part == self.part {
             return;
         }
-        // As in `Window::keep_to`; the configured rate is divided as it is.
+        // As in `Window::keep_to`; the configured rate is simply multiplied.
         let ratio = self.part.fraction() / part.fraction();
         self.next = now + (self.next - now).max(0.0) * ratio;
         self.part = part;
@@ -178,20 +178,20 @@ impl Pace {
         }
     }
 
-    /// Takes the next place for a request that has waited since `came`.
+    /// Reserves the next time for a request that has waited since `came`.
     pub(super) fn step(
         &mut self,
         now: f64,
-        rules: &SourceRules,
+        rules: &RequestPolicy,
         kind: &str,
         priority: Priority,
         came: f64,
-    ) -> Step {
+    ) -> Admission {
         let step = self.next_step(now, rules, kind, priority, came);
         let until = match &step {
-            Step::Go(permit) => permit.go,
-            Step::Later(at) => *at,
-            Step::LeftAlone { .. } | Step::Exhausted { .. } => now,
+            Admission::Granted(permit) => permit.go,
+            Admission::WaitUntil(at) => *at,
+            Admission::BreakerOpen { .. } | Admission::Exhausted { .. } => now,
         };
         self.wanted_until = self.wanted_until.max(until);
         step
@@ -200,58 +200,61 @@ impl Pace {
     fn next_step(
         &mut self,
         now: f64,
-        rules: &SourceRules,
+        rules: &RequestPolicy,
         kind: &str,
         priority: Priority,
         came: f64,
-    ) -> Step {
+    ) -> Admission {
         if self.held_until > now {
             return self.hold(self.held_until, now, rules);
         }
         if self.present_part(now).size() == 0 {
             // Other hosts make room within a second or two.
             return match now - came > rules.retry.longest_wait_seconds as f64 {
-                true => Step::Exhausted { until: now + 60.0 },
-                false => Step::Later(now + 0.1),
+                true => Admission::Exhausted { until: now + 60.0 },
+                false => Admission::WaitUntil(now + 0.1),
             };
         }
         let known = now - self.answered_at < STALE;
         if !known && now < self.first_until {
-            return Step::Later(self.first_until.min(now + 0.02));
+            return Admission::WaitUntil(self.first_until.min(now + 0.02));
         }
         let earliest = self.earliest(&rules.rate, kind, now).max(now);
         if earliest - now > rules.retry.longest_wait_seconds as f64 {
-            return Step::Exhausted { until: earliest };
+            return Admission::Exhausted { until: earliest };
         }
-        // A backfill takes no place in advance, so whoever is scheduled goes first; but one turn in ten is its own.
+        // A backfill reserves nothing in advance, so scheduled requests go first; but it gets one turn in
+        // ten.
         let spacing = 1.0 / self.rate(&rules.rate);
         if priority == Priority::Backfill && earliest > now && now - came < 10.0 * spacing {
-            return Step::Later(earliest);
+            return Admission::WaitUntil(earliest);
         }
         if let Entry::Closed { until } = self.breaker.enter(now) {
             let since = self.breaker.since.unwrap_or(now);
-            return Step::LeftAlone { since, until };
+            return Admission::BreakerOpen { since, until };
         }
         if !known {
             self.first_until = now + FIRST;
         }
         let cost = self.take(earliest, &rules.rate, kind);
-        Step::Go(Permit {
+        Admission::Granted(Permit {
             kind: kind.to_owned(),
             go: earliest,
             cost,
         })
     }
 
-    fn hold(&self, until: f64, now: f64, rules: &SourceRules) -> Step {
+    fn hold(&self, until: f64, now: f64, rules: &RequestPolicy) -> Admission {
         match until - now > rules.retry.longest_wait_seconds as f64 {
-            true => Step::Exhausted { until },
-            false => Step::Later(until),
+            true => Admission::Exhausted { until },
+            false => Admission::WaitUntil(until),
         }
     }
 
     fn earliest(&self, rate: &Rate, kind: &str, now: f64) -> f64 {
-        let own = self.own_rate(rate).map(|own| own.earliest(self.next, now));
+        let own = self
+            .configured_rate(rate)
+            .map(|own| own.earliest(self.next, now));
         let windows = self
             .windows
             .values()
@@ -263,9 +266,9 @@ impl Pace {
         windows.chain(points).chain(own).fold(now, f64::max)
     }
 
-    /// Takes the place; answers with the points it costs.
+    /// Reserves the time; returns the points it costs.
     fn take(&mut self, go: f64, rate: &Rate, kind: &str) -> f64 {
-        if let Some(own) = self.own_rate(rate) {
+        if let Some(own) = self.configured_rate(rate) {
             self.next = own.take(self.next, go);
         }
         for window in self.windows.values_mut() {
@@ -279,15 +282,15 @@ impl Pace {
         cost
     }
 
-    /// The configured rate, as far as the source bears it; none where only the source's own limits count.
-    fn own_rate(&self, rate: &Rate) -> Option<OwnRate> {
+    /// The configured rate, reduced to what the source accepts; `None` if only the source's own limits count.
+    fn configured_rate(&self, rate: &Rate) -> Option<ConfiguredRate> {
         let told = !self.windows.is_empty() || self.points.is_some();
         if rate.per_second.is_none() && told {
             return None;
         }
         let all = rate.per_second.unwrap_or(UNTOLD).clamp(0.001, 1e6);
-        let whole = self.share == 1.0 && self.part == Part::ALL;
-        Some(OwnRate {
+        let whole = self.share == 1.0 && self.part == RateShare::ALL;
+        Some(ConfiguredRate {
             per_second: all * self.share * self.part.fraction(),
             burst: if whole { rate.burst } else { 1 },
         })
@@ -296,7 +299,7 @@ impl Pace {
     /// Requests per second at present, as far as known.
     pub(super) fn rate(&self, rate: &Rate) -> f64 {
         let windows = self.windows.values().map(Window::rate);
-        let own = self.own_rate(rate);
+        let own = self.configured_rate(rate);
         let own = own.map_or(f64::INFINITY, |own| own.per_second);
         let least = windows.fold(own, f64::min);
         match &self.points {
@@ -306,7 +309,7 @@ impl Pace {
         }
     }
 
-    /// An answer came to a permitted request.
+    /// Updates the state with the response to a permitted request.
     pub(super) fn answered(&mut self, permit: &Permit, hints: &Hints, now: f64) {
         self.answered_at = now;
         self.first_until = 0.0;
@@ -332,30 +335,30 @@ impl Pace {
         }
     }
 
-    /// The request was served: a source without hints may bear a little more.
+    /// After a success: raises the rate a little for a source without hints.
     pub(super) fn served(&mut self) {
         let gain = match self.share < 0.95 * self.refused_at {
             true => 0.01,
-            // Where it was refused before, it is tried again slowly.
+            // Rises more slowly near the rate that was refused before.
             false => 0.0005,
         };
         self.share = (self.share + gain).min(1.0);
     }
 
-    /// The source asked to slow down, and perhaps for how long.
+    /// After a refusal: slows down, and pauses for as long as the source asked.
     pub(super) fn refused(&mut self, wait: Option<f64>, now: f64) {
         if self.windows.is_empty() && self.points.is_none() {
             self.refused_at = self.share;
             self.share = (self.share * 0.7).max(0.01);
         }
         self.windows.values_mut().for_each(Window::refused);
-        // More than an hour is asked again after one: nobody means a year.
+        // A pause is at most an hour; the source is then asked again.
         let wait = wait.unwrap_or(0.0).min(3600.0);
         self.held_until = self.held_until.max(now + wait);
     }
 
-    /// Whether a request whose turn came must wait on, because the source has asked for a pause meanwhile.
-    /// Its place is given back then.
+    /// Whether a permitted request must wait after all, because the source asked for a pause meanwhile. Its
+    /// reservation is released then.
     pub(super) fn is_held(&mut self, permit: &Permit, now: f64) -> bool {
         let held = self.held_until > now;
         if held {
@@ -374,7 +377,7 @@ impl Pace {
         }
     }
 
-    /// The page size a source insisted on for this kind of question.
+    /// The page size that a source accepted for this kind of request.
     pub(super) fn size(&self, kind: &str, now: f64) -> Option<u32> {
         let (size, until) = self.sizes.get(kind)?;
         (*until > now).then_some(*size)

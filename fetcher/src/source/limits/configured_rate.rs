@@ -1,5 +1,5 @@
-//! The configured rate. governor counts it, by the generic cell rate algorithm; the account that all processes share
-//! keeps the one number the algorithm needs, the time at which the next request would be due.
+//! The configured rate, by governor's generic cell rate algorithm. The limiter's shared state keeps the one
+//! number the algorithm needs: the time at which the next request would be due.
 
 use std::cell::Cell;
 use std::num::NonZeroU32;
@@ -11,22 +11,22 @@ use governor::nanos::Nanos;
 use governor::state::{NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 
-/// So many requests per second, of which `burst` may come at once after a pause.
+/// Requests per second, of which `burst` may be sent at once after a pause.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct OwnRate {
+pub(super) struct ConfiguredRate {
     pub per_second: f64,
     pub burst: u32,
 }
 
-impl OwnRate {
-    /// When a request may go that wants to at `now`, in seconds of the epoch; `due` is the account's number.
+impl ConfiguredRate {
+    /// The earliest time for a request at `now`, in Unix seconds; `due` is the stored number.
     pub(super) fn earliest(self, due: f64, now: f64) -> f64 {
         self.check(due, now).err().unwrap_or(now)
     }
 
-    /// The account's number behind a request that goes at `go`, which is its earliest time or later.
+    /// The stored number after a request at `go`, which is its earliest time or later.
     pub(super) fn take(self, due: f64, go: f64) -> f64 {
-        // A float of today's seconds is a few hundred nanoseconds coarse, and governor exact.
+        // A float of Unix seconds is precise to a few hundred nanoseconds, and governor is exact.
         self.check(due, go)
             .or_else(|earliest| self.check(due, earliest + 1e-6))
             .unwrap_or_else(|earliest| earliest.max(due))
@@ -56,7 +56,7 @@ fn instant(seconds: f64) -> Duration {
     seconds.min(Duration::from_secs(10_000_000_000))
 }
 
-/// A clock that is told the time; the epoch is its beginning.
+/// A clock that is set by hand; it begins at the epoch.
 struct Told(Cell<Duration>);
 
 impl Clock for Told {
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_burst_goes_at_once_and_what_follows_is_evenly_spaced_in_each_process_alike() {
-        let rate = OwnRate {
+        let rate = ConfiguredRate {
             per_second: 4.0,
             burst: 3,
         };

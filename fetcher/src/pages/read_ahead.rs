@@ -1,18 +1,18 @@
-//! A reading that is ahead of whoever uses its pages.
+//! Reads pages ahead of their consumer.
 
 use futures::Stream;
 use tokio::sync::mpsc;
 
 use super::page::Page;
-use crate::failure::FetchError;
+use crate::failure::error::FetchError;
 
-/// One page waits in the channel and one in the sender's hand: two are read ahead.
+/// One page waits in the channel and one in the sender: two are read ahead.
 const WAITING: usize = 1;
 
 pub(super) type Item = Result<Page, FetchError>;
 pub(super) type Sender = mpsc::Sender<Item>;
 
-/// What a reading sends, read by a task of its own for as long as somebody listens.
+/// A stream of what `reading` sends; it runs in a task of its own until the stream is dropped.
 pub(super) fn ahead<R>(
     reading: impl FnOnce(Sender) -> R,
 ) -> impl Stream<Item = Item> + Send + Unpin + 'static
@@ -27,7 +27,7 @@ where
             outcome = reading => outcome,
         };
         if let Err(failure) = outcome {
-            // Nobody listening any more is no failure of the source.
+            // A dropped stream is no failure of the source.
             let _ = sender.send(Err(failure)).await;
         }
     });
@@ -37,7 +37,7 @@ where
             if let Some(item) = receiver.recv().await {
                 return Some((item, (receiver, task)));
             }
-            // A reader that panicked must not look like one that came to the end.
+            // A panic must not look like the end of the stream.
             if let Some(Err(stopped)) = futures::future::OptionFuture::from(task.take()).await
                 && stopped.is_panic()
             {

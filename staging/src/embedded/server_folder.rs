@@ -9,21 +9,21 @@ use std::path::{Path, PathBuf};
 use rand::distr::{Alphanumeric, SampleString};
 use sha2::{Digest, Sha256};
 
-use super::EmbeddedError;
 use super::account::{self, Account};
+use super::failure::EmbeddedError;
 
 /// Where root keeps a cluster whose data directory its account cannot reach (below `/root`, for example).
 const ELSEWHERE: &str = "/var/lib/concord";
 
 /// The folder of one embedded server and the account that runs it.
 #[derive(Debug, Clone)]
-pub(super) struct Room {
+pub(super) struct ServerFolder {
     pub(super) dir: PathBuf,
     pub(super) account: Option<Account>,
 }
 
-impl Room {
-    /// Opens the room of a data directory, and makes it if it is new. The place is chosen once:
+impl ServerFolder {
+    /// Opens the server's folder of a data directory, and makes it if it is new. The place is chosen once:
     /// where it is not `<data_dir>/postgres`, the file `location` there names it for good.
     pub(super) fn open(data_dir: &Path) -> Result<Self, EmbeddedError> {
         fs::create_dir_all(data_dir)
@@ -43,12 +43,12 @@ impl Room {
             }
             _ => dir,
         };
-        let room = Self { dir, account };
+        let files = Self { dir, account };
         // The account passes through, but cannot list or change what belongs to us.
-        folder(&room.dir, if account.is_some() { 0o711 } else { 0o700 })?;
-        folder(&room.socket(), 0o700)?;
-        room.give(&room.socket())?;
-        Ok(room)
+        folder(&files.dir, if account.is_some() { 0o711 } else { 0o700 })?;
+        folder(&files.socket(), 0o700)?;
+        files.give(&files.socket())?;
+        Ok(files)
     }
 
     pub(super) fn cluster(&self) -> PathBuf {

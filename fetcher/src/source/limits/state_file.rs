@@ -1,7 +1,7 @@
-//! Where the account of a source's limits is kept: in a file that all processes of this host share, else in memory.
+//! Stores the limiter's state: in a file that all processes of this host share, or else in memory.
 //!
-//! Hosts have an account each, and each keeps to its part of the limits. Who tells them their parts (`hosts.rs`) knows
-//! a database, and tells an account by its id from those of other hosts.
+//! Each host has a state of its own and keeps to its share of the limits. The caller of `hosts.rs` divides
+//! the shares, through a database.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -9,24 +9,24 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::pace::Pace;
+use super::limiter::LimiterState;
 
-/// The account, and the file it is shared by.
+/// The limiter's state, and the file that shares it.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct StateFile {
     held: Mutex<Held>,
 }
 
 #[derive(Debug)]
 struct Held {
-    pace: Pace,
+    state: LimiterState,
     file: Option<File>,
 }
 
-impl Ledger {
-    /// The ledger of a source; in a file of `folder`, if one is given and can be used.
-    pub(super) fn open(folder: Option<&Path>, source: &str) -> Ledger {
-        // Where nothing else is kept, nothing is begun for this alone.
+impl StateFile {
+    /// Opens the state of a source; in a file of `folder`, if one is given and usable.
+    pub(super) fn open(folder: Option<&Path>, source: &str) -> StateFile {
+        // Do not create a data directory for this alone.
         let folder =
             folder.filter(|folder| folder.is_dir() || folder.parent().is_some_and(Path::is_dir));
         let file = folder.and_then(|folder| {
@@ -34,46 +34,46 @@ impl Ledger {
             open(folder, &path)
                 .inspect_err(|error| {
                     tracing::warn!(source, file = %path.display(), %error,
-                        "the account of the source's limits is not shared with other processes");
+                        "the limiter's state is not shared with other processes");
                 })
                 .ok()
         });
-        Ledger {
+        StateFile {
             held: Mutex::new(Held {
-                pace: Pace::default(),
+                state: LimiterState::default(),
                 file,
             }),
         }
     }
 
-    /// Looks at the account and changes it, alone.
-    pub(super) fn with<T>(&self, change: impl FnOnce(&mut Pace) -> T) -> T {
+    /// Reads and changes the state under a lock.
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut LimiterState) -> T) -> T {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let Held { pace, file } = &mut *held;
+        let Held { state, file } = &mut *held;
         let Some(shared) = file.as_mut().filter(|file| locked(file)) else {
-            name(pace);
-            return change(pace);
+            name(state);
+            return change(state);
         };
         if let Some(read) = read(shared) {
-            *pace = read;
+            *state = read;
         }
-        name(pace);
-        let outcome = change(pace);
-        let written = write(shared, pace);
+        name(state);
+        let outcome = change(state);
+        let written = write(shared, state);
         let _ = shared.unlock();
         if let Err(error) = written {
-            tracing::warn!(%error, "the account of a source's limits cannot be written, and is not shared with other processes any more");
-            // What it says is old from now on, and this process knows better.
+            tracing::warn!(%error, "the limiter's state cannot be written, and is no longer shared with other processes");
+            // The file is outdated from now on; this process has the current state.
             *file = None;
         }
         outcome
     }
 }
 
-/// An account that begins gets an id of its own.
-fn name(pace: &mut Pace) {
-    if pace.id.is_empty() {
-        pace.id = format!("{:032x}", rand::random::<u128>());
+/// Gives a new state an id.
+fn name(state: &mut LimiterState) {
+    if state.id.is_empty() {
+        state.id = format!("{:032x}", rand::random::<u128>());
     }
 }
 
@@ -94,7 +94,7 @@ fn open(folder: &Path, path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-/// Others hold the file for microseconds; one that stopped in the middle must not stop us.
+/// Others lock the file for microseconds; a stopped process must not block us.
 fn locked(file: &File) -> bool {
     for _ in 0..100 {
         if file.try_lock().is_ok() {
@@ -105,16 +105,16 @@ fn locked(file: &File) -> bool {
     false
 }
 
-fn read(file: &mut File) -> Option<Pace> {
+fn read(file: &mut File) -> Option<LimiterState> {
     let mut text = String::new();
     file.seek(SeekFrom::Start(0)).ok()?;
     file.take(1 << 20).read_to_string(&mut text).ok()?;
-    // A new file is empty; half a file was left by a process that died, and says nothing.
+    // A new file is empty; a partial one was left by a process that died, and is ignored.
     serde_json::from_str(&text).ok()
 }
 
-fn write(file: &mut File, pace: &Pace) -> std::io::Result<()> {
-    let text = serde_json::to_vec(pace)?;
+fn write(file: &mut File, state: &LimiterState) -> std::io::Result<()> {
+    let text = serde_json::to_vec(state)?;
     file.seek(SeekFrom::Start(0))?;
     file.write_all(&text)?;
     file.set_len(text.len() as u64)

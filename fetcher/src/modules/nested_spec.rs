@@ -1,23 +1,25 @@
-//! The queries beside a module's own: those that go on in nested connections, and the one that asks by an id.
+//! The other queries of a module: `nested` reads nested connections to their end, `recheck` reads one record
+//! by its id.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::module_file::{ModuleSource, known_path, parse, require_selected};
 use super::path::Path;
-use super::problem::ModuleError;
-use super::resolve::{Place, did_you_mean, known_path, parse, require_selected};
 use super::spec::{Nested, NestedFile, Recheck, RecheckFile};
-use crate::schema::QueryDocument;
+use crate::diagnostic::Diagnostic;
+use crate::nearest::did_you_mean;
+use crate::schema::document::QueryDocument;
 
-/// A further query that a block of `fetch` names, by its file.
+/// The query file that a block of `fetch` names.
 fn query_of<'f>(
     block: &str,
     name: &str,
     files: &'f BTreeMap<String, Arc<str>>,
-    place: &Place<'_>,
-) -> Result<(&'f Arc<str>, QueryDocument), ModuleError> {
+    place: &ModuleSource<'_>,
+) -> Result<(&'f Arc<str>, QueryDocument), Diagnostic> {
     let Some(query) = files.get(name) else {
         return Err(place.fault(
             &["fetch", block, "query"],
@@ -31,8 +33,8 @@ fn query_of<'f>(
 pub(super) fn recheck_of(
     entry: RecheckFile,
     files: &BTreeMap<String, Arc<str>>,
-    place: &Place<'_>,
-) -> Result<Recheck, ModuleError> {
+    place: &ModuleSource<'_>,
+) -> Result<Recheck, Diagnostic> {
     let (query, document) = query_of("recheck", &entry.query, files, place)?;
     require_selected(&document, &entry.at, &["fetch", "recheck", "at"], place)?;
     let declared = document.variables();
@@ -54,8 +56,8 @@ pub(super) fn recheck_of(
 pub(super) fn nested_of(
     entry: NestedFile,
     files: &BTreeMap<String, Arc<str>>,
-    place: &Place<'_>,
-) -> Result<Nested, ModuleError> {
+    place: &ModuleSource<'_>,
+) -> Result<Nested, Diagnostic> {
     let (query, document) = query_of("nested", &entry.query, files, place)?;
     for below in ["pageInfo.hasNextPage", "pageInfo.endCursor"] {
         let path = entry.connection.join(&known_path(below));

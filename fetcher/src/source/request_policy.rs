@@ -1,14 +1,15 @@
-//! How a source is asked: its rate, its retries, its breaker, as `[sources.NAME]` says.
+//! Rate, retries and circuit breaker of a source, as configured in `[sources.NAME]`.
 
 use serde::Deserialize;
 
-/// Requests per second and how many may come at once.
+/// Requests per second, and how many may be sent at once.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
-    /// Requests per second in steady state, at most; unset, what the source says it permits, or 5 where it says nothing.
+    /// Requests per second in steady state, at most. Unset: what the source says it permits, or 5 if it says
+    /// nothing.
     pub per_second: Option<f64>,
-    /// Requests that may come at once after a pause, as long as the source has refused none.
+    /// Requests that may be sent at once after a pause, as long as the source has refused none.
     #[serde(default = "burst")]
     pub burst: u32,
 }
@@ -26,19 +27,19 @@ impl Default for Rate {
     }
 }
 
-/// When a failing source is left alone, and for how long.
+/// When the circuit breaker opens, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BreakerConfig {
-    /// Questions given up in a row.
+    /// Requests given up in a row.
     pub failures: u32,
     /// Or so many of a hundred of the last requests failed,
     pub failure_percent: u32,
     /// of so many, at least half of which were made.
     pub window: u32,
-    /// Seconds it is left alone.
+    /// Seconds it stays open.
     pub open_seconds: u64,
-    /// Questions that must be answered before all is well again.
+    /// Probes that must succeed before it closes.
     pub probes: u32,
 }
 
@@ -54,15 +55,15 @@ impl Default for BreakerConfig {
     }
 }
 
-/// How a source is asked: what its limits, retries and breaker are decided by.
+/// The configuration of a source's limiter, retries and circuit breaker.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SourceRules {
+pub(crate) struct RequestPolicy {
     pub rate: Rate,
     pub retry: RetryConfig,
     pub breaker: BreakerConfig,
 }
 
-/// Waits of random(0, min(cap, base·2ⁿ)) between attempts; `Retry-After` is a floor.
+/// Waits of random(0, min(cap, base·2ⁿ)) between attempts; `Retry-After` is the minimum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetryConfig {
@@ -74,7 +75,7 @@ pub struct RetryConfig {
     pub cap_ms: u64,
     /// Seconds a source may ask us to wait; more than this ends the run as waiting.
     pub longest_wait_seconds: u64,
-    /// Retries that all requests to the source share; each answer brings back half of one, time the rest.
+    /// Retry budget of all requests to the source; each response refills half a retry, time the rest.
     pub budget: u32,
 }
 
@@ -88,4 +89,14 @@ impl Default for RetryConfig {
             budget: 40,
         }
     }
+}
+
+/// How a source is asked for its account's id, as `[sources.NAME] account = { … }`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountConfig {
+    /// The query, as in `{ company { id } }`.
+    pub query: String,
+    /// Path to the account's id in the response, as in `.company.id`.
+    pub id: String,
 }

@@ -1,11 +1,9 @@
-//! What pages are staged for, and what came of it.
+//! Where pages belong, and their counts in staging.
 
-use std::ops::AddAssign;
-
-/// What one page, or several staged together, meant for staging. `fetched` is always the sum of the others.
+/// Counts of one page, or of several staged together. `fetched` is always the sum of the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct PageTally {
-    /// Records that came.
+    /// Records received.
     pub fetched: i32,
     /// Ids never seen before.
     pub new: i32,
@@ -28,14 +26,4 @@ pub struct PagePlace<'a> {
     pub run_id: Option<i64>,
     /// The cursor the first page was asked with.
     pub cursor: Option<&'a str>,
-}
-
-impl AddAssign for PageTally {
-    fn add_assign(&mut self, other: PageTally) {
-        self.fetched += other.fetched;
-        self.new += other.new;
-        self.changed += other.changed;
-        self.unchanged += other.unchanged;
-        self.superseded += other.superseded;
-    }
 }

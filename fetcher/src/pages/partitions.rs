@@ -1,7 +1,9 @@
-//! A stream read as several parts side by side: what each part asks for, whose a record is, and the one cursor of all.
+//! A stream read as several partitions concurrently: each partition's query, its records, and the one cursor
+//! for all.
 //!
-//! Each part asks a little beyond its ends and keeps the records whose own value lies within them. So every record
-//! belongs to exactly one part, whatever the source means by "from" and "up to".
+//! Each partition's query reaches a little beyond its bounds, and it keeps the records whose value lies
+//! within them. So every record belongs to exactly one partition, whether or not the source includes the
+//! bounds.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,20 +11,21 @@ use serde_json::{Map, Value};
 
 use super::json::{raw_at, scalar};
 use super::page::{Cursor, Record, Selection};
-use super::position::Stuck;
-use crate::modules::{Divide, FetchSpec, Scale};
+use super::position::CannotContinue;
+use crate::modules::divide::{Divide, Scale};
+use crate::modules::spec::FetchSpec;
 
-/// What a stored cursor of a divided stream begins with.
+/// The prefix of a partitioned stream's stored cursor.
 const MARK: &str = "divided:";
 
-/// Where a divided stream stands: the values at which it is cut, and the place of each part.
+/// The state of a partitioned stream: the values that separate the partitions, and the position of each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Places {
+pub(super) struct Partitions {
     cuts: Vec<i64>,
     parts: Vec<Place>,
 }
 
-/// The place of one part.
+/// The position of one partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Place {
@@ -31,9 +34,9 @@ enum Place {
     End,
 }
 
-/// One part of a divided stream.
+/// One partition of a stream.
 #[derive(Debug, Clone)]
-pub(super) struct Part {
+pub(super) struct Partition {
     /// Counts from 1.
     pub number: usize,
     divide: Divide,
@@ -41,25 +44,28 @@ pub(super) struct Part {
     high: Option<i64>,
 }
 
-/// Where a stream begins or goes on; `None` for one that is read as a whole. A stream goes on as it began. A second
-/// look is never divided, so that it also meets what belongs to no part.
+/// Where a partitioned stream begins or continues; `None` for one that is read as a whole. A stream continues
+/// as it began. A second read is never partitioned, so that it also finds records that belong to no
+/// partition.
 pub(super) fn places(
     spec: &FetchSpec,
     selection: &Selection,
     from: Option<&Cursor>,
-) -> Result<Option<Places>, Stuck> {
+) -> Result<Option<Partitions>, CannotContinue> {
     let stored = from.and_then(|cursor| cursor.0.strip_prefix(MARK));
     match (&spec.divide, stored, from) {
-        (Some(_), Some(stored), _) => Places::read(stored).map(Some).ok_or(Stuck::BadCursor),
-        (None, Some(_), _) => Err(Stuck::BadCursor),
+        (Some(_), Some(stored), _) => Partitions::read(stored)
+            .map(Some)
+            .ok_or(CannotContinue::BadCursor),
+        (None, Some(_), _) => Err(CannotContinue::BadCursor),
         (Some(divide), None, None) if selection.page_size.is_none() => {
-            Ok(Places::of(divide, range(spec, divide, selection)))
+            Ok(Partitions::of(divide, range(spec, divide, selection)))
         }
         _ => Ok(None),
     }
 }
 
-/// From where to where the parts are measured: the range that is asked for, as far as it is one of the same variables.
+/// The range to partition: the requested one, if it uses the same variables.
 fn range(spec: &FetchSpec, divide: &Divide, selection: &Selection) -> (i64, i64) {
     let (since, until, _) = spec.range();
     let bound = |variable: Option<&str>, of: &str, value: &Option<String>| {
@@ -74,8 +80,8 @@ fn range(spec: &FetchSpec, divide: &Divide, selection: &Selection) -> (i64, i64)
     )
 }
 
-impl Places {
-    /// Parts of equal width; `None` where there is not enough to divide.
+impl Partitions {
+    /// Partitions of equal width; `None` if the range is too small.
     fn of(divide: &Divide, (from, to): (i64, i64)) -> Option<Self> {
         let width = i128::from(to) - i128::from(from);
         let enough = width / (8 * i128::from(divide.scale.step()));
@@ -100,15 +106,15 @@ impl Places {
         (ascending && fits && places.cursor().is_some()).then_some(places)
     }
 
-    /// The stored form; `None` once every part is at its end.
+    /// The stored form; `None` once every partition is at its end.
     pub(super) fn cursor(&self) -> Option<Cursor> {
         let stored = serde_json::to_string(self).ok()?;
         let ended = self.parts.iter().all(|place| *place == Place::End);
         (!ended).then(|| Cursor(format!("{MARK}{stored}")))
     }
 
-    /// The parts that are not at their end, and where each goes on.
-    pub(super) fn open(&self, divide: &Divide) -> Vec<(Part, Option<Cursor>)> {
+    /// The partitions that are not at their end, and where each continues.
+    pub(super) fn open(&self, divide: &Divide) -> Vec<(Partition, Option<Cursor>)> {
         let mut open = Vec::new();
         for (index, place) in self.parts.iter().enumerate() {
             let from = match place {
@@ -116,7 +122,7 @@ impl Places {
                 Place::After(cursor) => Some(Cursor(cursor.clone())),
                 Place::End => continue,
             };
-            let part = Part {
+            let part = Partition {
                 number: index + 1,
                 divide: divide.clone(),
                 low: index.checked_sub(1).map(|below| self.cuts[below]),
@@ -127,14 +133,14 @@ impl Places {
         open
     }
 
-    /// Moves a part behind a page that is handed over.
+    /// Moves a partition past a page that was yielded.
     pub(super) fn move_on(&mut self, number: usize, next: Option<Cursor>) {
         self.parts[number - 1] = next.map_or(Place::End, |cursor| Place::After(cursor.0));
     }
 }
 
-impl Part {
-    /// Sets the query's variables for its ends. At the outermost ends they stay what the selection makes them.
+impl Partition {
+    /// Sets the query variables for its bounds. The outermost bounds stay as the selection sets them.
     pub(super) fn fill(&self, variables: &mut Map<String, Value>) {
         let Divide { scale, .. } = self.divide;
         let ends = [
@@ -154,7 +160,7 @@ impl Part {
         }
     }
 
-    /// The records that belong here, and not to a part beside; or why the division cannot be right.
+    /// The records of this partition, or why `divide` must be wrong.
     pub(super) fn own(&self, mut records: Vec<Record>) -> Result<Vec<Record>, String> {
         let mut fault = None;
         records.retain(|record| match self.has(record) {
@@ -167,8 +173,8 @@ impl Part {
         fault.map_or(Ok(records), Err)
     }
 
-    /// Whether the record belongs here. One without a value stays: the count shows whether
-    /// such records came in every part or in none.
+    /// Whether the record belongs to this partition. One without a value is kept: the count shows whether
+    /// such records came in every partition or in none.
     fn has(&self, record: &Record) -> Result<bool, String> {
         let Divide { at, scale, .. } = &self.divide;
         let text = std::str::from_utf8(&record.json).unwrap_or_default();
@@ -177,7 +183,7 @@ impl Part {
         };
         let Some(value) = scale.read(&found) else {
             return Err(format!(
-                "`divide` measures by `.{at}`, and of record {} it is nothing to measure by; correct `at` or `as`, or leave `divide` out",
+                "`divide` uses `.{at}`, which has another type in record {}; correct `at` or `as`, or leave `divide` out",
                 record.source_id
             ));
         };
@@ -188,7 +194,7 @@ impl Part {
                 .is_some_and(|high| value > high.saturating_add(far));
         if beyond {
             return Err(format!(
-                "record {} lies outside of what part {} asked for by `${}` and `${}`, so the source does not go by `.{at}` there; correct `divide`, or leave it out",
+                "record {} is outside the range that partition {} requested with `${}` and `${}`, so the source does not filter by `.{at}`; correct `divide`, or leave it out",
                 record.source_id, self.number, self.divide.variable, self.divide.until
             ));
         }
@@ -196,21 +202,21 @@ impl Part {
     }
 }
 
-/// Any text as a stored cursor of a divided stream: what is gone on at is stored as the same again.
+/// Fuzz target: any text as the stored cursor of a partitioned stream.
 #[cfg(any(test, fuzzing))]
 pub(super) fn fuzz(stored: &str) {
-    let Some(places) = Places::read(stored) else {
+    let Some(places) = Partitions::read(stored) else {
         return;
     };
     let again = places.cursor().expect("a place to go on at");
-    let again = again.0.strip_prefix(MARK).and_then(Places::read);
+    let again = again.0.strip_prefix(MARK).and_then(Partitions::read);
     assert_eq!(again, Some(places));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::Path;
+    use crate::modules::path::Path;
 
     fn divide(into: u16, scale: Scale) -> Divide {
         Divide {
@@ -240,7 +246,7 @@ mod tests {
             (Scale::Date, days(400)),
         ] {
             let divide = divide(4, scale);
-            let places = Places::of(&divide, (-7, width)).unwrap();
+            let places = Partitions::of(&divide, (-7, width)).unwrap();
             let parts = places.open(&divide);
             assert_eq!(parts.len(), 4, "{scale:?}");
             let cuts = &places.cuts;
@@ -250,12 +256,13 @@ mod tests {
                     Scale::Number => value.to_string(),
                     _ => Scale::Instant.write(value).to_string(),
                 };
-                let near = |part: &&(Part, _)| {
+                let near = |part: &&(Partition, _)| {
                     let far = scale.step();
                     part.0.low.is_none_or(|low| value > low - far)
                         && part.0.high.is_none_or(|high| value < high + far)
                 };
-                // Of the parts whose question gives it, even where both ends are left out, one has it.
+                // Of the partitions whose query returns it, even where both bounds are excluded, one keeps
+                // it.
                 let has = parts.iter().filter(near);
                 let has = has.filter(|part| part.0.has(&record(&text)).unwrap());
                 assert_eq!(has.count(), 1, "{scale:?} {value} of {cuts:?}");
@@ -272,7 +279,7 @@ mod tests {
             (Scale::Date, 86_400 * 20, None),
             (Scale::Date, 86_400 * 50, Some(3)),
         ] {
-            let places = Places::of(&divide(4, scale), (100, 100 + width));
+            let places = Partitions::of(&divide(4, scale), (100, 100 + width));
             let parts = places.map(|places| places.parts.len());
             assert_eq!(parts, into, "{scale:?} {width}");
         }
@@ -281,11 +288,11 @@ mod tests {
     #[test]
     fn a_cursor_holds_the_place_of_every_part() {
         let divide = divide(3, Scale::Number);
-        let mut places = Places::of(&divide, (0, 300)).unwrap();
+        let mut places = Partitions::of(&divide, (0, 300)).unwrap();
         places.move_on(2, Some(Cursor("é\"\0".to_owned())));
         places.move_on(3, None);
         let stored = places.cursor().unwrap();
-        let again = Places::read(stored.0.strip_prefix(MARK).unwrap()).unwrap();
+        let again = Partitions::read(stored.0.strip_prefix(MARK).unwrap()).unwrap();
         assert_eq!(again, places);
         let open: Vec<_> = again
             .open(&divide)
@@ -311,14 +318,14 @@ mod tests {
             r#"{"cuts":[2,1],"parts":["start","start","start"]}"#,
             r#"{"cuts":[1],"parts":["end","end"]}"#,
         ] {
-            assert_eq!(Places::read(damaged), None, "{damaged}");
+            assert_eq!(Partitions::read(damaged), None, "{damaged}");
         }
     }
 
     #[test]
     fn a_record_far_beyond_what_was_asked_for_is_told() {
         let divide = divide(2, Scale::Instant);
-        let places = Places::of(&divide, (0, 86_400 * 100)).unwrap();
+        let places = Partitions::of(&divide, (0, 86_400 * 100)).unwrap();
         let (first, _) = &places.open(&divide)[0];
         let told = first.has(&record("\"1999-01-01T00:00:00Z\"")).unwrap_err();
         assert!(told.contains("`$from` and `$to`"), "{told}");
