@@ -23,7 +23,8 @@ pub struct Arguments {
     /// Read as the module declares, or everything, or a range
     #[arg(long, value_enum, default_value_t = Mode::Incremental)]
     pub mode: Mode,
-    /// With --mode repair: from this instant (RFC 3339), or from the beginning of this day in the account's zone
+    /// With --mode repair: from this instant (RFC 3339), or from the beginning of this day in the account's
+    /// zone
     #[arg(long, value_name = "WHEN", required_if_eq("mode", "repair"))]
     pub since: Option<String>,
     /// With --mode repair: up to this instant, or to the beginning of this day

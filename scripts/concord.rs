@@ -10,8 +10,9 @@ use concord::process::{self, LogFormat};
 
 /// Keeps a PostgreSQL database in agreement with the APIs a business runs on.
 ///
-/// `run_sync` is the scheduled job; these commands show what it did and undo it, and look after sources and modules.
-/// They end with 0, 2 (usage or configuration), 3 (incomplete), 4 (waits for a person), 5 (failed) or 75 (try again later).
+/// `run_sync` is the scheduled job; these commands show what it did and undo it, and look after sources and
+/// modules. They end with 0, 2 (usage or configuration), 3 (incomplete), 4 (waits for a person), 5 (failed)
+/// or 75 (try again later).
 #[derive(Debug, Parser)]
 #[command(name = "concord", version)]
 struct Arguments {

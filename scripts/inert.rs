@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-/// Letters that steer a terminal or turn the direction of a line are shown as their numbers, as JSON writes them too.
+/// Letters that steer a terminal or turn the direction of a line are shown as their numbers, as JSON writes
+/// them too.
 pub fn inert(text: &str) -> Cow<'_, str> {
     if !text.contains(steers) {
         return text.into();

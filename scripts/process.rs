@@ -98,7 +98,8 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     EXIT_FAILED
 }
 
-/// Says something on standard error. Where nothing is taken there, as on a full disk, the work goes on without a word.
+/// Says something on standard error. Where nothing is taken there, as on a full disk, the work goes on
+/// without a word.
 pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

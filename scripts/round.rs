@@ -48,8 +48,8 @@ pub async fn round(work: &Work<'_>) -> anyhow::Result<u8> {
     ended.map(|()| worst_exit(&lines))
 }
 
-/// The chosen modules, then those whose records they have woken. A database that stays away ends the round: what
-/// came before is told.
+/// The chosen modules, then those whose records they have woken. A database that stays away ends the round:
+/// what came before is told.
 async fn run_each(
     work: &Work<'_>,
     outages: &Outages<'_>,

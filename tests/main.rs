@@ -27,4 +27,6 @@ mod stopping;
 mod strategies;
 mod ten_runs;
 mod tidy;
+mod tidy_tables;
+mod tidy_text;
 mod world;

@@ -52,18 +52,18 @@ const BANNED_ROOMS: [&str; 13] = [
 ];
 
 /// A text file of the repository, by its path from the root.
-struct Text {
-    path: String,
-    text: String,
+pub struct Text {
+    pub path: String,
+    pub text: String,
 }
 
 impl Text {
-    fn is_rust(&self) -> bool {
+    pub fn is_rust(&self) -> bool {
         self.path.ends_with(".rs")
     }
 
     /// The code without the unit tests at its foot; nothing of a file that is a test as a whole.
-    fn product(&self) -> &str {
+    pub fn product(&self) -> &str {
         if self.path.ends_with("/tests.rs") || self.path.contains("/tests/") {
             return "";
         }
@@ -76,7 +76,7 @@ fn root() -> PathBuf {
 }
 
 /// Every text file that is kept under version control, as far as the folders' names tell.
-fn texts() -> Vec<Text> {
+pub fn texts() -> Vec<Text> {
     let mut found = Vec::new();
     collect(&root(), &mut found);
     assert!(
@@ -115,7 +115,7 @@ fn collect(folder: &Path, found: &mut Vec<Text>) {
     }
 }
 
-fn no_faults(faults: Vec<String>, remedy: &str) {
+pub fn no_faults(faults: Vec<String>, remedy: &str) {
     assert!(faults.is_empty(), "{remedy}\n{}", faults.join("\n"));
 }
 

@@ -1,4 +1,5 @@
-//! What fuzzers feed with any bytes: `tests/fuzz` without end and guided by coverage, the tests below for a while.
+//! What fuzzers feed with any bytes: `tests/fuzz` without end and guided by coverage, the tests below for a
+//! while.
 
 pub use crate::modules::fuzz::module_file;
 pub use crate::pages::fuzz::{answer, cursor};
@@ -6,7 +7,7 @@ pub use crate::pages::fuzz::{answer, cursor};
 #[cfg(test)]
 mod tests {
     use rand::rngs::StdRng;
-    use rand::{Rng, SeedableRng};
+    use rand::{RngExt, SeedableRng};
 
     use super::*;
 

@@ -1,4 +1,5 @@
-//! A source that fails or limits, seen from outside: what it is spared, who waits for whom, and what is told of it.
+//! A source that fails or limits, seen from outside: what it is spared, who waits for whom, and what is told
+//! of it.
 
 use std::path::Path;
 use std::time::Duration;

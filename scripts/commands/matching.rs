@@ -1,5 +1,5 @@
-//! `concord matching`: a model for telling records apart, trained on files and on what people decided, measured and explained without a
-//! database; and one record held against the database.
+//! `concord matching`: a model for telling records apart, trained on files and on what people decided,
+//! measured and explained without a database; and one record held against the database.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,8 @@ pub struct Train {
     /// Pairs of these records that people decided, to improve it with: id_l, id_r and match (1 or 0).
     #[arg(long)]
     labels: Option<PathBuf>,
-    /// Do not learn from what people decided in the database, in `review` and `unmerge`, about the module whose specification it is.
+    /// Do not learn from what people decided in the database, in `review` and `unmerge`, about the module
+    /// whose specification it is.
     #[arg(long)]
     without_decisions: bool,
 }
@@ -74,7 +75,8 @@ pub struct Evaluate {
     /// Where to write the scored pairs as CSV.
     #[arg(long)]
     pairs: Option<PathBuf>,
-    /// Where to write the pairs most worth deciding by people, as CSV; with a column `match` of 1 and 0 they are labels for `train`.
+    /// Where to write the pairs most worth deciding by people, as CSV; with a column `match` of 1 and 0 they
+    /// are labels for `train`.
     #[arg(long)]
     questions: Option<PathBuf>,
     /// How many of those.

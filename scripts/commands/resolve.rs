@@ -19,7 +19,8 @@ use crate::process::UsageError;
 pub struct Args {
     /// The module whose record it would be.
     module: String,
-    /// A file with a JSON object whose keys are columns of the module's contract, or several, one after the other.
+    /// A file with a JSON object whose keys are columns of the module's contract, or several, one after the
+    /// other.
     #[arg(long, value_name = "FILE")]
     record: PathBuf,
 }

@@ -248,8 +248,8 @@ async fn decided(args: &Decide, is_same: bool, config: &Config) -> anyhow::Resul
     Answer::new(text, &json)
 }
 
-/// What somebody else has said of the record since a run last met it, in a sentence. Two who decide at once come one after
-/// the other: the question is locked until the word is kept.
+/// What somebody else has said of the record since a run last met it, in a sentence. Two who decide at once
+/// come one after the other: the question is locked until the word is kept.
 async fn decided_by_another(
     conn: &mut PgConnection,
     found: &[Waiting],
@@ -280,7 +280,8 @@ async fn decided_by_another(
     }))
 }
 
-/// The entities that the word is about: the one named, else all the record may be, of which only one can be accepted.
+/// The entities that the word is about: the one named, else all the record may be, of which only one can be
+/// accepted.
 fn entities(args: &Decide, is_same: bool, found: Vec<Waiting>) -> Result<Vec<String>, UsageError> {
     let Some(waiting) = found.into_iter().next() else {
         return Err(UsageError(format!(

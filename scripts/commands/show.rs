@@ -167,7 +167,8 @@ async fn identities(
     .await
 }
 
-/// A row may come from another module's record: the records of all its identities, whichever module staged them.
+/// A row may come from another module's record: the records of all its identities, whichever module staged
+/// them.
 async fn staged(conn: &mut PgConnection, entity: &str, id: &str) -> sqlx::Result<Vec<Staged>> {
     query_as(
         "select r.module, r.source_id, r.pass_id, r.page, encode(r.hash, 'hex') as hash, r.defect, r.payload,

@@ -9,7 +9,8 @@ use super::{Answer, with_database};
 use crate::config::Config;
 use crate::process::UsageError;
 
-/// Take a record out of the entity it joined: it becomes one of its own, by a promotion, and no model joins the two again.
+/// Take a record out of the entity it joined: it becomes one of its own, by a promotion, and no model joins
+/// the two again.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The record, as `MODULE/ID`.

@@ -12,7 +12,8 @@ use super::{Answer, reading};
 use crate::config::Config;
 use crate::process::UsageError;
 
-/// Why two are, or are not, one: the levels that fired with their weights, the runner-up, the margin, and what was decided.
+/// Why two are, or are not, one: the levels that fired with their weights, the runner-up, the margin, and
+/// what was decided.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A record as `MODULE/ID`, or a row of production as `ENTITY/ID`.

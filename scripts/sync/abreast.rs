@@ -20,7 +20,8 @@ pub struct Places<'a> {
 const MOST: usize = 4;
 
 impl<'a> Places<'a> {
-    /// As configured: different sources do not wait for each other, and each says how many of its modules may run.
+    /// As configured: different sources do not wait for each other, and each says how many of its modules may
+    /// run.
     pub fn of(config: &'a Config, one_by_one: bool) -> Self {
         let of_source = config.sources.iter();
         Self {
@@ -36,8 +37,9 @@ impl<'a> Places<'a> {
     }
 }
 
-/// Runs every module, and answers in their order what came of it, and the first error. A module begins once its parents among those before it have ended
-/// and its source has a place for it. After an error nothing begins any more; what runs is waited for.
+/// Runs every module, and answers in their order what came of it, and the first error. A module begins once
+/// its parents among those before it have ended and its source has a place for it. After an error nothing
+/// begins any more; what runs is waited for.
 pub async fn abreast<T>(
     modules: &[&Definition],
     places: &Places<'_>,

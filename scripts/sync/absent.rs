@@ -10,8 +10,8 @@ use super::{Job, ReadEnd, stopped};
 /// Records asked for by their ids in one run at most; the others wait for the next complete reading.
 const ASKED: usize = 1_000;
 
-/// The ids that a pass did not see and that may be taken for deleted: at once where the source can be asked for each,
-/// else after as many passes in a row as the module says.
+/// The ids that a pass did not see and that may be taken for deleted: at once where the source can be asked
+/// for each, else after as many passes in a row as the module says.
 pub(super) async fn absent(
     job: &Job<'_>,
     conn: &mut PgConnection,

@@ -15,8 +15,8 @@ const FRESH: Duration = Duration::from_secs(300);
 
 static VERIFIED: LazyLock<Mutex<HashMap<String, Instant>>> = LazyLock::new(Mutex::default);
 
-/// Why the module may not read: another account, or a source that does not say which. `None` where all is well,
-/// or no `account` is configured.
+/// Why the module may not read: another account, or a source that does not say which. `None` where all is
+/// well, or no `account` is configured.
 pub(super) async fn look(
     job: &Job<'_>,
     source: &Source,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Stop;
 use crate::process::{exit_code, explain, say};
 
-/// Does a job once or, with a pause, again and again until the program is asked to end; the exit code is that of
-/// the last round.
+/// Does a job once or, with a pause, again and again until the program is asked to end; the exit code is that
+/// of the last round.
 pub async fn again(
     pause: Option<Duration>,
     stop: &Stop,

@@ -16,10 +16,11 @@ use super::stage::{Place, add};
 #[error("the last pages it had taken are not in the database any more")]
 pub(super) struct Forgotten;
 
-/// Stages pages that follow each other, and the checkpoint behind them. Where they seem to be new, the second half of
-/// them is copied over another connection while the first is staged, since copying keeps one processor of the server
-/// busy; it is committed after the first, or not at all. Unless it is `durable`, what is committed may be lost with the
-/// server's last milliseconds: pages and checkpoint are lost together then, and are staged or read again.
+/// Stages pages that follow each other, and the checkpoint behind them. Where they seem to be new, the second
+/// half of them is copied over another connection while the first is staged, since copying keeps one
+/// processor of the server busy; it is committed after the first, or not at all. Unless it is `durable`, what
+/// is committed may be lost with the server's last milliseconds: pages and checkpoint are lost together then,
+/// and are staged or read again.
 pub(super) async fn stage_group(
     place: &Place<'_>,
     cursor: Option<&str>,
@@ -73,8 +74,8 @@ fn halves(ready: &[ExaminedPage]) -> (&[ExaminedPage], &[ExaminedPage]) {
     ready.split_at(at.unwrap_or(ready.len()))
 }
 
-/// What `stage_beside` waited for may have been what was copied ahead, or somebody else; alone it waits as long as it
-/// takes.
+/// What `stage_beside` waited for may have been what was copied ahead, or somebody else; alone it waits as
+/// long as it takes.
 fn gave_way(failure: &anyhow::Error) -> bool {
     let trouble = trouble_of(failure);
     matches!(trouble, Some(Trouble::Crossed | Trouble::Locked))
@@ -103,8 +104,8 @@ pub(super) async fn stage(
     finish(tx, place, cursor, ready, (durable, false)).await
 }
 
-/// As `stage`, while others are copied ahead. Whoever waits for what was copied ahead would wait for this transaction,
-/// which the database cannot see: it does not wait for others for long.
+/// As `stage`, while others are copied ahead. Whoever waits for what was copied ahead would wait for this
+/// transaction, which the database cannot see: it does not wait for others for long.
 async fn stage_beside(
     place: &Place<'_>,
     cursor: Option<&str>,
@@ -117,8 +118,8 @@ async fn stage_beside(
     finish(tx, place, cursor, ready, (false, false)).await
 }
 
-/// Copies pages whose turn has not come. None where one of the records is known: then they are staged as all others
-/// are, and what failed here fails again there if it must.
+/// Copies pages whose turn has not come. None where one of the records is known: then they are staged as all
+/// others are, and what failed here fails again there if it must.
 async fn copy_ahead(
     mut tx: PgTransaction<'static>,
     place: &Place<'_>,
@@ -156,7 +157,8 @@ async fn finish(
     if let Some(first) = ready.first()
         && first.page.number as i32 != staged + 1
     {
-        // The connection may be another one than before without anybody's notice, and the server just recovered.
+        // The connection may be another one than before without anybody's notice, and the server just
+        // recovered.
         anyhow::bail!(Forgotten);
     }
     let derivations = place.job.definitions.derivations();

@@ -1,4 +1,5 @@
-//! Named points at which a run can be stopped, so that tests can kill it exactly there, or change the world and let it go on.
+//! Named points at which a run can be stopped, so that tests can kill it exactly there, or change the world
+//! and let it go on.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};

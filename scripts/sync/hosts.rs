@@ -1,5 +1,5 @@
-//! Hosts that ask the same sources: each says through the database that it is there, and keeps to its part of the
-//! limits.
+//! Hosts that ask the same sources: each says through the database that it is there, and keeps to its part of
+//! the limits.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ const BEAT: Duration = Duration::from_secs(1);
 /// How long the last word may take, since the database may be away.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
-/// This host among those that ask the same sources. Where the database is away, each source keeps to its last part.
+/// This host among those that ask the same sources. Where the database is away, each source keeps to its last
+/// part.
 pub struct Hosts {
     pool: PgPool,
     sources: Vec<Source>,

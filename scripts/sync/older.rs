@@ -1,9 +1,11 @@
-//! A database that is older than what this host remembers: restored from a backup, with the data directory left as it was.
+//! A database that is older than what this host remembers: restored from a backup, with the data directory
+//! left as it was.
 //!
-//! Of each module's last run its number and beginning are kept in `runs/<module>.json` in the data directory. A database that
-//! does not have that run any more is an older one, or another one than was meant: nothing is read until a person agrees. What
-//! the runs between did is gone with them, so the pass that it may have open, and pages on disk that belong to one of theirs,
-//! are given up then, and the module is read from its beginning.
+//! Of each module's last run its number and beginning are kept in `runs/<module>.json` in the data directory.
+//! A database that does not have that run any more is an older one, or another one than was meant: nothing is
+//! read until a person agrees. What the runs between did is gone with them, so the pass that it may have
+//! open, and pages on disk that belong to one of theirs, are given up then, and the module is read from its
+//! beginning.
 
 use std::path::PathBuf;
 
@@ -42,7 +44,8 @@ pub(super) struct Forgotten<'a> {
     pub(super) why: String,
 }
 
-/// `None` where all is as it was. Asked before the run is opened, which may take the number of a forgotten one.
+/// `None` where all is as it was. Asked before the run is opened, which may take the number of a forgotten
+/// one.
 pub(super) async fn forgotten<'a>(
     conn: &mut PgConnection,
     job: &Job<'a>,
@@ -110,7 +113,8 @@ pub(super) async fn last_run(
     }))
 }
 
-/// Keeps the run that was opened. Without the file an older database is not noticed, and read from its checkpoint.
+/// Keeps the run that was opened. Without the file an older database is not noticed, and read from its
+/// checkpoint.
 pub(super) fn remember(job: &Job<'_>, last: Option<LastRun>) {
     let Some(last) = last else { return };
     let file = file(job);

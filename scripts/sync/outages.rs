@@ -34,8 +34,8 @@ pub struct Away {
     pub(super) why: Option<String>,
 }
 
-/// One outage, however often the database seems to be back and fails again, as one does whose disk is full. Only what is waited
-/// counts, not the work between.
+/// One outage, however often the database seems to be back and fails again, as one does whose disk is full.
+/// Only what is waited counts, not the work between.
 pub(super) struct Outage {
     /// When it was first waited for.
     since: Option<Timestamp>,
@@ -91,8 +91,8 @@ impl<'a> Outages<'a> {
         self.outlived.load(Ordering::Relaxed)
     }
 
-    /// Does a transaction until the database has taken it. It may be done twice, when the answer to a commit is
-    /// lost, and must be harmless then.
+    /// Does a transaction until the database has taken it. It may be done twice, when the answer to a commit
+    /// is lost, and must be harmless then.
     pub async fn insist<T>(&self, work: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
         match self.uncross(&work).await {
             Err(failure) if trouble_of(&failure) == Some(Trouble::Away) => {
@@ -116,8 +116,8 @@ impl<'a> Outages<'a> {
         work().await
     }
 
-    /// Asks until the database answers, and fails with [`Away`] when it has not done so for `away_seconds`, or the
-    /// program is asked to end.
+    /// Asks until the database answers, and fails with [`Away`] when it has not done so for `away_seconds`,
+    /// or the program is asked to end.
     pub(super) async fn until_back<T>(
         &self,
         outage: &mut Outage,

@@ -1,8 +1,9 @@
 //! A record that kills the process: found by what was being handled when a run died, and set aside.
 //!
-//! The first death says only that a run died while it promoted. From then on records are transformed one by one, and the
-//! name of each is kept in a file before it is touched, then the names of the wave they are decided in; a file outlives the
-//! process without being synced. Where a wave dies, each of its records goes alone in the next run.
+//! The first death says only that a run died while it promoted. From then on records are transformed one by
+//! one, and the name of each is kept in a file before it is touched, then the names of the wave they are
+//! decided in; a file outlives the process without being synced. Where a wave dies, each of its records goes
+//! alone in the next run.
 
 use std::path::PathBuf;
 
@@ -39,7 +40,8 @@ impl Poison {
         step: &str,
     ) -> sqlx::Result<Option<Poison>> {
         let mut tx = pool.begin().await?;
-        // A run that ended has ended its steps, unless the database stopped it, and then it says another cause.
+        // A run that ended has ended its steps, unless the database stopped it, and then it says another
+        // cause.
         let died: bool = query_scalar(
             "select exists (
                  select from ops.run_steps s join ops.runs r using (run_id)

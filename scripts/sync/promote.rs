@@ -30,9 +30,10 @@ const TRIES: u32 = 4;
 /// The step that is written in the promotion's own transaction: it says whether the commit came through.
 const COMMIT: &str = "commit the promotion";
 
-/// Promotes what is pending. Two modules may cross, one moving the children of the other's placeholders while that
-/// one writes them: the database stops one of the two, which then sees what the other did and begins again. Where
-/// the connection breaks, the ledger says whether the promotion was committed before it is tried again.
+/// Promotes what is pending. Two modules may cross, one moving the children of the other's placeholders while
+/// that one writes them: the database stops one of the two, which then sees what the other did and begins
+/// again. Where the connection breaks, the ledger says whether the promotion was committed before it is tried
+/// again.
 pub(super) async fn promote(
     job: &Job<'_>,
     lease: &Lease,

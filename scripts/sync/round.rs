@@ -13,8 +13,8 @@ use super::verdict::blocked_by;
 /// Between two attempts at a table that others read, so that who waits behind us comes through.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Brings the production tables to their contracts. Who would change a table waits for all who read it, and all who come later
-/// wait for him: so each attempt is short, and they end after `lock_wait_seconds`.
+/// Brings the production tables to their contracts. Who would change a table waits for all who read it, and
+/// all who come later wait for him: so each attempt is short, and they end after `lock_wait_seconds`.
 pub async fn bring_tables(
     pool: &PgPool,
     outages: &Outages<'_>,

@@ -71,8 +71,8 @@ pub(super) async fn select(job: &Job<'_>, conn: &mut PgConnection) -> sqlx::Resu
     })
 }
 
-/// The newest instant in production, or the start of the last complete pass where the data claim to be from later
-/// than that, less the overlap.
+/// The newest instant in production, or the start of the last complete pass where the data claim to be from
+/// later than that, less the overlap.
 async fn newest(
     job: &Job<'_>,
     conn: &mut PgConnection,
@@ -92,8 +92,8 @@ async fn newest(
     Ok(since)
 }
 
-/// A window around now by the database's clock: so many days back, but never less than to the same distance before
-/// the last complete pass, so that a week without runs leaves no gap.
+/// A window around now by the database's clock: so many days back, but never less than to the same distance
+/// before the last complete pass, so that a week without runs leaves no gap.
 async fn around_now(
     conn: &mut PgConnection,
     (back, ahead): (i32, i32),

@@ -19,8 +19,8 @@ use super::{Job, Progressed, Range, ReadEnd, halt_at, stopped};
 /// Records held in memory between the fetcher and the database, about; staged by one transaction where
 /// they come fast.
 const BUFFERED: usize = 10_000;
-/// Bytes of answers that wait for the database, at most so many that came, so many that are staged, and so many whose commit is
-/// not durable yet; one page that is larger waits alone.
+/// Bytes of answers that wait for the database, at most so many that came, so many that are staged, and so
+/// many whose commit is not durable yet; one page that is larger waits alone.
 const BUFFERED_BYTES: usize = 16 << 20;
 
 /// Whether these are as many as may be held together.
@@ -33,8 +33,9 @@ pub(super) fn is_much<'p>(pages: impl IntoIterator<Item = &'p ExaminedPage>) -> 
     records > BUFFERED || bytes > BUFFERED_BYTES
 }
 
-/// Reads the module's stream to its end, or as far as it goes, and stages it page by page. Begins anew once where
-/// the source takes its cursor no more, and looks a second time, with other pages, where rows seem to have shifted.
+/// Reads the module's stream to its end, or as far as it goes, and stages it page by page. Begins anew once
+/// where the source takes its cursor no more, and looks a second time, with other pages, where rows seem to
+/// have shifted.
 pub(super) async fn read(
     job: &Job<'_>,
     source: &Source,
@@ -307,8 +308,8 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Judges the pass, together with an earlier one of this run that left doubts. Answers the absent records, too, that
-/// may be taken for deleted.
+/// Judges the pass, together with an earlier one of this run that left doubts. Answers the absent records,
+/// too, that may be taken for deleted.
 async fn close(
     place: &Place<'_>,
     pass: &Pass,

@@ -40,8 +40,8 @@ pub(super) async fn mark(
     tx.commit().await
 }
 
-/// Writes how many of the pending records are decided, beside the promotion's own transaction and no more often
-/// than anybody would look.
+/// Writes how many of the pending records are decided, beside the promotion's own transaction and no more
+/// often than anybody would look.
 pub(super) async fn tell_decided(
     pool: PgPool,
     run_id: i64,
@@ -74,8 +74,8 @@ pub(super) fn noticed(job: &Job<'_>, run_id: i64, read: &mut ReadEnd) -> Noticed
     noticed
 }
 
-/// Ends the step, with what there is to say of records that came more than once, each time with other content, and of
-/// answers; keeps what came in place of one.
+/// Ends the step, with what there is to say of records that came more than once, each time with other
+/// content, and of answers; keeps what came in place of one.
 pub(super) async fn end_reading(job: &Job<'_>, run_id: i64, noticed: &Noticed) -> sqlx::Result<()> {
     let mut tx = job.pool.begin().await?;
     let records = staging::came_twice(&mut tx, job.definition.name(), run_id).await?;

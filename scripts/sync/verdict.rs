@@ -43,7 +43,8 @@ pub(super) fn explain(state: RunState, staged: &PageTally, claims: &ClaimTally) 
     }
 }
 
-/// What of the module is set aside in all and, where that is not the same, of the records that the run took up.
+/// What of the module is set aside in all and, where that is not the same, of the records that the run took
+/// up.
 pub(super) async fn set_aside(
     job: &Job<'_>,
     claims: &ClaimTally,
@@ -78,8 +79,8 @@ pub(super) async fn set_aside(
     Ok(told.join(" "))
 }
 
-/// The state and the cause of a run that the database stopped; `None` for a failure that is a bug. Of a database that stayed
-/// away, `failure` says why from then on, where that is known.
+/// The state and the cause of a run that the database stopped; `None` for a failure that is a bug. Of a
+/// database that stayed away, `failure` says why from then on, where that is known.
 pub(super) async fn verdict(
     pool: &PgPool,
     lease: &Lease,
@@ -148,8 +149,8 @@ async fn taken_over(pool: &PgPool, lease: &Lease) -> Option<String> {
     ))
 }
 
-/// What is known of a full disk of the database's: what it said, how much is free where it runs on this very host and may say
-/// where its data lie, and how large the database is. `None` where that is not what failed.
+/// What is known of a full disk of the database's: what it said, how much is free where it runs on this very
+/// host and may say where its data lie, and how large the database is. `None` where that is not what failed.
 async fn full_disk(pool: &PgPool, failure: &anyhow::Error) -> Option<String> {
     let sql = failure
         .chain()
@@ -216,8 +217,8 @@ async fn role(pool: &PgPool) -> Option<String> {
     Some(format!("\"{role}\""))
 }
 
-/// Who has held locks on our tables for longest, in a sentence. The one that was waited for is not known any more
-/// when the wait is over; the oldest is the one to look at.
+/// Who has held locks on our tables for longest, in a sentence. The one that was waited for is not known any
+/// more when the wait is over; the oldest is the one to look at.
 ///
 /// `what` could not be done; whoever only reads stands in the way of nothing but a change of a table.
 pub(super) async fn blocked_by(pool: &PgPool, what: &str, by_readers: bool) -> String {

@@ -97,8 +97,8 @@ fn complain(error: &std::io::Error) {
     tracing::warn!(%error, "pages cannot be kept on disk; reading pauses until the database is back");
 }
 
-/// Reads on into a spool until the database is back, then stages what waits. `None` where the database turns out to
-/// lack pages that cannot be given to it any more: the stream must be read again from its checkpoint.
+/// Reads on into a spool until the database is back, then stages what waits. `None` where the database turns
+/// out to lack pages that cannot be given to it any more: the stream must be read again from its checkpoint.
 pub(super) async fn outlast(
     place: &Place<'_>,
     read: &mut Reading<'_>,
@@ -179,8 +179,8 @@ fn pages_of(
         .chain(waiting.held.iter().cloned().map(Ok)))
 }
 
-/// The last page that is staged, once nothing of this run is under way any more. A connection that could not tell
-/// is not used again: it may lead to a server that takes no writes any more.
+/// The last page that is staged, once nothing of this run is under way any more. A connection that could not
+/// tell is not used again: it may lead to a server that takes no writes any more.
 async fn staged_to(place: &Place<'_>) -> anyhow::Result<i64> {
     let mut connection = place.job.pool.acquire().await?;
     let told = async {
@@ -200,14 +200,15 @@ async fn staged_to(place: &Place<'_>) -> anyhow::Result<i64> {
     told
 }
 
-/// Fails when another process took the lease meanwhile; waits until no other transaction of this one is under way.
+/// Fails when another process took the lease meanwhile; waits until no other transaction of this one is under
+/// way.
 pub(super) async fn hold_alone(tx: &mut sqlx::PgConnection, lease: &Lease) -> anyhow::Result<()> {
     staging::lone_lease(tx, lease).await?;
     hold(tx, lease).await
 }
 
-/// Stages the pages behind `staged`, as far as they follow each other. Answers the last that is staged, and where
-/// the stream goes on behind the last of all.
+/// Stages the pages behind `staged`, as far as they follow each other. Answers the last that is staged, and
+/// where the stream goes on behind the last of all.
 async fn replay(
     place: &Place<'_>,
     pages: impl Iterator<Item = std::io::Result<SpooledPage>>,
@@ -247,8 +248,8 @@ async fn stage_ready(place: &Place<'_>, ready: &mut Unsure) -> anyhow::Result<i6
     Ok(pages.len() as i64)
 }
 
-/// Stages what earlier runs of the module left on disk, where its pass still stands exactly there; pages that fit no
-/// more are read again from the source.
+/// Stages what earlier runs of the module left on disk, where its pass still stands exactly there; pages that
+/// fit no more are read again from the source.
 pub(super) async fn take_up(job: &Job<'_>, lease: &Lease, run_id: i64) -> anyhow::Result<()> {
     let left = match Spool::left_by(&job.outages.database.spool(), &lease.module) {
         Ok(left) => left,

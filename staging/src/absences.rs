@@ -4,10 +4,10 @@ use sqlx::PgConnection;
 
 use crate::database::{query, query_scalar};
 
-/// Counts the absence of every staged record of the module that a complete pass over everything did not see, and
-/// forgets those of records it saw. Returns the ids absent in so many such passes in a row, in their order.
-/// What an earlier pass of the same run saw is not absent either, nor what a repair brought since the pass began: it may have
-/// stood on a page that was read before.
+/// Counts the absence of every staged record of the module that a complete pass over everything did not see,
+/// and forgets those of records it saw. Returns the ids absent in so many such passes in a row, in their
+/// order. What an earlier pass of the same run saw is not absent either, nor what a repair brought since the
+/// pass began: it may have stood on a page that was read before.
 pub async fn count_absences(
     conn: &mut PgConnection,
     module: &str,
@@ -59,8 +59,8 @@ pub async fn count_absences(
         .await
 }
 
-/// Marks staged records as gone, and makes them pending, so that the reconciler can tombstone them with this pass as
-/// evidence. Returns how many.
+/// Marks staged records as gone, and makes them pending, so that the reconciler can tombstone them with this
+/// pass as evidence. Returns how many.
 pub async fn mark_gone(
     conn: &mut PgConnection,
     module: &str,

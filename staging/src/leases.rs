@@ -53,14 +53,15 @@ fn is_dead(holder: &str) -> bool {
         })
 }
 
-/// Takes the module's lease: a free one, an expired one, one whose holder died on this host, or one of this very
-/// process, which has lost the answer to its commit or could not give the lease back. Waits until no transaction
-/// of the previous holder is under way any more; a holder that lives is named at once.
+/// Takes the module's lease: a free one, an expired one, one whose holder died on this host, or one of this
+/// very process, which has lost the answer to its commit or could not give the lease back. Waits until no
+/// transaction of the previous holder is under way any more; a holder that lives is named at once.
 pub async fn take_lease(
     conn: &mut PgConnection,
     module: &str,
 ) -> sqlx::Result<Result<Lease, Holder>> {
-    // Looked at before it is locked: the holder's own transactions hold the row, for minutes when it promotes.
+    // Looked at before it is locked: the holder's own transactions hold the row, for minutes when it
+    // promotes.
     if let Some(held) = living_holder(conn, module).await? {
         return Ok(Err(held));
     }
@@ -126,8 +127,8 @@ pub async fn check_lease(conn: &mut PgConnection, lease: &Lease) -> sqlx::Result
     Ok(ours.is_some())
 }
 
-/// [`check_lease`], once no other transaction of the lease is under way: one whose connection broke at its commit
-/// may still be. What is read afterwards in this transaction is what came of it.
+/// [`check_lease`], once no other transaction of the lease is under way: one whose connection broke at its
+/// commit may still be. What is read afterwards in this transaction is what came of it.
 pub async fn lone_lease(conn: &mut PgConnection, lease: &Lease) -> sqlx::Result<bool> {
     let ours: Option<i64> =
         query_scalar("select token from ops.leases where module = $1 and token = $2 for update")

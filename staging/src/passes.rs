@@ -37,8 +37,8 @@ impl Pass {
 
 /// The pass to go on with: the open one where a run was interrupted in it, else a new one.
 ///
-/// An open pass goes on with the range it was opened for. One with another strategy is closed as incomplete: its
-/// pages answer another question.
+/// An open pass goes on with the range it was opened for. One with another strategy is closed as incomplete:
+/// its pages answer another question.
 pub async fn open_pass(
     conn: &mut PgConnection,
     module: &str,
@@ -97,8 +97,8 @@ async fn insert_pass(
     })
 }
 
-/// A pass over a range, beside the module's own: it is never open, so it is not resumed, moves no checkpoint and
-/// leaves the pass that waits at one alone.
+/// A pass over a range, beside the module's own: it is never open, so it is not resumed, moves no checkpoint
+/// and leaves the pass that waits at one alone.
 pub async fn open_repair(
     conn: &mut PgConnection,
     module: &str,
@@ -116,7 +116,8 @@ pub async fn staged_to(conn: &mut PgConnection, pass_id: i64) -> sqlx::Result<i3
         .await
 }
 
-/// The page and the cursor at which a module's open pass goes on, if it is the one of this number that began then.
+/// The page and the cursor at which a module's open pass goes on, if it is the one of this number that began
+/// then.
 pub async fn resumable(
     conn: &mut PgConnection,
     module: &str,
@@ -177,8 +178,8 @@ pub async fn abandon_pass(conn: &mut PgConnection, module: &str) -> sqlx::Result
     Ok(())
 }
 
-/// Moves the module's checkpoint behind a page of its open pass; a pass that is not open has none. Called in the
-/// transaction that stages the page, and nowhere else.
+/// Moves the module's checkpoint behind a page of its open pass; a pass that is not open has none. Called in
+/// the transaction that stages the page, and nowhere else.
 pub(crate) async fn move_checkpoint(
     conn: &mut PgConnection,
     module: &str,
@@ -225,9 +226,10 @@ struct Seen {
     first_hole: Option<serde_json::Value>,
 }
 
-/// Ends a pass whose stream came to its end, and judges it: complete when no page had a hole, no id came twice,
-/// and the source's `total_count`, where it gives one, equals the number of ids that came. A count that agrees
-/// proves nothing by itself: a row that came twice may stand in the place of one that was skipped.
+/// Ends a pass whose stream came to its end, and judges it: complete when no page had a hole, no id came
+/// twice, and the source's `total_count`, where it gives one, equals the number of ids that came. A count
+/// that agrees proves nothing by itself: a row that came twice may stand in the place of one that was
+/// skipped.
 pub async fn close_pass(
     conn: &mut PgConnection,
     module: &str,
@@ -294,8 +296,9 @@ fn incomplete_because(seen: &Seen, total_count: Option<i64>) -> Option<String> {
     }
 }
 
-/// Judges a stream that was unsettled in two passes with different pages. When both saw the same ids, and as many
-/// as the source says it has, then the source repeats itself and hides nothing: the second pass is complete.
+/// Judges a stream that was unsettled in two passes with different pages. When both saw the same ids, and as
+/// many as the source says it has, then the source repeats itself and hides nothing: the second pass is
+/// complete.
 pub async fn settle_passes(
     conn: &mut PgConnection,
     first: i64,

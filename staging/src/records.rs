@@ -91,11 +91,12 @@ pub async fn stage_pages(
     conclude(conn, place, pages, &versions, derivations).await
 }
 
-/// Copies pages that may be staged later in this transaction, by [`stage_copied`], and at the earliest when those before
-/// them are. False, and nothing copied, where one of their records is known or the page before had one that was.
+/// Copies pages that may be staged later in this transaction, by [`stage_copied`], and at the earliest when
+/// those before them are. False, and nothing copied, where one of their records is known or the page before
+/// had one that was.
 ///
-/// It writes new keys only. Others can have to wait for them, and they for others, only through the ids they have in
-/// common: see [`crate::share_ids`].
+/// It writes new keys only. Others can have to wait for them, and they for others, only through the ids they
+/// have in common: see [`crate::share_ids`].
 pub async fn copy_pages(
     conn: &mut PgConnection,
     place: PagePlace<'_>,
@@ -115,8 +116,8 @@ pub async fn stage_copied(
     conclude(conn, place, pages, &versions_of(pages), derivations).await
 }
 
-/// A first load fills the table within one statistics interval: for every statement of staging the index is right at
-/// any size.
+/// A first load fills the table within one statistics interval: for every statement of staging the index is
+/// right at any size.
 async fn keep_to_index(conn: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::raw_sql(
         "set local enable_hashjoin = off; set local enable_mergejoin = off;
@@ -140,8 +141,8 @@ async fn conclude(
     record_pages(conn, place, pages, versions).await
 }
 
-/// Copies the records, and that they wait, without asking which of them are known, where the page before had none that
-/// was, as in a first load. False when one of them is known after all, and nothing was copied.
+/// Copies the records, and that they wait, without asking which of them are known, where the page before had
+/// none that was, as in a first load. False when one of them is known after all, and nothing was copied.
 async fn copy_unasked(
     conn: &mut PgConnection,
     place: PagePlace<'_>,

@@ -138,8 +138,8 @@ pub async fn open_run(
     Ok((run_id, resumed))
 }
 
-/// How many records came more than once in the passes that ended in this run, each time with other content. The last
-/// version stands.
+/// How many records came more than once in the passes that ended in this run, each time with other content.
+/// The last version stands.
 pub async fn came_twice(conn: &mut PgConnection, module: &str, run_id: i64) -> sqlx::Result<i64> {
     query_scalar(
         "select count(distinct s.source_id) from staging.superseded s

@@ -1,4 +1,5 @@
-//! Which part of a source's limits each host may use, by the database's clock, and which pauses all of them keep.
+//! Which part of a source's limits each host may use, by the database's clock, and which pauses all of them
+//! keep.
 
 use std::time::Duration;
 

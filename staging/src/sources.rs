@@ -98,7 +98,8 @@ pub async fn known_shape(
     Ok(found.map(|(shape,)| shape))
 }
 
-/// Keeps the shape a module reads by now, and what its source's schema has gained since the module was written.
+/// Keeps the shape a module reads by now, and what its source's schema has gained since the module was
+/// written.
 pub async fn keep_shape(
     conn: &mut PgConnection,
     module: &str,

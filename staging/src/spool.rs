@@ -1,9 +1,9 @@
 //! Pages that wait on disk while the database is away.
 //!
-//! One file per run, `<module>-<run>.spool`, readable by its owner alone, since it holds records. A frame is its
-//! length, the beginning of its SHA-256 and its bytes; the first frame says which pass the pages belong to, every
-//! other one is a page. Nothing here knows the database: whoever replays the pages skips those that are staged, and
-//! removes the file after the commit, so a death in between repeats nothing.
+//! One file per run, `<module>-<run>.spool`, readable by its owner alone, since it holds records. A frame is
+//! its length, the beginning of its SHA-256 and its bytes; the first frame says which pass the pages belong
+//! to, every other one is a page. Nothing here knows the database: whoever replays the pages skips those that
+//! are staged, and removes the file after the commit, so a death in between repeats nothing.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
@@ -66,7 +66,8 @@ struct PageHead {
 }
 
 impl Spool {
-    /// A new spool in `folder`, which is made where it is missing. From `limit` bytes on it calls itself full.
+    /// A new spool in `folder`, which is made where it is missing. From `limit` bytes on it calls itself
+    /// full.
     pub fn create(folder: &Path, of: SpoolOf, limit: u64) -> io::Result<Spool> {
         DirBuilder::new()
             .recursive(true)
@@ -95,8 +96,8 @@ impl Spool {
         })
     }
 
-    /// The spools that earlier runs of `module` left in `folder`, in the order of the runs. One that another process
-    /// holds is left out; one whose first frame is damaged says nothing of its pages and is removed.
+    /// The spools that earlier runs of `module` left in `folder`, in the order of the runs. One that another
+    /// process holds is left out; one whose first frame is damaged says nothing of its pages and is removed.
     pub fn left_by(folder: &Path, module: &str) -> io::Result<Vec<Spool>> {
         let entries = match fs::read_dir(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -160,8 +161,8 @@ impl Spool {
         self.length >= self.limit
     }
 
-    /// Appends pages that follow each other, the first asked with `cursor`, and has the disk keep them. Where the
-    /// disk refuses, none of them is in the spool.
+    /// Appends pages that follow each other, the first asked with `cursor`, and has the disk keep them. Where
+    /// the disk refuses, none of them is in the spool.
     pub fn append<'p>(
         &mut self,
         mut cursor: Option<String>,
@@ -469,8 +470,8 @@ mod tests {
     fn replayed_pages_are_gone_and_a_death_before_that_leaves_them() {
         let folder = tempfile::tempdir().unwrap();
         drop(spool(folder.path(), 1..=3));
-        // The commit came through, the process died before the removal: the next one finds the pages again, and the
-        // numbers tell it which are staged.
+        // The commit came through, the process died before the removal: the next one finds the pages again,
+        // and the numbers tell it which are staged.
         for _ in 0..2 {
             let left = Spool::left_by(folder.path(), "clients").unwrap();
             assert_eq!(numbers(&left[0]), [1, 2, 3]);

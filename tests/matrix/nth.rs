@@ -1,5 +1,5 @@
-//! Fail the n-th call: the same small sync again and again, each time with another of its calls failing, until one
-//! passes untouched.
+//! Fail the n-th call: the same small sync again and again, each time with another of its calls failing,
+//! until one passes untouched.
 
 use serde_json::json;
 
@@ -54,8 +54,8 @@ async fn whichever_call_fails_the_next_run_puts_it_right() {
     );
 }
 
-/// The connection to the database breaks before every so many-th message of a run, until a run passes untouched: it goes
-/// on all the same, asks the source for nothing twice and writes nothing twice.
+/// The connection to the database breaks before every so many-th message of a run, until a run passes
+/// untouched: it goes on all the same, asks the source for nothing twice and writes nothing twice.
 #[tokio::test]
 async fn whichever_message_to_the_database_breaks_the_run_goes_on() {
     const STRIDE: usize = 47;

@@ -11,8 +11,9 @@ async fn inject(trial: &Trial, row: &Row) {
     }
 }
 
-/// Every fault in turn: the promised state and words while it lasts, nothing lost, nothing invented, nothing taken for
-/// deleted by a read that was not whole; and after one clean run, at most two, production is what the source says.
+/// Every fault in turn: the promised state and words while it lasts, nothing lost, nothing invented, nothing
+/// taken for deleted by a read that was not whole; and after one clean run, at most two, production is what
+/// the source says.
 #[tokio::test]
 async fn every_fault_ends_as_promised_and_heals() {
     let mut trial = Trial::begin().await;
@@ -78,8 +79,7 @@ async fn a_cursor_refused_marks_the_run_as_resumed() {
         .await;
     let answer = trial.run().await.expect(0);
     assert_eq!(answer.module("clients")["resumed"], true);
-    let resumed = "select resumed from ops.runs order by run_id desc limit 1";
-    assert_eq!(trial.world.value(resumed).await, true);
+    assert_eq!(trial.world.last_run().await["resumed"], true);
     trial.agrees("resumed").await;
 }
 

@@ -123,8 +123,8 @@ impl Credentials {
         })
     }
 
-    /// When somebody must have renewed the credentials by hand, as far as known: the end of the key or client secret,
-    /// or of the refresh token.
+    /// When somebody must have renewed the credentials by hand, as far as known: the end of the key or client
+    /// secret, or of the refresh token.
     pub(crate) fn end(&self) -> Option<jiff::Timestamp> {
         let refresh = match &self.way {
             Way::Renewed(renewal) if renewal.kind == AuthKind::Oauth2Refresh => renewal

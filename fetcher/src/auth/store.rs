@@ -126,8 +126,8 @@ impl TokenStore {
         Ok(())
     }
 
-    /// Notes that a refresh is under way; what the source issues may be lost from here until it is saved. Answers
-    /// since when one has been under way already.
+    /// Notes that a refresh is under way; what the source issues may be lost from here until it is saved.
+    /// Answers since when one has been under way already.
     pub(super) fn begin_refresh(&self, source: &str) -> Option<jiff::Timestamp> {
         let file = self.file(source).with_extension("refreshing");
         if let Ok(text) = fs::read_to_string(&file) {

@@ -1,4 +1,5 @@
-//! What can go wrong between a question and its answer. HTTP and GraphQL failures are sorted here and nowhere else.
+//! What can go wrong between a question and its answer. HTTP and GraphQL failures are sorted here and nowhere
+//! else.
 
 mod classify;
 mod error;

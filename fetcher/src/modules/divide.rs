@@ -41,7 +41,8 @@ pub enum Scale {
     Number,
 }
 
-/// A stream divided by a value that each of its records has. Values are seconds of Unix time, or whole numbers.
+/// A stream divided by a value that each of its records has. Values are seconds of Unix time, or whole
+/// numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Divide {
     /// Into how many parts.
@@ -87,8 +88,8 @@ impl Scale {
         }
     }
 
-    /// How far beyond its ends a part is asked for, so that nothing is missed whether the source counts the ends in or
-    /// not and, for days, wherever its days begin.
+    /// How far beyond its ends a part is asked for, so that nothing is missed whether the source counts the
+    /// ends in or not and, for days, wherever its days begin.
     pub(crate) fn step(self) -> i64 {
         match self {
             Self::Instant | Self::Number => 1,

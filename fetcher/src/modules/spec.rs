@@ -104,7 +104,8 @@ pub enum Read {
     Since,
     /// The source can be asked for what lies within some days around now.
     Window,
-    /// The source answers newest first, by a time that never changes: reading stops where everything is known.
+    /// The source answers newest first, by a time that never changes: reading stops where everything is
+    /// known.
     NewestFirst,
 }
 
@@ -233,13 +234,13 @@ impl Reach {
     }
 }
 
-/// How a `newest_first` read knows where to stop: at the first page on which every record is older than the newest
-/// one known, less the overlap. It never stops where records do not come newest first.
+/// How a `newest_first` read knows where to stop: at the first page on which every record is older than the
+/// newest one known, less the overlap. It never stops where records do not come newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewestFirst {
-    /// Path in the record to the time by which the source sorts. It must never change: an edit that moves no record
-    /// to the front is met by `full_every` alone.
+    /// Path in the record to the time by which the source sorts. It must never change: an edit that moves no
+    /// record to the front is met by `full_every` alone.
     pub at: Path,
     /// The contract column that holds it.
     pub column: String,
@@ -331,8 +332,8 @@ impl FetchSpec {
         }
     }
 
-    /// The block that says where the next partial read begins or stops, the contract column whose highest value that
-    /// is, and how far behind it to read. Of two blocks, the one of the declared strategy.
+    /// The block that says where the next partial read begins or stops, the contract column whose highest
+    /// value that is, and how far behind it to read. Of two blocks, the one of the declared strategy.
     pub fn mark(&self) -> Option<(Read, &str, Duration)> {
         let since = self
             .since

@@ -1,7 +1,8 @@
-//! A stream read as several parts side by side: what each part asks for, whose a record is, and the one cursor of all.
+//! A stream read as several parts side by side: what each part asks for, whose a record is, and the one
+//! cursor of all.
 //!
-//! Each part asks a little beyond its ends and keeps the records whose own value lies within them. So every record
-//! belongs to exactly one part, whatever the source means by "from" and "up to".
+//! Each part asks a little beyond its ends and keeps the records whose own value lies within them. So every
+//! record belongs to exactly one part, whatever the source means by "from" and "up to".
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -41,8 +42,8 @@ pub(super) struct Part {
     high: Option<i64>,
 }
 
-/// Where a stream begins or goes on; `None` for one that is read as a whole. A stream goes on as it began. A second
-/// look is never divided, so that it also meets what belongs to no part.
+/// Where a stream begins or goes on; `None` for one that is read as a whole. A stream goes on as it began. A
+/// second look is never divided, so that it also meets what belongs to no part.
 pub(super) fn places(
     spec: &FetchSpec,
     selection: &Selection,
@@ -59,7 +60,8 @@ pub(super) fn places(
     }
 }
 
-/// From where to where the parts are measured: the range that is asked for, as far as it is one of the same variables.
+/// From where to where the parts are measured: the range that is asked for, as far as it is one of the same
+/// variables.
 fn range(spec: &FetchSpec, divide: &Divide, selection: &Selection) -> (i64, i64) {
     let (since, until, _) = spec.range();
     let bound = |variable: Option<&str>, of: &str, value: &Option<String>| {
@@ -134,7 +136,8 @@ impl Places {
 }
 
 impl Part {
-    /// Sets the query's variables for its ends. At the outermost ends they stay what the selection makes them.
+    /// Sets the query's variables for its ends. At the outermost ends they stay what the selection makes
+    /// them.
     pub(super) fn fill(&self, variables: &mut Map<String, Value>) {
         let Divide { scale, .. } = self.divide;
         let ends = [

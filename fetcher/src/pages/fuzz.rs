@@ -33,8 +33,8 @@ pub fn answer(modules: &[Module], bytes: &[u8]) {
     }
 }
 
-/// Begins at the text as a stored cursor of each style. What is begun at is stored as it came, or another spelling
-/// of the same number.
+/// Begins at the text as a stored cursor of each style. What is begun at is stored as it came, or another
+/// spelling of the same number.
 pub fn cursor(modules: &[Module], bytes: &[u8]) {
     let stored = Cursor(String::from_utf8_lossy(bytes).into_owned());
     divided::fuzz(stored.0.trim_start_matches("divided:"));

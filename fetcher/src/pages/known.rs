@@ -28,8 +28,8 @@ impl<'m> Known<'m> {
         })
     }
 
-    /// Whether these, of the next page, are nothing but records from before the instant, and all that came were sorted. A record
-    /// without a time says nothing, so a page with one does not stop the read.
+    /// Whether these, of the next page, are nothing but records from before the instant, and all that came
+    /// were sorted. A record without a time says nothing, so a page with one does not stop the read.
     pub(super) fn hold(&mut self, records: &[Record]) -> bool {
         let mut all = !records.is_empty();
         for record in records {

@@ -1,5 +1,5 @@
-//! What is asked where a source refuses a question for what it asks: smaller pages, and queries that go less deep. What it
-//! took is remembered for it.
+//! What is asked where a source refuses a question for what it asks: smaller pages, and queries that go less
+//! deep. What it took is remembered for it.
 
 use super::position::Position;
 use super::split::Split;
@@ -7,7 +7,8 @@ use super::stream::Reader;
 use crate::failure::FetchError;
 
 impl Reader {
-    /// The page size to begin with: the selection's, else the module's, but no more than the source took lately.
+    /// The page size to begin with: the selection's, else the module's, but no more than the source took
+    /// lately.
     pub(super) fn first_size(&self, position: &Position) -> u32 {
         let paging = &self.module.fetch.paging;
         let wanted = self.selection.page_size.unwrap_or(paging.size);

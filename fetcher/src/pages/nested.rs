@@ -1,5 +1,5 @@
-//! Follows nested connections to their end, or asks for them whole where they are split off, and stitches what comes
-//! into the record's own text.
+//! Follows nested connections to their end, or asks for them whole where they are split off, and stitches
+//! what comes into the record's own text.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -86,8 +86,8 @@ fn text(json: &Bytes) -> &str {
     std::str::from_utf8(json).unwrap_or_default()
 }
 
-/// Every connection at the path, through lists, that is not at its end; also every one that is not there, if it is
-/// asked for alone.
+/// Every connection at the path, through lists, that is not at its end; also every one that is not there, if
+/// it is asked for alone.
 fn open_connections(record: &str, at: &[String], alone: bool) -> Vec<Open> {
     let mut found = Vec::new();
     walk(record, record, at, &mut Vec::new(), &mut found);
@@ -287,8 +287,8 @@ impl Follower<'_> {
         format!("{}.{}", self.module.name, self.nested.at)
     }
 
-    /// The connection object of one further page, of as many things as the source takes at once. The size it took
-    /// stands in the variables and is remembered.
+    /// The connection object of one further page, of as many things as the source takes at once. The size it
+    /// took stands in the variables and is remembered.
     async fn ask_by_halves(
         &self,
         variables: &mut Map<String, Value>,

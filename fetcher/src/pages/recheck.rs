@@ -8,8 +8,8 @@ use crate::failure::FetchError;
 use crate::modules::{Module, Recheck};
 use crate::source::{Question, Source};
 
-/// Whether the source still has a record that its list left out. It has not when it answers null, without an error
-/// or with one that says so; anything else proves nothing, and the record counts as there.
+/// Whether the source still has a record that its list left out. It has not when it answers null, without an
+/// error or with one that says so; anything else proves nothing, and the record counts as there.
 pub async fn is_there(
     source: &Source,
     module: &Module,

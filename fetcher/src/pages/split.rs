@@ -1,5 +1,5 @@
-//! What is asked of a source that finds a query too deep: the query without its deepest nested connections, and those
-//! by their own queries, from their beginning.
+//! What is asked of a source that finds a query too deep: the query without its deepest nested connections,
+//! and those by their own queries, from their beginning.
 
 use std::sync::Arc;
 
@@ -40,8 +40,8 @@ impl Split {
         }
     }
 
-    /// Without so many nested connections; `None` where there are not so many, or one cannot do without. What its own
-    /// query does not select just the same stays where it is, or the record would be another one.
+    /// Without so many nested connections; `None` where there are not so many, or one cannot do without. What
+    /// its own query does not select just the same stays where it is, or the record would be another one.
     pub(super) fn of(module: &Module, depth: u32) -> Option<Self> {
         let all = &module.fetch.nested;
         let mut deepest: Vec<&Nested> = all.iter().collect();

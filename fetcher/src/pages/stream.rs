@@ -18,8 +18,9 @@ use crate::failure::{Attempt, FetchError, GraphQlError};
 use crate::modules::{Module, Style};
 use crate::source::{Question, Source};
 
-/// A module's pages, from the start or from a stored cursor. Pages are read ahead, two at most (of a divided stream,
-/// two of each part and two of the whole); dropping the stream stops the reading. After an error the stream ends.
+/// A module's pages, from the start or from a stored cursor. Pages are read ahead, two at most (of a divided
+/// stream, two of each part and two of the whole); dropping the stream stops the reading. After an error the
+/// stream ends.
 pub fn pages(
     source: &Source,
     module: &Module,
@@ -35,7 +36,8 @@ pub fn pages(
     ahead(async move |sender| reader.read(from, &sender).await)
 }
 
-/// How often a page that leads nowhere, empty or the one before once more, is asked for again before it counts as a loop.
+/// How often a page that leads nowhere, empty or the one before once more, is asked for again before it
+/// counts as a loop.
 const PATIENCE: u32 = 3;
 
 #[derive(Clone)]

@@ -111,8 +111,8 @@ impl QueryDocument {
         sets
     }
 
-    /// The document without what it selects at these paths, nor the variables and fragments that only stood there;
-    /// `None` where a path is not selected outside of fragments, or nothing would be left beside it.
+    /// The document without what it selects at these paths, nor the variables and fragments that only stood
+    /// there; `None` where a path is not selected outside of fragments, or nothing would be left beside it.
     pub fn without(&self, paths: &[Path]) -> Option<String> {
         let mut operation = self.operation.clone();
         let inner = operation.make_mut();

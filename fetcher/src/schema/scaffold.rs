@@ -258,7 +258,8 @@ fn contract(
     out
 }
 
-/// The jq expression of a column. Scalars of a server's own often write numbers as text, to keep their digits.
+/// The jq expression of a column. Scalars of a server's own often write numbers as text, to keep their
+/// digits.
 fn expression(schema: &Schema, field: &FieldDefinition) -> String {
     let own = !matches!(field.ty.inner_named_type().as_str(), "Int" | "Float");
     match types_of(schema, field).0 {
@@ -284,7 +285,8 @@ fn is_reference_by_number(field: &FieldDefinition) -> bool {
     named && !field.ty.is_list() && matches!(kind.as_str(), "int" | "bigint" | "long")
 }
 
-/// Logical and physical type of a column; what is not plainly a number, a day or an instant stays text or JSON.
+/// Logical and physical type of a column; what is not plainly a number, a day or an instant stays text or
+/// JSON.
 fn types_of(schema: &Schema, field: &FieldDefinition) -> (&'static str, &'static str) {
     let inner = field.ty.inner_named_type().as_str();
     let text = inner == "String"

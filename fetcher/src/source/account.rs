@@ -21,7 +21,8 @@ pub struct AccountConfig {
 }
 
 impl Source {
-    /// The id of the account the credentials belong to; `None` where the configuration does not say how to ask.
+    /// The id of the account the credentials belong to; `None` where the configuration does not say how to
+    /// ask.
     pub async fn account(&self) -> Result<Option<String>, FetchError> {
         let Some(config) = &self.0.account else {
             return Ok(None);

@@ -167,13 +167,14 @@ impl Source {
         self.0.shared.limits.presence()
     }
 
-    /// Keeps to this part of the source's limits from now on. `due` is what this host takes if it was given nothing
-    /// and hears nothing any more; `heard` is what other hosts have learnt.
+    /// Keeps to this part of the source's limits from now on. `due` is what this host takes if it was given
+    /// nothing and hears nothing any more; `heard` is what other hosts have learnt.
     pub fn keep_to(&self, part: Part, due: Part, heard: &Pauses) {
         self.0.shared.limits.keep_to(part, due, heard);
     }
 
-    /// Keeps to this part if it is less than the present one: before others are told that they may have the rest.
+    /// Keeps to this part if it is less than the present one: before others are told that they may have the
+    /// rest.
     pub fn give_up(&self, part: Part, due: Part) {
         self.0.shared.limits.give_up(part, due);
     }

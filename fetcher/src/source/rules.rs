@@ -6,7 +6,8 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
-    /// Requests per second in steady state, at most; unset, what the source says it permits, or 5 where it says nothing.
+    /// Requests per second in steady state, at most; unset, what the source says it permits, or 5 where it
+    /// says nothing.
     pub per_second: Option<f64>,
     /// Requests that may come at once after a pause, as long as the source has refused none.
     #[serde(default = "burst")]

@@ -18,7 +18,8 @@ use crate::config::Config;
 pub enum Command {
     /// Every module that is compiled in or in a configured folder.
     List,
-    /// Check a module's files, its query against the source's schema, and its mapping against both; lists every fault.
+    /// Check a module's files, its query against the source's schema, and its mapping against both; lists
+    /// every fault.
     Check(check::Args),
     /// Write the first version of a module's folder from the source's schema.
     New(new::Args),

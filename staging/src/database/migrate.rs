@@ -69,7 +69,8 @@ fn known(migrator: &Migrator) -> impl Iterator<Item = &Migration> {
         .filter(|migration| !migration.migration_type.is_down_migration())
 }
 
-/// Takes the lock, lifts the time limit that hosted databases put on statements, and makes the ledger if there is none.
+/// Takes the lock, lifts the time limit that hosted databases put on statements, and makes the ledger if
+/// there is none.
 async fn prepare(migrator: &Migrator, tx: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::raw_sql("set local statement_timeout = 0")
         .execute(&mut *tx)

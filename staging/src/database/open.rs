@@ -86,8 +86,8 @@ pub struct Database {
 impl Database {
     /// Closes the connections, then stops the embedded server if nobody else uses it.
     pub async fn close(self) -> Result<(), EmbeddedError> {
-        // A statement that waits for somebody's lock is waited for by its connection, also when nobody wants it any more:
-        // the server takes it back when it finds us gone.
+        // A statement that waits for somebody's lock is waited for by its connection, also when nobody wants
+        // it any more: the server takes it back when it finds us gone.
         let _ = tokio::time::timeout(CLOSING, self.pool.close()).await;
         match self.embedded {
             Some(embedded) => embedded.release().await,

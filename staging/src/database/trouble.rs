@@ -3,8 +3,8 @@
 /// Trouble that passes by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// The database cannot be reached, restarts, is full, takes no writes, or has no connection left. Whether the
-    /// transaction was committed may be unknown.
+    /// The database cannot be reached, restarts, is full, takes no writes, or has no connection left. Whether
+    /// the transaction was committed may be unknown.
     Away,
     /// Another transaction stood in the way; this one is rolled back, and may come through at once.
     Crossed,

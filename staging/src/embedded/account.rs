@@ -13,7 +13,8 @@ pub(super) struct Account {
     pub(super) gid: u32,
 }
 
-/// The account for a cluster: none for an ordinary user, the owner of an existing cluster, else a system account.
+/// The account for a cluster: none for an ordinary user, the owner of an existing cluster, else a system
+/// account.
 pub(super) fn for_cluster(cluster: &Path) -> Result<Option<Account>, EmbeddedError> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);

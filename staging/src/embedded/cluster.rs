@@ -46,8 +46,9 @@ pub(super) fn major_version(cluster: &Path) -> Option<u32> {
         .ok()
 }
 
-/// Makes the cluster in the room. It appears under its name only when it is whole, so a crash half-way leaves none.
-/// `initdb` inherits the server's lock: it outlives us if we are killed, and nobody may start another beside it.
+/// Makes the cluster in the room. It appears under its name only when it is whole, so a crash half-way leaves
+/// none. `initdb` inherits the server's lock: it outlives us if we are killed, and nobody may start another
+/// beside it.
 pub(super) async fn create(
     room: &Room,
     binaries: &Binaries,
@@ -138,7 +139,8 @@ async fn initdb(
     ))
 }
 
-/// A command that runs a server program as the room's account, deaf to the PostgreSQL variables of our own environment.
+/// A command that runs a server program as the room's account, deaf to the PostgreSQL variables of our own
+/// environment.
 pub(super) fn program_of(room: &Room, program: &Path) -> std::process::Command {
     let mut command = std::process::Command::new(program);
     // Where the account may not enter, the programs could not even find themselves.

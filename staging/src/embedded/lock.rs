@@ -30,7 +30,8 @@ pub(super) fn try_exclusive(path: &Path) -> Result<Option<File>, EmbeddedError> 
     }
 }
 
-/// Joins those who share the file. Whoever takes it alone holds `start.lock`, as the caller does, so this never waits long.
+/// Joins those who share the file. Whoever takes it alone holds `start.lock`, as the caller does, so this
+/// never waits long.
 pub(super) fn shared(path: &Path) -> Result<File, EmbeddedError> {
     let file = open(path).map_err(EmbeddedError::file("open the lock file", path))?;
     file.lock_shared()

@@ -53,7 +53,8 @@ impl Embedded {
 }
 
 impl Drop for Embedded {
-    /// A share dropped without `release` (an early return, a panic) asks the server to stop, and does not wait.
+    /// A share dropped without `release` (an early return, a panic) asks the server to stop, and does not
+    /// wait.
     fn drop(&mut self) {
         if self.users.take().is_none() {
             return;

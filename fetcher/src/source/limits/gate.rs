@@ -28,7 +28,8 @@ pub(crate) enum Refusal {
 /// How a source stands with us: for people, and to be stored with a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Standing {
-    /// `closed` while all is well, `open` while the source is left alone, `half-open` when the next question is a probe.
+    /// `closed` while all is well, `open` while the source is left alone, `half-open` when the next question
+    /// is a probe.
     pub breaker: &'static str,
     /// Since when it is left alone.
     pub since: Option<jiff::Timestamp>,

@@ -1,4 +1,5 @@
-//! What an answer says about how fast its source may be asked: headers and bodies of every dialect known to us.
+//! What an answer says about how fast its source may be asked: headers and bodies of every dialect known to
+//! us.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -76,7 +76,8 @@ impl Limits {
         });
     }
 
-    /// Keeps to a part that is no more than this host has: what it gives up is not used while that is being told.
+    /// Keeps to a part that is no more than this host has: what it gives up is not used while that is being
+    /// told.
     pub(crate) fn give_up(&self, part: Part, due: Part) {
         self.with(|pace, now| {
             if part.size() < pace.granted().size() {

@@ -1,7 +1,8 @@
-//! Where the account of a source's limits is kept: in a file that all processes of this host share, else in memory.
+//! Where the account of a source's limits is kept: in a file that all processes of this host share, else in
+//! memory.
 //!
-//! Hosts have an account each, and each keeps to its part of the limits. Who tells them their parts (`hosts.rs`) knows
-//! a database, and tells an account by its id from those of other hosts.
+//! Hosts have an account each, and each keeps to its part of the limits. Who tells them their parts
+//! (`hosts.rs`) knows a database, and tells an account by its id from those of other hosts.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};

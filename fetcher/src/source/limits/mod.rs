@@ -1,4 +1,5 @@
-//! How fast a source may be asked, whoever asks: its limits, the retries it is spared, and when it is left alone.
+//! How fast a source may be asked, whoever asks: its limits, the retries it is spared, and when it is left
+//! alone.
 
 mod breaker;
 mod gate;

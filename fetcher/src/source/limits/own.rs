@@ -1,5 +1,5 @@
-//! The configured rate. governor counts it, by the generic cell rate algorithm; the account that all processes share
-//! keeps the one number the algorithm needs, the time at which the next request would be due.
+//! The configured rate. governor counts it, by the generic cell rate algorithm; the account that all
+//! processes share keeps the one number the algorithm needs, the time at which the next request would be due.
 
 use std::cell::Cell;
 use std::num::NonZeroU32;

@@ -146,7 +146,8 @@ impl Pace {
         self.keep_to_part(now);
     }
 
-    /// The part this host may use now. With nobody to ask it keeps to its last one, for as long as that can matter.
+    /// The part this host may use now. With nobody to ask it keeps to its last one, for as long as that can
+    /// matter.
     fn present_part(&self, now: f64) -> Part {
         let (part, due, at) = self.told;
         match now - at {
@@ -223,7 +224,8 @@ impl Pace {
         if earliest - now > rules.retry.longest_wait_seconds as f64 {
             return Step::Exhausted { until: earliest };
         }
-        // A backfill takes no place in advance, so whoever is scheduled goes first; but one turn in ten is its own.
+        // A backfill takes no place in advance, so whoever is scheduled goes first; but one turn in ten is
+        // its own.
         let spacing = 1.0 / self.rate(&rules.rate);
         if priority == Priority::Backfill && earliest > now && now - came < 10.0 * spacing {
             return Step::Later(earliest);

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A part of the whole, as an interval of it: requests come in whole numbers, and intervals that do not overlap never
-/// add up to more of them than the whole permits, whatever the limit is divided by.
+/// A part of the whole, as an interval of it: requests come in whole numbers, and intervals that do not
+/// overlap never add up to more of them than the whole permits, whatever the limit is divided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// Where it begins.

@@ -87,8 +87,8 @@ impl Points {
         let told_now = told.available - held;
         (self.available, self.at) = match self.part == Part::ALL {
             true => (told_now, now),
-            // What the bucket holds is for all hosts: this one counts what it took and what came back of that, up to
-            // the time for which it has taken places already.
+            // What the bucket holds is for all hosts: this one counts what it took and what came back of
+            // that, up to the time for which it has taken places already.
             false => {
                 let back = (holding - told.actual.unwrap_or(told.requested)).max(0.0);
                 ((self.available + back).min(told_now), self.at)

@@ -1,11 +1,12 @@
-//! Sources of every kind of limit in simulated time: the permitted rate is used to the last request, and none is refused.
+//! Sources of every kind of limit in simulated time: the permitted rate is used to the last request, and none
+//! is refused.
 
 mod hosts;
 mod late;
 mod untold;
 
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 use super::hints::{Hints, PointsHint, WindowHint};
 use super::pace::{Pace, Permit, Priority, Step};
@@ -314,7 +315,8 @@ fn the_permitted_rate_is_used_to_the_last_request_and_none_is_refused() {
             assert_eq!(source.refused, 0, "{label}");
             // The first window is spent finding out; nothing else may be left.
             let found_out = 1.0 / 6.0 + 0.01;
-            // Never known for sure: a sliding window of untold length, and one as short as its reset is rounded to.
+            // Never known for sure: a sliding window of untold length, and one as short as its reset is
+            // rounded to.
             let vague = says == Says::Plain && (length <= 1.0 || matches!(kind, Kind::Sliding));
             let least = if vague {
                 0.5

@@ -32,8 +32,8 @@ pub(super) struct Window {
     next: f64,
     /// What we took, in slots of a thirty-second of the window.
     taken: Vec<(i64, f64)>,
-    /// When the last requests left, as many as the window holds. One that left late holds back the one that takes its
-    /// place in the next window, and not all behind it.
+    /// When the last requests left, as many as the window holds. One that left late holds back the one that
+    /// takes its place in the next window, and not all behind it.
     #[serde(default)]
     left: Vec<f64>,
     /// Grows with every refusal: this source counts less exactly than it says.
@@ -101,8 +101,8 @@ impl Window {
         self.cost = told.cost.unwrap_or(1.0);
         self.since = 0.0;
         let ours = self.ours(now);
-        // What is in flight is counted by us and not yet by the source: that can only hide others, not invent them.
-        // Other hosts may have taken their parts.
+        // What is in flight is counted by us and not yet by the source: that can only hide others, not invent
+        // them. Other hosts may have taken their parts.
         self.foreign = (self.part.of(self.limit) - told.remaining - ours).max(0.0);
     }
 
@@ -114,14 +114,14 @@ impl Window {
         self.left.clear();
         // A long window may be spent ahead of its pace; how much of it is left every answer tells.
         if self.length < LONG {
-            // What was taken in advance weighs as much as before. One place is left out: two hosts whose paces change
-            // within one window could each have one too many in it.
+            // What was taken in advance weighs as much as before. One place is left out: two hosts whose
+            // paces change within one window could each have one too many in it.
             self.next = now + (self.next - now).max(0.0) * ratio + self.spacing(jitter);
         }
     }
 
-    /// The length of a window whose source does not tell it: at least as long as it takes until the reset, and
-    /// as long as lies between resets, once such a step is a usual length or two of them agree.
+    /// The length of a window whose source does not tell it: at least as long as it takes until the reset,
+    /// and as long as lies between resets, once such a step is a usual length or two of them agree.
     fn guess(&mut self, resets_in: f64, step: f64, remaining: f64) {
         if resets_in > self.length + ROUNDED {
             (self.length, self.sure) = (usual(resets_in), false);

@@ -11,7 +11,8 @@ fn part(number: u32, of: u32) -> Part {
     }
 }
 
-/// One host at first; another comes, has nothing until the first has made room, and goes again; then there are three.
+/// One host at first; another comes, has nothing until the first has made room, and goes again; then there
+/// are three.
 fn comings_and_goings() -> Vec<Told> {
     let (half, none) = (|number| part(number, 2), Part::NONE);
     let third = |number| part(number, 3);
