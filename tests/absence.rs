@@ -100,7 +100,11 @@ async fn a_read_that_is_not_whole_deletes_nothing() {
     }
     run(&world, 0).await;
     run(&world, 0).await;
-    assert_eq!(world.deleted_rows_of("clients").await, 2, "a whole read proves it");
+    assert_eq!(
+        world.deleted_rows_of("clients").await,
+        2,
+        "a whole read proves it"
+    );
 }
 
 #[tokio::test]
@@ -293,7 +297,11 @@ async fn what_a_list_left_out_and_the_source_still_has_is_not_deleted() {
     assert_eq!(world.deleted_rows_of("appointments").await, 2);
     world.clear_faults().await;
     world.run_sync(&appointments).await.expect(0);
-    assert_eq!(world.deleted_rows_of("appointments").await, 0, "and they come back");
+    assert_eq!(
+        world.deleted_rows_of("appointments").await,
+        0,
+        "and they come back"
+    );
 }
 
 #[tokio::test]

@@ -36,7 +36,10 @@ async fn the_counts_of_every_run_add_up() {
     let pages = "select (select count(*) from staging.pages where fetched <> new + changed + unchanged + superseded)";
     assert_eq!(world.count(pages).await, 0);
     let lost = world.unaccounted_records().await;
-    assert!(lost.is_empty(), "every staged record is somewhere: {lost:?}");
+    assert!(
+        lost.is_empty(),
+        "every staged record is somewhere: {lost:?}"
+    );
 }
 
 #[tokio::test]
@@ -52,11 +55,7 @@ async fn a_module_that_another_process_runs_is_left_alone() {
         "it says who: {cause}"
     );
     assert_eq!(line["state"], "WAITING");
-    assert_eq!(
-        world.runs().await.len(),
-        1,
-        "it opened no run of its own"
-    );
+    assert_eq!(world.runs().await.len(), 1, "it opened no run of its own");
     world.run_sync(&["--module", "clients"]).await.expect(0);
     first.kill().await.expect("a process to kill");
     let third = world.run_sync(&["--module", "users"]).await.expect(0);

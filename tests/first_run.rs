@@ -105,10 +105,7 @@ async fn twins_are_folded_into_one_entry() {
         .iter()
         .filter(|ids| ids.iter().all(|id| !parked.contains(id)))
         .count();
-    assert_eq!(
-        folded, landed,
-        "each pair is one row with two identities"
-    );
+    assert_eq!(folded, landed, "each pair is one row with two identities");
     let rows = world.ids_of("timeline_entries").await;
     assert_eq!(rows.len(), entries.len() - parked.len() - folded);
     for ids in twins

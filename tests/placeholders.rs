@@ -60,7 +60,10 @@ async fn a_person_with_two_ids_is_one_row_whoever_comes_first() {
     children_first(&reversed).await;
     let made_up = reversed.placeholders_of("users").await;
     for id in ["usr_twice1", "usr_twice2"] {
-        assert!(made_up.contains(&id.to_owned()), "{id} stands as a placeholder");
+        assert!(
+            made_up.contains(&id.to_owned()),
+            "{id} stands as a placeholder"
+        );
     }
     reversed.run_sync(&["--module", "users"]).await.expect(0);
     assert_eq!(rows(&reversed).await, rows(&upright).await);
@@ -87,15 +90,9 @@ async fn a_fold_is_explained_and_can_be_undone_and_done_again() {
     let world = World::small().await;
     one_person_twice(&world).await;
     children_first(&world).await;
-    let before = (
-        world.exact().await,
-        world.head().await,
-    );
+    let before = (world.exact().await, world.head().await);
     world.run_sync(&["--module", "users"]).await.expect(0);
-    let after = (
-        world.exact().await,
-        world.head().await,
-    );
+    let after = (world.exact().await, world.head().await);
     let identity = world.identity_of("users", "usr_twice2").await;
     assert_eq!(identity["method"], "exact_key");
     assert_eq!(identity["evidence"]["placeholder"], "usr_twice2");

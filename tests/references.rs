@@ -92,16 +92,9 @@ async fn users_that_come_last_replace_their_placeholders() {
         placeholders.retain(|id| ids.contains(&id.as_str()));
         placeholders.len()
     };
-    assert!(
-        made_up().await > 0,
-        "they were made up for their children"
-    );
+    assert!(made_up().await > 0, "they were made up for their children");
     world.run_sync(&["--module", "users"]).await.expect(0);
-    assert_eq!(
-        made_up().await,
-        0,
-        "the true ones stand in their places"
-    );
+    assert_eq!(made_up().await, 0, "the true ones stand in their places");
     let tasks = world.open_problems_with("unknown_parent").await;
     assert_eq!(
         tasks.len(),

@@ -89,10 +89,7 @@ async fn a_return_to_any_promotion_is_exact_and_can_be_undone() {
         "and back to where it began"
     );
     let number = world.head().await;
-    assert_eq!(
-        world.state_hash(number).await,
-        world.state_hash(last).await
-    );
+    assert_eq!(world.state_hash(number).await, world.state_hash(last).await);
     return_to(&world, 0).await;
     assert!(
         world.rows_of("clients").await.is_empty(),
@@ -199,10 +196,7 @@ async fn edits_by_hand_are_named_in_the_plan_and_kept() {
     return_to(&world, LOADED).await;
     let row = world.row_of("clients", &id).await;
     assert_eq!(row["preference_notes"], "À la main");
-    assert_ne!(
-        row["company_name"], "Trois",
-        "the rest of the row returned"
-    );
+    assert_ne!(row["company_name"], "Trois", "the rest of the row returned");
 }
 
 #[tokio::test]

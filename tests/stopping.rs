@@ -184,9 +184,7 @@ async fn a_repair_reads_a_range_and_leaves_the_checkpoint() {
         (world.value(place).await, world.value(passes).await),
         before
     );
-    let comments = async |id: &str| {
-        world.row_of("timeline_entries", id).await["comment"].take()
-    };
+    let comments = async |id: &str| world.row_of("timeline_entries", id).await["comment"].take();
     assert_eq!(comments(id).await, "Corrigé");
     let run = world
         .rows("select mode, strategy, selection from ops.runs order by run_id desc limit 1")

@@ -40,7 +40,9 @@ fn one_folder_writes_a_table() {
             faults.push(format!("{table} is written in {folders:?}"));
         }
         if allowed.len() > 1 && *folders != allowed {
-            faults.push(format!("SEVERAL_WRITERS: {table} is written in {folders:?} only"));
+            faults.push(format!(
+                "SEVERAL_WRITERS: {table} is written in {folders:?} only"
+            ));
         }
     }
     no_faults(faults, "Call the folder that owns the table:");
@@ -76,9 +78,18 @@ fn written_tables(code: &str) -> Vec<String> {
 #[test]
 fn written_tables_are_found_across_lines_and_reads_are_not() {
     let cases = [
-        ("\"insert into ops.runs (module) values ($1)\"", &["ops.runs"][..]),
-        ("\"DELETE FROM\n    staging.pages where true\"", &["staging.pages"]),
-        ("\"update prod.clients c set name = null\"", &["prod.clients"]),
+        (
+            "\"insert into ops.runs (module) values ($1)\"",
+            &["ops.runs"][..],
+        ),
+        (
+            "\"DELETE FROM\n    staging.pages where true\"",
+            &["staging.pages"],
+        ),
+        (
+            "\"update prod.clients c set name = null\"",
+            &["prod.clients"],
+        ),
         ("\"select * from ops.runs for update\"", &[]),
         ("\"insert into prod.{table} select 1\"", &[]),
     ];

@@ -21,7 +21,10 @@ fn check_width(texts: &[Text], lines: fn(&Text) -> Vec<(usize, &str)>, exception
             if width <= WIDTH {
                 continue;
             }
-            match exceptions.iter().find(|start| file.path.starts_with(**start)) {
+            match exceptions
+                .iter()
+                .find(|start| file.path.starts_with(**start))
+            {
                 Some(exception) => {
                     needed.insert(*exception);
                 }
@@ -118,8 +121,14 @@ fn named_test(span: &str) -> Option<String> {
 #[test]
 fn code_spans_that_name_tests_are_told_from_others() {
     let cases = [
-        ("ten_runs::ten_runs_equal_one", Some("ten_runs::ten_runs_equal_one")),
-        ("config::tests::the_url_never_shows", Some("config::the_url_never_shows")),
+        (
+            "ten_runs::ten_runs_equal_one",
+            Some("ten_runs::ten_runs_equal_one"),
+        ),
+        (
+            "config::tests::the_url_never_shows",
+            Some("config::the_url_never_shows"),
+        ),
         ("killed::*", Some("killed::*")),
         ("staging::records", None),
         ("fetcher::Secret", None),

@@ -172,7 +172,10 @@ impl Trial {
             "{label}: runs that do not add up"
         );
         let lost = self.world.lost_records_of("clients").await;
-        assert!(lost.is_empty(), "{label}: records that are nowhere: {lost:?}");
+        assert!(
+            lost.is_empty(),
+            "{label}: records that are nowhere: {lost:?}"
+        );
     }
 
     /// Clients marked deleted.

@@ -79,7 +79,13 @@ pub async fn world_with(records: Vec<Value>) -> World {
 
 /// What is known of the records above that have an entity.
 pub async fn everybody(world: &World) -> Vec<Value> {
-    let ids = ["cli_typo", "cli_spouse", "cli_doubt", "cli_school", "cli_other"];
+    let ids = [
+        "cli_typo",
+        "cli_spouse",
+        "cli_doubt",
+        "cli_school",
+        "cli_other",
+    ];
     let mut identities = world.identities_of("clients").await;
     identities.retain(|identity| ids.iter().any(|id| identity["source_id"] == *id));
     for identity in &mut identities {

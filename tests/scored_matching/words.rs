@@ -62,7 +62,10 @@ async fn a_persons_word_is_kept_and_the_next_run_lands_it_so() {
     let mut links = world.links().await;
     links.sort_by_key(|link| link["source_id"].to_string());
     assert_eq!(
-        pick(&links, &["source_id", "entity_id", "is_same", "author", "reason"]),
+        pick(
+            &links,
+            &["source_id", "entity_id", "is_same", "author", "reason"]
+        ),
         [
             json!({ "source_id": "cli_doubt", "entity_id": "old-3", "is_same": true, "author": "nadia", "reason": "He said so." }),
             json!({ "source_id": "cli_spouse", "entity_id": "old-2", "is_same": false, "author": "nadia", "reason": "His wife." }),

@@ -116,8 +116,9 @@ impl Drop for TestDatabase {
 }
 
 fn server() -> String {
-    std::env::var("DATABASE_URL")
-        .expect("DATABASE_URL names a server on which databases may be created; scripts/test.sh starts one")
+    std::env::var("DATABASE_URL").expect(
+        "DATABASE_URL names a server on which databases may be created; scripts/test.sh starts one",
+    )
 }
 
 fn drop_database(name: &str) -> String {

@@ -75,7 +75,8 @@ async fn make(connection: &mut PgConnection, server: &str, name: &str) {
 
 /// The databases whose names start so.
 async fn databases(connection: &mut PgConnection, prefix: &str) -> Vec<String> {
-    let sql = format!("select datname::text from pg_database where starts_with(datname, '{prefix}')");
+    let sql =
+        format!("select datname::text from pg_database where starts_with(datname, '{prefix}')");
     query_scalar(AssertSqlSafe(sql))
         .fetch_all(connection)
         .await

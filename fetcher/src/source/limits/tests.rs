@@ -1,5 +1,4 @@
-//! Sources of every kind of limit in simulated time: the permitted rate is used to the last request, and none
-//! is refused.
+//! Every kind of limit in simulated time: the permitted rate is used to the last request, none is refused.
 
 mod hosts;
 mod late;
@@ -315,8 +314,7 @@ fn the_permitted_rate_is_used_to_the_last_request_and_none_is_refused() {
             assert_eq!(source.refused, 0, "{label}");
             // The first window is spent finding out; nothing else may be left.
             let found_out = 1.0 / 6.0 + 0.01;
-            // Never known for sure: a sliding window of untold length, and one as short as its reset is
-            // rounded to.
+            // Never sure: a sliding window of unknown length, and one as short as its reset is rounded to.
             let vague = says == Says::Plain && (length <= 1.0 || matches!(kind, Kind::Sliding));
             let least = if vague {
                 0.5
