@@ -1,13 +1,33 @@
 #!/usr/bin/env bash
 # Runs Concord once, end to end, on this machine: installs what is missing, builds, starts an invented
-# source, carries everything from it into the embedded database in ./concord-data and shows what landed.
+# source, loads everything from it into an embedded database below ./concord-data and shows what landed.
+#
+#   scripts/demo.sh           # a small business; the run takes seconds
+#   scripts/demo.sh --full    # the volumes of a real account, 300,000 records; the run takes minutes
+#
 # It can be run again at any time, and needs no network once the packages and crates are there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/packages.sh
 . scripts/packages.sh
 
-data=$PWD/concord-data
+size=small
+scale=0.02
+case "${1:-}" in
+"") ;;
+--full)
+    size=full
+    scale=1
+    ;;
+-h | --help)
+    sed -n '2,8s/^# \{0,1\}//p' scripts/demo.sh
+    exit
+    ;;
+*) fail "$1 is not known. Run scripts/demo.sh, or scripts/demo.sh --full." ;;
+esac
+
+# Each size has a database of its own: to the other one, most records would look deleted.
+data=$PWD/concord-data/$size
 config=$data/concord.toml
 programs=${CARGO_TARGET_DIR:-target}/debug
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/concord-demo.XXXXXX")
@@ -34,7 +54,8 @@ build() {
     need_cargo
     need_postgres
     say "Building Concord and the demo source (minutes the first time, seconds later)."
-    cargo build --locked --workspace --bins
+    # Features as for the whole workspace, so that the tests need not build the same packages again.
+    cargo build --locked --workspace --bin run_sync --bin concord --bin standin
 }
 
 # Prints one text field of the ready line, or nothing.
@@ -44,12 +65,12 @@ ready_field() {
 
 start_source() {
     say "Starting the demo source, a stand-in for Gazelle with invented customers."
-    "$programs/standin" --port 0 >"$scratch/ready" 2>"$scratch/source.log" &
+    "$programs/standin" --port 0 --scale "$scale" >"$scratch/ready" 2>"$scratch/source.log" &
     source_pid=$!
     until grep -q '}' "$scratch/ready"; do
         if ! kill -0 "$source_pid" 2>/dev/null; then
             cat "$scratch/source.log" >&2
-            fail "The demo source ended before it was ready. Its last words are above."
+            fail "The demo source ended before it was ready. Its messages are above."
         fi
         sleep 0.1
     done
@@ -81,7 +102,7 @@ build
 start_source
 write_config
 
-say "Carrying every module from the source into production."
+say "Loading every module from the source into production."
 outcome=0
 "$programs/run_sync" --config "$config" --all || outcome=$?
 
@@ -95,6 +116,6 @@ say "What landed:"
 
 say ""
 say "Three commands to try next:"
-say "  $programs/concord --config concord-data/concord.toml log               # what was promoted, and when"
-say "  $programs/concord --config concord-data/concord.toml quarantine list   # what was set aside, and why"
-say "  $programs/concord --config concord-data/concord.toml serve             # the health page on http://127.0.0.1:8080"
+say "  $programs/concord --config concord-data/$size/concord.toml log               # what was promoted, and when"
+say "  $programs/concord --config concord-data/$size/concord.toml quarantine list   # what was set aside, and why"
+say "  $programs/concord --config concord-data/$size/concord.toml serve             # the health page on http://127.0.0.1:8080"

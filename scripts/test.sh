@@ -1,10 +1,27 @@
 #!/usr/bin/env bash
-# Installs what the tests need and is missing, then checks everything: format, lints, every test.
-# What it starts, it ends. It needs no network once the packages, crates and Node modules are there.
+# Runs the tests, after installing what they need and is missing.
+#
+#   scripts/test.sh            # format, lints and every test: what CI runs
+#   scripts/test.sh FILTER     # only the tests whose path contains FILTER, such as `rollback::`
+#   scripts/test.sh FILTER -- --nocapture   # the rest goes to the test programs
+#
+# It stops what it starts, and needs no network once the packages, crates and Node modules are there.
+# A DATABASE_URL of your own is used as it is; without one a throw-away PostgreSQL is started.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/packages.sh
 . scripts/packages.sh
+
+filter=${1:-}
+case "$filter" in
+-h | --help)
+    sed -n '2,9s/^# \{0,1\}//p' scripts/test.sh
+    exit
+    ;;
+-*) fail "$filter is no filter. Run scripts/test.sh --help." ;;
+esac
+if [ $# -gt 0 ]; then shift; fi
+if [ "${1:-}" = -- ]; then shift; fi
 
 scratch=""
 
@@ -56,9 +73,28 @@ start_postgres() {
     export DATABASE_URL="postgres://postgres@localhost/postgres?host=$scratch"
 }
 
+# Tests by name, without format and lints. Where the filter begins with a file of tests/, only those are built.
+# A filter that no test's path contains is an error, not a success.
+run_matching() {
+    local of=--workspace file=${filter%%::*} found
+    if [ -e "tests/$file.rs" ] || [ -e "tests/$file/mod.rs" ]; then of=--test=system; fi
+    cargo test --locked $of --no-run
+    found=$(cargo test --locked $of --quiet -- --list "$filter" 2>/dev/null | grep -c ': test$') || true
+    [ "$found" -gt 0 ] || fail "No test's path contains \"$filter\"."
+    say "Running $found of the tests."
+    cargo test --locked $of --quiet -- "$filter" "$@"
+}
+
 need_cargo
-need_lints
 need_postgres
+if [ -n "$filter" ]; then
+    case "$filter" in *folder_sources* | *postgraphile*) need_node && install_node_modules ;; esac
+    case "$filter" in *pooler* | *pgbouncer*) need_pgbouncer ;; esac
+    if [ -z "${DATABASE_URL:-}" ]; then start_postgres; fi
+    run_matching "$@"
+    exit
+fi
+need_lints
 need_pgbouncer
 need_node
 install_node_modules

@@ -1,8 +1,9 @@
-//! Nothing is taken for deleted unless a complete read proved it gone, and too much at once waits for a person.
+//! Nothing is taken for deleted unless a complete read proved it gone, and too much at once waits for a
+//! person.
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, pick, texts};
 
 /// A loaded account with this many clients more, to whom nothing else refers.
 async fn loaded(count: usize) -> (World, Vec<String>) {
@@ -33,8 +34,6 @@ async fn run(world: &World, code: i32) -> Value {
     let answer = world.run_sync(&["--module", "clients"]).await;
     answer.expect(code).module("clients")
 }
-
-const DELETED: &str = "select count(*) from prod.clients where deleted_at is not null";
 
 #[tokio::test]
 async fn a_read_that_is_not_whole_deletes_nothing() {
@@ -96,12 +95,16 @@ async fn a_read_that_is_not_whole_deletes_nothing() {
             line["cause"].as_str().is_some_and(|cause| cause.len() > 20),
             "{label}: {line}"
         );
-        assert_eq!(world.count(DELETED).await, 0, "{label}");
+        assert_eq!(world.deleted_rows_of("clients").await, 0, "{label}");
         world.clear_faults().await;
     }
     run(&world, 0).await;
     run(&world, 0).await;
-    assert_eq!(world.count(DELETED).await, 2, "a whole read proves it");
+    assert_eq!(
+        world.deleted_rows_of("clients").await,
+        2,
+        "a whole read proves it"
+    );
 }
 
 #[tokio::test]
@@ -111,43 +114,31 @@ async fn a_true_deletion_leaves_a_tombstone_with_evidence_and_may_come_back() {
     world.edit(deletions(&ids)).await;
     let line = run(&world, 0).await;
     assert_eq!(line["claims"]["tombstoned"], 1);
-    let row = format!(
-        "select deleted_at is not null as deleted, company_name, version from prod.clients where id = '{id}'"
+    let deleted = world.row_of("clients", id).await;
+    assert!(deleted["deleted_at"].is_string(), "the row stays, marked");
+    let proof = world.proof_of_absence("clients", id).await;
+    let expected = json!({ "state": "complete", "strategy": "full" });
+    assert_eq!(
+        pick(&proof, &["state", "strategy"]),
+        [expected],
+        "the read that proved it is known"
     );
-    let deleted = world.rows(&row).await.remove(0);
-    assert_eq!(deleted["deleted"], true, "the row stays, marked");
-    let evidence = format!(
-        "select c.operation, p.state, p.strategy from history.changes c join staging.records r on r.module = c.module
-         and r.source_id = c.source_id join staging.passes p on p.pass_id = r.gone_in
-         where c.entity = 'clients' and c.entity_id = '{id}' order by number desc limit 1"
-    );
-    let evidence = world.rows(&evidence).await;
-    let expected = json!({ "operation": "tombstone", "state": "complete", "strategy": "full" });
-    assert_eq!(evidence, [expected], "the read that proved it is known");
     let steady = world.exact().await;
     run(&world, 0).await;
     assert_eq!(world.exact().await, steady, "it is deleted once");
 
     world.edit(addition(id)).await;
     run(&world, 0).await;
-    let back = world.rows(&row).await.remove(0);
-    assert_eq!(back["deleted"], false, "it lives again");
+    let back = world.row_of("clients", id).await;
+    assert_eq!(back["deleted_at"], Value::Null, "it lives again");
     assert!(
         back["version"].as_i64() > deleted["version"].as_i64(),
         "as the next version of the same row"
     );
-    let history = format!(
-        "select operation from history.changes where entity = 'clients' and entity_id = '{id}' order by number, part"
-    );
-    let operations: Vec<Value> = world
-        .rows(&history)
-        .await
-        .iter()
-        .map(|row| row["operation"].clone())
-        .collect();
+    let changes = world.changes_of("clients", id).await;
     assert_eq!(
-        operations,
-        [json!("insert"), json!("tombstone"), json!("update")]
+        texts(&changes, "operation"),
+        ["insert", "tombstone", "update"]
     );
 }
 
@@ -167,7 +158,7 @@ async fn a_mass_deletion_waits_for_approval() {
         );
         assert_eq!(world.exact().await, before, "nothing was changed");
     }
-    let asked = world.rows("select problem_id, why, detail from ops.problems where kind = 'approval' and state = 'open'").await;
+    let asked = world.open_problems("approval").await;
     assert_eq!(
         asked.len(),
         1,
@@ -197,7 +188,7 @@ async fn a_mass_deletion_waits_for_approval() {
     );
     let line = run(&world, 0).await;
     assert_eq!(line["claims"]["tombstoned"], 12);
-    assert_eq!(world.count(DELETED).await, 12);
+    assert_eq!(world.deleted_rows_of("clients").await, 12);
     let spent = "select count(*) from ops.problems where kind = 'approval' and state in ('open', 'approved')";
     assert_eq!(
         world.count(spent).await,
@@ -213,14 +204,10 @@ async fn a_mass_deletion_waits_for_approval() {
 #[tokio::test]
 async fn an_unbelievable_but_whole_read_of_nothing_is_blocked() {
     let (world, _) = loaded(0).await;
-    let all = world.rows("select id from prod.clients").await;
-    let ids: Vec<String> = all
-        .iter()
-        .map(|row| row["id"].as_str().expect("an id").to_owned())
-        .collect();
+    let ids = world.ids_of("clients").await;
     world.edit(deletions(&ids)).await;
     run(&world, 4).await;
-    assert_eq!(world.count(DELETED).await, 0);
+    assert_eq!(world.deleted_rows_of("clients").await, 0);
 }
 
 #[tokio::test]
@@ -259,21 +246,13 @@ async fn what_people_deleted_stays_deleted() {
         .run_sync(&["--all", "--modules", "modules"])
         .await
         .expect(0);
-    let marked = format!(
-        "select deleted_at is not null from prod.clients where id = '{}'",
-        ids[0]
-    );
-    assert_eq!(
-        world.value(&marked).await,
-        true,
+    let marked = world.row_of("clients", &ids[0]).await;
+    assert!(
+        marked["deleted_at"].is_string(),
         "a mark stays whatever the source says"
     );
-    let removed = format!(
-        "select company_name from prod.clients where id = '{}'",
-        ids[1]
-    );
     assert_eq!(
-        world.value(&removed).await,
+        world.row_of("clients", &ids[1]).await["company_name"],
         "Autre",
         "a row that was taken out returns with the source's next change"
     );
@@ -283,7 +262,6 @@ async fn what_people_deleted_stays_deleted() {
 async fn what_a_list_left_out_and_the_source_still_has_is_not_deleted() {
     let world = World::small().await;
     world.run_sync(&["--all"]).await.expect(0);
-    let gone = "select count(*) from prod.appointments where deleted_at is not null";
     let appointments = ["--module", "appointments"];
     world
         .fault(json!({ "name": "event_vanish_from_lists", "value": 2 }))
@@ -302,7 +280,7 @@ async fn what_a_list_left_out_and_the_source_still_has_is_not_deleted() {
         cause.contains("left out 2 records that it still has"),
         "{cause}"
     );
-    assert_eq!(world.count(gone).await, 0);
+    assert_eq!(world.deleted_rows_of("appointments").await, 0);
     world.clear_faults().await;
     world
         .fault(json!({ "name": "event_vanish", "value": 2 }))
@@ -316,10 +294,14 @@ async fn what_a_list_left_out_and_the_source_still_has_is_not_deleted() {
         line["claims"]["tombstoned"], 2,
         "asked for by their ids, they are not there: {line}"
     );
-    assert_eq!(world.count(gone).await, 2);
+    assert_eq!(world.deleted_rows_of("appointments").await, 2);
     world.clear_faults().await;
     world.run_sync(&appointments).await.expect(0);
-    assert_eq!(world.count(gone).await, 0, "and they come back");
+    assert_eq!(
+        world.deleted_rows_of("appointments").await,
+        0,
+        "and they come back"
+    );
 }
 
 #[tokio::test]
@@ -332,7 +314,7 @@ async fn a_module_may_want_to_miss_a_record_more_than_once() {
     let missed = async || {
         let arguments = ["--module", "clients", "--modules", "modules"];
         world.run_sync(&arguments).await.expect(0);
-        world.count(DELETED).await
+        world.deleted_rows_of("clients").await
     };
     world.edit(deletions(&ids[..1])).await;
     assert_eq!(missed().await, 0, "missed once");

@@ -1,4 +1,5 @@
-//! What a whole read says and nobody should believe unasked: ids given to other things, and values that all go at once.
+//! What a whole read says and nobody should believe unasked: ids given to other things, and values that all
+//! go at once.
 
 use serde_json::{Value, json};
 
@@ -101,8 +102,8 @@ async fn an_id_given_to_another_person_waits_for_a_word() {
     let again = blocked(&world, &["clients/cli_reused ("]).await;
     assert_ne!(again, cause, "what was asked before is over");
     approved(&world, &again).await;
-    let email = "select email from prod.clients where id = 'cli_reused'";
-    assert_eq!(world.value(email).await, LUC[2]);
+    let row = world.row_of("clients", "cli_reused").await;
+    assert_eq!(row["email"], LUC[2]);
 }
 
 #[tokio::test]

@@ -68,9 +68,7 @@ async fn a_killed_reading_goes_on_in_every_part() {
     for point in ["fetched:3", "staging:3", "staged:2"] {
         let world = world(true).await;
         world.kill_at(point, &CLIENTS).await;
-        let staged = world
-            .count("select count(*) from staging.records where module = 'clients'")
-            .await;
+        let staged = world.staged_of("clients").await;
         assert!(0 < staged && staged < 40, "{point}: {staged}");
         let answer = world.run_sync(&CLIENTS).await.expect(0);
         let line = answer.module("clients");
@@ -98,8 +96,7 @@ async fn what_belongs_to_no_part_is_found_by_the_count_and_cursors_may_expire() 
         39 + 40,
         "the second look is whole: {line}"
     );
-    let rows = "select count(*) from staging.records where module = 'clients'";
-    assert_eq!(world.count(rows).await, 40);
+    assert_eq!(world.staged_of("clients").await, 40);
 
     let refused = json!({ "name": "cursor_refused", "times": 1, "operation": "allClients" });
     world.fault(refused).await;
@@ -110,6 +107,5 @@ async fn what_belongs_to_no_part_is_found_by_the_count_and_cursors_may_expire() 
         (&json!(true), &json!(true)),
         "{line}"
     );
-    let gone = "select count(*) from prod.clients where deleted_at is not null";
-    assert_eq!(world.count(gone).await, 0);
+    assert_eq!(world.deleted_rows_of("clients").await, 0);
 }

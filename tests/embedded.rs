@@ -11,7 +11,7 @@ async fn alone(world: &World, program: &str, arguments: &[&str]) -> Answer {
 
 #[tokio::test]
 async fn with_no_database_configured_concord_brings_its_own() {
-    let world = World::small().await;
+    let world = World::unmigrated().await;
     let run_sync = env!("CARGO_BIN_EXE_run_sync");
     let first = alone(&world, run_sync, &["--all", "--json"])
         .await
@@ -61,7 +61,7 @@ fn pid_files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 
 #[tokio::test]
 async fn fetching_into_a_file_needs_no_database() {
-    let world = World::small().await;
+    let world = World::unmigrated().await;
     let mut command = world.command(env!("CARGO_BIN_EXE_concord"));
     command
         .args(["fetch", "clients", "--out", "clients.jsonl"])
@@ -84,7 +84,7 @@ async fn fetching_into_a_file_needs_no_database() {
 
 #[tokio::test]
 async fn doctor_only_looks() {
-    let world = World::small().await;
+    let world = World::unmigrated().await;
     let doctor = ["doctor", "--offline", "--json"];
     let concord = env!("CARGO_BIN_EXE_concord");
     let answer = alone(&world, concord, &doctor).await.expect(0);

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, texts};
 
 #[tokio::test]
 async fn the_first_run_lands_everything_and_accounts_for_it() {
@@ -46,35 +46,36 @@ async fn the_first_run_lands_everything_and_accounts_for_it() {
         .collect();
     let without = users.iter().filter(|user| user["email"].is_null()).count();
     assert!(mails.len() + without < users.len(), "somebody has two ids");
-    let people = world
-        .count("select count(*) from prod.users where not is_placeholder")
-        .await;
+    let unknown = world.placeholders_of("users").await;
     assert_eq!(
-        people,
-        (mails.len() + without) as i64,
+        world.ids_of("users").await.len() - unknown.len(),
+        mails.len() + without,
         "one person with two ids is one row"
     );
     assert_eq!(
-        world.count("select count(*) from prod.clients").await,
+        world.ids_of("clients").await.len() as i64,
         total("allClients")
     );
 }
 
 /// Records of a module that some entity stands for.
 async fn known(world: &World, module: &str) -> i64 {
-    let sql = format!(
-        "select count(*) from prod.identities where module = '{module}' and method <> 'placeholder'"
-    );
-    world.count(&sql).await
+    let identities = world.identities_of(module).await;
+    let known = identities
+        .iter()
+        .filter(|identity| identity["method"] != "placeholder");
+    known.count() as i64
 }
 
 /// Records of a module that wait, landed ones not among them.
 async fn waiting(world: &World, module: &str) -> i64 {
-    let sql = format!(
-        "select count(distinct source_id) from ops.problems where module = '{module}' and state = 'open'
-         and kind in ('parking', 'quarantine', 'review') and not coalesce((detail ->> 'landed')::boolean, false)"
-    );
-    world.count(&sql).await
+    let mut waiting = BTreeSet::new();
+    for kind in ["parking", "quarantine", "review"] {
+        let mut problems = world.open_problems_of(module, kind).await;
+        problems.retain(|problem| problem["detail"]["landed"] != true);
+        waiting.extend(texts(&problems, "source_id"));
+    }
+    waiting.len() as i64
 }
 
 #[tokio::test]
@@ -93,27 +94,20 @@ async fn twins_are_folded_into_one_entry() {
         .filter(|ids| ids.len() == 2 && ids[0].get(..4) != ids[1].get(..4))
         .collect();
     assert!(!twins.is_empty(), "the account has twins");
-    let folded = world
-        .count("select count(*) from (select entity_id from prod.identities where module = 'timeline' group by 1 having count(*) = 2) t")
-        .await;
-    let parked: BTreeSet<String> = world
-        .rows("select distinct source_id from ops.problems where module = 'timeline' and kind = 'parking'")
-        .await
-        .iter()
-        .map(|row| row["source_id"].as_str().unwrap_or_default().to_owned())
-        .collect();
+    let mut records: BTreeMap<String, usize> = BTreeMap::new();
+    for entity in texts(&world.identities_of("timeline").await, "entity_id") {
+        *records.entry(entity).or_default() += 1;
+    }
+    let folded = records.values().filter(|records| **records == 2).count();
+    let parked = world.open_problems_of("timeline", "parking").await;
+    let parked: BTreeSet<String> = texts(&parked, "source_id").into_iter().collect();
     let landed = twins
         .iter()
         .filter(|ids| ids.iter().all(|id| !parked.contains(id)))
         .count();
-    assert_eq!(
-        folded, landed as i64,
-        "each pair is one row with two identities"
-    );
-    let rows = world
-        .count("select count(*) from prod.timeline_entries")
-        .await;
-    assert_eq!(rows, entries.len() as i64 - parked.len() as i64 - folded);
+    assert_eq!(folded, landed, "each pair is one row with two identities");
+    let rows = world.ids_of("timeline_entries").await;
+    assert_eq!(rows.len(), entries.len() - parked.len() - folded);
     for ids in twins
         .iter()
         .filter(|ids| ids.iter().all(|id| !parked.contains(id)))
@@ -122,8 +116,7 @@ async fn twins_are_folded_into_one_entry() {
             .iter()
             .find(|id| id.starts_with("tme_"))
             .expect("the native id");
-        let row = format!("select count(*) from prod.timeline_entries where id = '{own}'");
-        assert_eq!(world.count(&row).await, 1, "{own} of {ids:?} names the row");
+        assert!(rows.contains(own), "{own} of {ids:?} names the row");
     }
 }
 
@@ -131,18 +124,18 @@ async fn twins_are_folded_into_one_entry() {
 async fn unknown_users_stand_as_placeholders_with_a_task() {
     let world = World::small().await;
     world.run_sync(&["--all"]).await.expect(0);
-    let made = world
-        .rows("select id, name from prod.users where is_placeholder")
-        .await;
+    let mut made = world.rows_of("users").await;
+    made.retain(|user| user["is_placeholder"] == true);
+    let tasks = world.open_problems_with("unknown_parent").await;
     assert!(!made.is_empty(), "the account has users that no list holds");
     for user in &made {
         let id = user["id"].as_str().expect("an id");
         assert_eq!(user["name"], format!("Inconnu ({id})"));
-        let task = format!(
-            "select count(*) from ops.problems where kind = 'task' and state = 'open' and module = 'users'
-             and code = 'unknown_parent' and source_id = '{id}'"
-        );
-        assert_eq!(world.count(&task).await, 1, "{id} has a task");
+        let of_user = |task: &&Value| {
+            (&task["kind"], &task["module"], &task["source_id"])
+                == (&json!("task"), &json!("users"), &user["id"])
+        };
+        assert_eq!(tasks.iter().filter(of_user).count(), 1, "{id} has a task");
         let children = format!(
             "select (select count(*) from prod.timeline_entries where user_id = '{id}')
                   + (select count(*) from prod.appointments where user_id = '{id}')
@@ -184,15 +177,14 @@ async fn orphans_wait_and_impossible_readings_are_set_aside() {
         "the account has pianos whose client is in no list"
     );
     assert_eq!(answer.module("pianos")["claims"]["parked"], orphans.len());
+    let parked = world.open_problems_of("pianos", "parking").await;
     for piano in &orphans {
-        let parked = format!(
-            "select count(*) from ops.problems where kind = 'parking' and state = 'open' and module = 'pianos'
-             and source_id = '{}' and waits_id = '{}'",
-            piano["id"].as_str().expect("an id"),
-            piano["client"]["id"].as_str().expect("an id")
-        );
+        let ids = (&piano["id"], &piano["client"]["id"]);
+        let waits = parked
+            .iter()
+            .filter(|problem| (&problem["source_id"], &problem["waits_id"]) == ids);
         assert_eq!(
-            world.count(&parked).await,
+            waits.count(),
             1,
             "{piano} waits for its client by the id as received"
         );
@@ -206,17 +198,16 @@ async fn orphans_wait_and_impossible_readings_are_set_aside() {
                 || number(&measured["temperature"])
                     .is_some_and(|degrees| !(-40.0..=60.0).contains(&degrees))
         });
-    let ids: Vec<String> = impossible
-        .map(|measured| measured["id"].to_string().replace('"', "'"))
+    let ids: Vec<&str> = impossible
+        .filter_map(|measured| measured["id"].as_str())
         .collect();
     assert!(!ids.is_empty(), "the account has impossible readings");
-    let list = ids.join(", ");
-    let set_aside = format!(
-        "select count(distinct source_id) from ops.problems where kind = 'quarantine' and state = 'open' and source_id in ({list})"
-    );
-    assert_eq!(world.count(&set_aside).await, ids.len() as i64);
-    let landed = format!("select count(*) from prod.measurements where id in ({list})");
-    assert_eq!(world.count(&landed).await, 0);
+    let set_aside = texts(&world.open_problems("quarantine").await, "source_id");
+    let landed = world.ids_of("measurements").await;
+    for id in ids {
+        assert!(set_aside.iter().any(|other| other == id), "{id}");
+        assert!(!landed.iter().any(|other| other == id), "{id}");
+    }
 }
 
 #[tokio::test]

@@ -9,11 +9,8 @@ async fn subjects(world: &World) -> (String, String) {
     let piano = world
         .rows("select id from prod.pianos where client_id is not null order by id limit 1")
         .await;
-    let client = world
-        .rows("select id from prod.clients order by id limit 1")
-        .await;
-    let id = |rows: &[Value]| rows[0]["id"].as_str().expect("an id").to_owned();
-    (id(&client), id(&piano))
+    let id = piano[0]["id"].as_str().expect("an id").to_owned();
+    (world.ids_of("clients").await.remove(0), id)
 }
 
 /// The source sets tags and notes, a run takes them, and then people edit them in production.
@@ -80,10 +77,9 @@ async fn lost_tags_cannot_happen_whatever_nothing_the_source_sends() {
             .await;
         world.run_sync(&["--all"]).await.expect(0);
         assert_eq!(protected(&world, &client, &piano).await, kept, "{kind}");
-        let arrived = format!("select company_name from prod.clients where id = '{client}'");
         assert_eq!(
-            world.value(&arrived).await,
-            json!(name),
+            world.row_of("clients", &client).await["company_name"],
+            name,
             "what did change arrives"
         );
     }
@@ -138,33 +134,26 @@ async fn a_narrower_query_takes_nothing_away() {
 #[tokio::test]
 async fn a_changed_source_value_arrives_and_two_changes_are_a_conflict() {
     let (world, client, _) = edited_world().await;
-    let notes = format!("select personal_notes from prod.clients where id = '{client}'");
-    let tags = format!("select tags from prod.clients where id = '{client}'");
-    let preference = format!("select preference_notes from prod.clients where id = '{client}'");
     world
         .edit(json!({ "op": "patch", "kind": "client", "id": client, "value": {
             "personalNotes": "La source change", "preferenceNotes": "Le matin", "tags": ["vip", "école", "nouveau"] } }))
         .await;
     world.run_sync(&["--all"]).await.expect(0);
+    let row = world.row_of("clients", &client).await;
     assert_eq!(
-        world.value(&preference).await,
-        "Le matin",
+        row["preference_notes"], "Le matin",
         "what only the source changed arrives"
     );
     assert_eq!(
-        world.value(&notes).await,
-        "À la main",
+        row["personal_notes"], "À la main",
         "what both changed keeps the local value"
     );
     let expected = json!(["école", "à la main", "nouveau"]);
     assert_eq!(
-        world.value(&tags).await,
-        expected,
+        row["tags"], expected,
         "a tag removed by hand stays away, a new one is added"
     );
-    let conflicts = world
-        .rows("select source_id, place, detail from ops.problems where kind = 'conflict' and state = 'open'")
-        .await;
+    let conflicts = world.open_problems("conflict").await;
     assert_eq!(conflicts.len(), 1, "{conflicts:?}");
     assert_eq!(conflicts[0]["source_id"], client.as_str());
     assert_eq!(conflicts[0]["place"], "personal_notes");

@@ -23,9 +23,7 @@ async fn outlives(points: &[&str]) {
         world.kill_at(point, &["--all"]).await;
         let answer = world.run_sync(&["--all"]).await.expect(0);
         assert_eq!(world.production().await, expected, "killed at {point}");
-        let runs = world
-            .rows("select module, state, resumed, cause from ops.runs order by run_id")
-            .await;
+        let runs = world.runs().await;
         let killed = runs
             .iter()
             .find(|run| run["state"] == "FAILED")
@@ -73,9 +71,7 @@ async fn a_killed_run_leaves_its_pages_and_goes_on_behind_them() {
     world
         .kill_at("staged:2", &["--module", "users", "--module", "clients"])
         .await;
-    let staged = world
-        .count("select count(*) from staging.records where module = 'clients'")
-        .await;
+    let staged = world.staged_of("clients").await;
     assert!(
         staged > 0 && staged < 40,
         "some pages were staged: {staged}"

@@ -29,4 +29,6 @@ mod strategies;
 mod ten_runs;
 mod tidy;
 mod tidy_imports;
+mod tidy_tables;
+mod tidy_text;
 mod world;

@@ -1,8 +1,9 @@
-//! What its source merged into another keeps its history, its children and what people wrote, and its old id leads to the survivor.
+//! What its source merged into another keeps its history, its children and what people wrote, and its old id
+//! leads to the survivor.
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, texts};
 
 /// A loaded account, and two of its clients: the first with several pianos and the most entries.
 async fn loaded() -> (World, String, String) {
@@ -33,19 +34,24 @@ async fn naming(world: &World, client: &str) -> i64 {
 }
 
 async fn client(world: &World, id: &str) -> Value {
-    let row = format!(
-        "select personal_notes, tags, version, deleted_at is not null as deleted from prod.clients where id = '{id}'"
-    );
-    world.rows(&row).await.remove(0)
+    let mut row = world.row_of("clients", id).await;
+    assert!(row.is_object(), "{id} has no row");
+    row["deleted"] = json!(row["deleted_at"].is_string());
+    row
+}
+
+/// How many of these clients have a row that is not marked deleted.
+async fn living(world: &World, ids: [&str; 2]) -> usize {
+    let rows = world.rows_of("clients").await;
+    let is_one =
+        |row: &&Value| ids.iter().any(|id| row["id"] == *id) && row["deleted_at"].is_null();
+    rows.iter().filter(is_one).count()
 }
 
 /// Who a client is: the entity and how that is known.
 async fn who(world: &World, id: &str) -> Value {
-    let row = format!(
-        "select jsonb_build_array(entity_id, method) from prod.identities
-         where module = 'clients' and source_id = '{id}' and valid_to is null"
-    );
-    world.value(&row).await
+    let identity = world.identity_of("clients", id).await;
+    json!([identity["entity_id"], identity["method"]])
 }
 
 async fn all(world: &World) {
@@ -91,12 +97,7 @@ async fn a_merge_at_the_source_makes_an_alias_and_its_return_parts_them_again() 
         naming(&world, &old).await > 0,
         "entries that are not read again still name it"
     );
-    let before = (
-        world.exact().await,
-        world
-            .count("select max(number) from history.promotions")
-            .await,
-    );
+    let before = (world.exact().await, world.head().await);
     all(&world).await;
     assert_eq!(who(&world, &old).await, json!([new, "merged"]));
     assert_eq!(naming(&world, &old).await, 0, "no child is left behind");
@@ -155,10 +156,15 @@ async fn where_only_some_children_went_a_person_is_asked() {
     all(&world).await;
     let answer = world.run_sync(&["--all"]).await.expect(0);
     println!("{}", answer.module("clients"));
-    let asked = "select source_id, code, detail -> 'entities' as entities from ops.problems
-        where kind = 'review' and state = 'open' and module = 'clients' and code like 'maybe%'";
-    let expected = json!({ "source_id": old, "code": "maybe_merged_at_source", "entities": [new] });
-    assert_eq!(world.rows(asked).await, [expected]);
+    let asked = async || {
+        let mut asked = world.open_problems_of("clients", "review").await;
+        asked.retain(|problem| problem["code"].to_string().contains("maybe"));
+        asked
+    };
+    let of_old = asked().await;
+    assert_eq!(texts(&of_old, "source_id"), [old.as_str()]);
+    assert_eq!(texts(&of_old, "code"), ["maybe_merged_at_source"]);
+    assert_eq!(of_old[0]["detail"]["entities"], json!([new]));
     assert_eq!(
         who(&world, &old).await,
         json!([old, "new"]),
@@ -176,7 +182,7 @@ async fn where_only_some_children_went_a_person_is_asked() {
     ];
     world.concord(&yes).await.expect(0);
     all(&world).await;
-    assert_eq!(world.rows(asked).await, Vec::<Value>::new());
+    assert!(asked().await.is_empty());
     assert_eq!(who(&world, &old).await, json!([new, "merged"]));
     assert_eq!(naming(&world, &old).await, 0);
     let words = ["unmerge", &record, "--reason", "Non.", "--actor", "chef"];
@@ -209,17 +215,19 @@ async fn an_alias_follows_where_its_survivor_is_merged_and_still_knows_what_it_w
          update prod.clients set tags = array_append(tags, 'fidèle') where id = '{old}'"
     );
     world.sql(&by_hand).await;
-    let owner = "select client_id from prod.pianos where id = 'à la main'";
-    let tagged = |id: &str| {
-        format!("select coalesce('fidèle' = any(tags), false) from prod.clients where id = '{id}'")
+    let owner = async || world.row_of("pianos", "à la main").await["client_id"].take();
+    let tagged = async |id: &str| {
+        let tags = client(&world, id).await["tags"].take();
+        tags.as_array()
+            .is_some_and(|tags| tags.contains(&json!("fidèle")))
     };
     for (from, into) in [(&old, &new), (&new, &third)] {
         merge(&world, from, into).await;
         all(&world).await;
         all(&world).await;
         assert_eq!(who(&world, from).await, json!([into, "merged"]));
-        assert_eq!(world.value(owner).await, json!(into));
-        assert_eq!(world.value(&tagged(into)).await, true, "{into}");
+        assert_eq!(owner().await, json!(into));
+        assert!(tagged(into).await, "{into}");
     }
     assert_eq!(who(&world, &old).await, json!([third, "merged"]));
     let back = json!({ "op": "upsert", "kind": "client", "id": old, "value": { "id": old, "companyName": "De retour",
@@ -228,20 +236,17 @@ async fn an_alias_follows_where_its_survivor_is_merged_and_still_knows_what_it_w
     all(&world).await;
     assert_eq!(who(&world, &old).await, json!([old, "unmerged"]));
     assert_eq!(who(&world, &new).await, json!([third, "merged"]));
-    assert_eq!(world.value(owner).await, json!(old));
-    assert_eq!(world.value(&tagged(&third)).await, false);
-    assert_eq!(
-        world.value(&tagged(&old)).await,
-        true,
-        "its own row had kept it"
-    );
+    assert_eq!(owner().await, json!(old));
+    assert!(!tagged(&third).await);
+    assert!(tagged(&old).await, "its own row had kept it");
     let steady = world.exact().await;
     all(&world).await;
     assert_eq!(world.exact().await, steady);
     world.concord(&["doctor", "--offline"]).await.expect(0);
 }
 
-/// A child that is given away while its parent stays is remembered only as long as the parent could turn out to be merged.
+/// A child that is given away while its parent stays is remembered only as long as the parent could turn out
+/// to be merged.
 #[tokio::test]
 async fn children_given_away_are_forgotten_when_their_parent_has_been_seen_since() {
     let (world, old, new) = loaded().await;
@@ -315,8 +320,8 @@ async fn a_source_that_says_itself_what_it_merged_is_believed_at_once() {
             .contains("fidèle")
     );
     assert_eq!(client(&world, &old).await["deleted"], true);
-    let rows = "select count(*) from prod.clients where id in ('cli_born', 'cli_waits')";
-    assert_eq!(world.count(rows).await, 0, "they are no rows of their own");
+    let none = living(&world, ["cli_born", "cli_waits"]).await;
+    assert_eq!(none, 0, "they are no rows of their own");
     let steady = world.exact().await;
     run().await;
     assert_eq!(world.exact().await, steady, "it is merged once");
@@ -333,8 +338,7 @@ async fn a_source_that_says_itself_what_it_merged_is_believed_at_once() {
     says("cli_this", into("cli_that")).await;
     says("cli_that", into("cli_this")).await;
     run().await;
-    let live = "select count(*) from prod.clients where id in ('cli_this', 'cli_that') and deleted_at is null";
-    assert_eq!(world.count(live).await, 1);
+    assert_eq!(living(&world, ["cli_this", "cli_that"]).await, 1);
     says(&old, Value::Null).await;
     run().await;
     assert_eq!(who(&world, &old).await, json!([old, "unmerged"]));

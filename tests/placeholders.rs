@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, pick, texts};
 
 const CHILDREN: [&str; 4] = ["clients", "pianos", "appointments", "timeline"];
 
@@ -33,13 +33,14 @@ async fn one_person_twice(world: &World) {
 async fn rows(world: &World) -> Value {
     let mut tables = serde_json::Map::new();
     for table in world.tables().await {
-        let rows = format!(
-            "select coalesce(jsonb_agg(to_jsonb(t) - '{{created_at,updated_at,synced_at,version}}'::text[] order by id), '[]')
-             from prod.\"{table}\" t"
-        );
-        tables.insert(table, world.value(&rows).await);
+        let values = world.values_of(&table).await;
+        tables.insert(table, values.into());
     }
     tables.into()
+}
+
+async fn technician(world: &World, client: &str) -> Value {
+    world.row_of("clients", client).await["technician_id"].take()
 }
 
 async fn children_first(world: &World) {
@@ -57,27 +58,25 @@ async fn a_person_with_two_ids_is_one_row_whoever_comes_first() {
     upright.run_sync(&["--module", "users"]).await.expect(0);
     children_first(&upright).await;
     children_first(&reversed).await;
-    let both = "select count(*) from prod.users where is_placeholder and id in ('usr_twice1', 'usr_twice2')";
-    assert_eq!(reversed.count(both).await, 2, "both stand as placeholders");
+    let made_up = reversed.placeholders_of("users").await;
+    for id in ["usr_twice1", "usr_twice2"] {
+        assert!(
+            made_up.contains(&id.to_owned()),
+            "{id} stands as a placeholder"
+        );
+    }
     reversed.run_sync(&["--module", "users"]).await.expect(0);
     assert_eq!(rows(&reversed).await, rows(&upright).await);
-    let technicians = "select jsonb_agg(technician_id order by id) from prod.clients where id in ('cli_of1', 'cli_of2')";
-    assert_eq!(
-        reversed.value(technicians).await,
-        json!(["usr_twice1", "usr_twice1"])
-    );
-    for who in [
-        "select source_id, entity_id, leads, jsonb_strip_nulls(base) from prod.identities where valid_to is null order by module, source_id",
-        "select * from prod.match_keys order by entity, label, value, entity_id",
-    ] {
-        let (left, right) = (reversed.rows(who).await, upright.rows(who).await);
-        for (left, right) in left.iter().zip(&right) {
-            assert_eq!(left, right);
-        }
-        assert_eq!(left.len(), right.len());
+    for id in ["cli_of1", "cli_of2"] {
+        assert_eq!(technician(&reversed, id).await, "usr_twice1", "{id}");
     }
-    let tasks = "select jsonb_agg(source_id order by source_id) from ops.problems where code = 'unknown_parent' and state = 'open'";
-    assert_eq!(reversed.value(tasks).await, upright.value(tasks).await);
+    assert_eq!(reversed.claims().await, upright.claims().await);
+    assert_eq!(reversed.match_keys().await, upright.match_keys().await);
+    let tasks = async |world: &World| {
+        let tasks = world.open_problems_with("unknown_parent").await;
+        texts(&tasks, "source_id")
+    };
+    assert_eq!(tasks(&reversed).await, tasks(&upright).await);
     for world in [&upright, &reversed] {
         world.run_sync(&["--all"]).await.expect(0);
         let steady = world.exact().await;
@@ -91,27 +90,18 @@ async fn a_fold_is_explained_and_can_be_undone_and_done_again() {
     let world = World::small().await;
     one_person_twice(&world).await;
     children_first(&world).await;
-    let before = (
-        world.exact().await,
-        world.count("select number from history.head").await,
-    );
+    let before = (world.exact().await, world.head().await);
     world.run_sync(&["--module", "users"]).await.expect(0);
-    let after = (
-        world.exact().await,
-        world.count("select number from history.head").await,
-    );
-    let how = world
-        .rows("select method, evidence from prod.identities where source_id = 'usr_twice2' and valid_to is null")
-        .await;
-    assert_eq!(how[0]["method"], "exact_key");
-    assert_eq!(how[0]["evidence"]["placeholder"], "usr_twice2");
-    assert_eq!(how[0]["evidence"]["keys"], json!(["email"]));
-    let told = world
-        .rows("select entity, operation, source_id from history.changes
-               where entity_id in ('usr_twice2', 'cli_of2') and source_id = 'usr_twice2' order by entity")
-        .await;
+    let after = (world.exact().await, world.head().await);
+    let identity = world.identity_of("users", "usr_twice2").await;
+    assert_eq!(identity["method"], "exact_key");
+    assert_eq!(identity["evidence"]["placeholder"], "usr_twice2");
+    assert_eq!(identity["evidence"]["keys"], json!(["email"]));
+    let mut told = world.changes_of("clients", "cli_of2").await;
+    told.extend(world.changes_of("users", "usr_twice2").await);
+    told.retain(|change| change["source_id"] == "usr_twice2");
     assert_eq!(
-        told,
+        pick(&told, &["entity", "operation", "source_id"]),
         [
             json!({ "entity": "clients", "operation": "update", "source_id": "usr_twice2" }),
             json!({ "entity": "users", "operation": "delete", "source_id": "usr_twice2" }),
@@ -124,9 +114,7 @@ async fn a_fold_is_explained_and_can_be_undone_and_done_again() {
         assert_eq!(world.exact().await, *state);
         world.run_sync(&["--all"]).await.expect(0);
         assert_eq!(
-            world
-                .value("select technician_id from prod.clients where id = 'cli_of2'")
-                .await,
+            technician(&world, "cli_of2").await,
             if state == &before.0 {
                 "usr_twice2"
             } else {
@@ -150,22 +138,23 @@ async fn what_people_wrote_into_a_placeholder_goes_with_it() {
               insert into prod_notes values ('usr_twice2')")
         .await;
     world.run_sync(&["--module", "users"]).await.expect(0);
-    let kept = world
-        .rows("select name, color from prod.users where id = 'usr_twice1'")
-        .await;
-    assert_eq!(kept, [json!({ "name": "Line Roy", "color": "#aabbcc" })]);
-    let told = world.rows("select detail ->> 'written' as written from ops.problems where code = 'placeholder_said:name' and state = 'open'").await;
-    assert_eq!(told, [json!({ "written": "Line, de la part de Marc" })]);
-    let moved = "select count(*) from prod.clients where technician_id = 'usr_twice1' and id in ('cli_of1', 'cli_of2')";
+    let kept = world.row_of("users", "usr_twice1").await;
     assert_eq!(
-        world.count(moved).await,
-        2,
-        "an edit by hand names the person too"
+        (&kept["name"], &kept["color"]),
+        (&json!("Line Roy"), &json!("#aabbcc"))
     );
-    let marked = "select deleted_at is not null from prod.users where id = 'usr_twice2'";
-    assert_eq!(
-        world.value(marked).await,
-        true,
+    let told = world.open_problems_with("placeholder_said:name").await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["detail"]["written"], "Line, de la part de Marc");
+    for id in ["cli_of1", "cli_of2"] {
+        assert_eq!(
+            technician(&world, id).await,
+            "usr_twice1",
+            "{id}: an edit by hand names the person too"
+        );
+    }
+    assert!(
+        world.row_of("users", "usr_twice2").await["deleted_at"].is_string(),
         "a table of somebody else's may still name it"
     );
 }
@@ -179,9 +168,12 @@ async fn a_row_that_stands_already_is_not_made_up_anew() {
         .sql("insert into prod.users (id, name, color) values ('usr_twice1', 'Ligne de V5', '#aabbcc')")
         .await;
     children_first(&world).await;
-    let row = "select name || is_placeholder::text from prod.users where id = 'usr_twice1'";
-    assert_eq!(world.value(row).await, "Ligne de V5false");
+    let row = world.row_of("users", "usr_twice1").await;
+    assert_eq!(
+        (&row["name"], &row["is_placeholder"]),
+        (&json!("Ligne de V5"), &json!(false))
+    );
     world.run_sync(&["--module", "users"]).await.expect(0);
-    let color = "select color from prod.users where id = 'usr_twice1'";
-    assert_eq!(world.value(color).await, "#aabbcc");
+    let row = world.row_of("users", "usr_twice1").await;
+    assert_eq!(row["color"], "#aabbcc");
 }

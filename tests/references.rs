@@ -1,10 +1,12 @@
-//! Children before parents, unknown parents, circles: no error, nothing lost, all linked once the parent comes.
+//! Children before parents, unknown parents, circles: no error, nothing lost, all linked once the parent
+//! comes.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, pick, texts};
 
 /// References that hold an id no parent row has.
 const DANGLING: &str = "select (select count(*) from prod.pianos c where client_id is not null
@@ -33,19 +35,14 @@ async fn children_that_come_before_their_parents_wait_and_are_linked() {
             "{module}: {line}"
         );
     }
-    let waits = "select count(*) from ops.problems where kind = 'parking' and state = 'open' and waits_id is null";
-    assert_eq!(
-        reversed.count(waits).await,
-        0,
-        "each says for whom it waits, by the id as received"
-    );
+    for parked in reversed.open_problems("parking").await {
+        assert!(
+            parked["waits_id"].is_string(),
+            "it says for whom it waits, by the id as received: {parked}"
+        );
+    }
     reversed.run_sync(&["--module", "clients"]).await.expect(0);
     assert_eq!(reversed.count(DANGLING).await, 0);
-    let rows = |table: &str| {
-        format!(
-            "select jsonb_agg(to_jsonb(t) - '{{created_at,updated_at,synced_at,version}}'::text[] order by id) from prod.{table} t"
-        )
-    };
     for table in [
         "users",
         "clients",
@@ -54,8 +51,8 @@ async fn children_that_come_before_their_parents_wait_and_are_linked() {
         "timeline_entries",
     ] {
         assert_eq!(
-            reversed.value(&rows(table)).await,
-            upright.value(&rows(table)).await,
+            reversed.values_of(table).await,
+            upright.values_of(table).await,
             "{table} in either order"
         );
     }
@@ -64,13 +61,17 @@ async fn children_that_come_before_their_parents_wait_and_are_linked() {
         reversed.value(readings).await,
         upright.value(readings).await
     );
-    let open = "select jsonb_agg(jsonb_build_array(module, source_id, code) order by module, source_id, code)
-        from ops.problems where kind in ('parking', 'quarantine') and state = 'open'";
-    assert_eq!(
-        reversed.value(open).await,
-        upright.value(open).await,
-        "the same records still wait"
-    );
+    for kind in ["parking", "quarantine"] {
+        let open = async |world: &World| {
+            let problems = world.open_problems(kind).await;
+            pick(&problems, &["module", "source_id", "code"])
+        };
+        assert_eq!(
+            open(&reversed).await,
+            open(&upright).await,
+            "the same records still wait"
+        );
+    }
 }
 
 #[tokio::test]
@@ -86,28 +87,18 @@ async fn users_that_come_last_replace_their_placeholders() {
         .iter()
         .filter_map(|user| user["id"].as_str())
         .collect();
-    let made_up = format!(
-        "select count(*) from prod.users where is_placeholder and id in ('{}')",
-        ids.join("', '")
-    );
-    assert!(
-        world.count(&made_up).await > 0,
-        "they were made up for their children"
-    );
+    let made_up = async || {
+        let mut placeholders = world.placeholders_of("users").await;
+        placeholders.retain(|id| ids.contains(&id.as_str()));
+        placeholders.len()
+    };
+    assert!(made_up().await > 0, "they were made up for their children");
     world.run_sync(&["--module", "users"]).await.expect(0);
+    assert_eq!(made_up().await, 0, "the true ones stand in their places");
+    let tasks = world.open_problems_with("unknown_parent").await;
     assert_eq!(
-        world.count(&made_up).await,
-        0,
-        "the true ones stand in their places"
-    );
-    let tasks =
-        "select count(*) from ops.problems where code = 'unknown_parent' and state = 'open'";
-    let left = world
-        .count("select count(*) from prod.users where is_placeholder")
-        .await;
-    assert_eq!(
-        world.count(tasks).await,
-        left,
+        tasks.len(),
+        world.placeholders_of("users").await.len(),
         "only who is still unknown is a task"
     );
     assert_eq!(world.count(DANGLING).await, 0);
@@ -117,50 +108,36 @@ async fn users_that_come_last_replace_their_placeholders() {
 async fn a_parent_that_arrives_later_takes_its_children() {
     let world = World::small().await;
     world.run_sync(&["--all"]).await.expect(0);
-    let orphans = world
-        .rows("select distinct waits_id from ops.problems where kind = 'parking' and state = 'open' and waits_module = 'clients'")
-        .await;
-    let unknown = world
-        .rows("select id from prod.users where is_placeholder")
-        .await;
+    let mut parked = world.open_problems("parking").await;
+    parked.retain(|problem| problem["waits_module"] == "clients");
+    let orphans: BTreeSet<String> = texts(&parked, "waits_id").into_iter().collect();
+    let unknown = world.placeholders_of("users").await;
     assert!(!orphans.is_empty() && !unknown.is_empty());
-    let id = |row: &Value, name: &str| row[name].as_str().expect("an id").to_owned();
     let mut edits = Vec::new();
-    for orphan in &orphans {
-        let id = id(orphan, "waits_id");
+    for id in &orphans {
         edits.push(
             json!({ "op": "upsert", "kind": "client", "id": id, "value": {
             "id": id, "companyName": "Enfin là", "status": "ACTIVE", "tags": [],
             "createdAt": "2026-05-01T00:00:00Z", "updatedAt": "2026-05-01T00:00:00Z" } }),
         );
     }
-    for user in &unknown {
-        let id = id(user, "id");
+    for id in &unknown {
         edits.push(json!({ "op": "upsert", "kind": "user", "id": id, "value": {
             "id": id, "firstName": "Vraie", "lastName": id, "fullName": format!("Vraie {id}"), "status": "ACTIVE",
             "createdAt": "2026-05-01T00:00:00Z", "updatedAt": "2026-05-01T00:00:00Z" } }));
     }
     world.edit(json!(edits)).await;
     world.run_sync(&["--all"]).await.expect(0);
-    let waiting = "select count(*) from ops.problems where kind = 'parking' and state = 'open'";
-    assert_eq!(world.count(waiting).await, 0, "nobody waits any more");
-    assert_eq!(
-        world
-            .count("select count(*) from prod.users where is_placeholder")
-            .await,
-        0,
-        "the true ones took their places"
-    );
-    let tasks = "select count(*) from ops.problems where kind = 'task' and code = 'unknown_parent' and state = 'open'";
-    assert_eq!(
-        world.count(tasks).await,
-        0,
-        "and the operator need not look for them"
-    );
+    let waiting = world.open_problems("parking").await;
+    assert!(waiting.is_empty(), "nobody waits any more: {waiting:?}");
+    let unknown = world.placeholders_of("users").await;
+    assert!(unknown.is_empty(), "the true ones took their places");
+    let tasks = world.open_problems_with("unknown_parent").await;
+    assert!(tasks.is_empty(), "and the operator need not look for them");
     assert_eq!(world.count(DANGLING).await, 0);
     let linked = format!(
         "select count(*) from prod.pianos where client_id = '{}'",
-        id(&orphans[0], "waits_id")
+        orphans.first().expect("an orphan")
     );
     assert!(world.count(&linked).await > 0, "the piano has its owner");
 }
@@ -176,8 +153,7 @@ async fn a_parent_that_is_deleted_breaks_nothing() {
         .await;
     world.run_sync(&["--all", "--mode", "full"]).await.expect(0);
     world.run_sync(&["--all", "--mode", "full"]).await.expect(0);
-    let deleted = format!("select deleted_at is not null from prod.clients where id = '{id}'");
-    assert_eq!(world.value(&deleted).await, true);
+    assert!(world.row_of("clients", id).await["deleted_at"].is_string());
     let children =
         format!("select count(*) from prod.pianos where client_id = '{id}' and deleted_at is null");
     assert!(world.count(&children).await > 0, "its piano still names it");
@@ -328,18 +304,17 @@ async fn circles_and_self_references_land_whole() {
         json!(eggs),
         json!([{ "id": "ins_a", "hen_id": "cli_a" }, { "id": "ins_b", "hen_id": "cli_mid" }])
     );
-    let waiting = world.rows("select source_id, waits_id from ops.problems where kind = 'parking' and state = 'open'").await;
+    let waiting = world.open_problems("parking").await;
     assert_eq!(
-        waiting,
+        pick(&waiting, &["source_id", "waits_id"]),
         [json!({ "source_id": "cli_waits", "waits_id": "ins_late" })],
         "only the one whose parent never came"
     );
 
     world.edit(egg("ins_late", "cli_waits")).await;
     world.run_sync(&arguments).await.expect(0);
-    let late = "select egg_id from prod.hens where id = 'cli_waits'";
     assert_eq!(
-        world.value(late).await,
+        world.row_of("hens", "cli_waits").await["egg_id"],
         "ins_late",
         "and it lands when the parent does"
     );
@@ -357,8 +332,7 @@ async fn what_is_set_aside_is_told_in_all_and_of_the_run() {
         cause.ends_with("parked (`concord parking list`)."),
         "all that is set aside is this run's: {cause}"
     );
-    let parked = "select count(*) from ops.problems where kind = 'parking' and state = 'open' and module = 'pianos'";
-    let parked = world.count(parked).await;
+    let parked = world.open_problems_of("pianos", "parking").await.len();
     assert!(parked > 0, "pianos wait for their owners");
     world
         .sql("insert into ops.problems (kind, module, source_id, code, why) values ('quarantine', 'pianos', 'ins_odd', 'odd', 'It is odd.')")

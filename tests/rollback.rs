@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::world::World;
 
@@ -20,12 +20,10 @@ async fn storied() -> (World, BTreeMap<i64, String>) {
         "timeline",
     ] {
         world.run_sync(&["--module", module]).await.expect(0);
-        states.insert(head(&world).await, world.exact().await);
+        states.insert(world.head().await, world.exact().await);
     }
-    let clients = world
-        .rows("select id from prod.clients order by id limit 8")
-        .await;
-    let id = |n: usize| clients[n]["id"].as_str().expect("an id").to_owned();
+    let clients = world.ids_of("clients").await;
+    let id = |n: usize| clients[n].clone();
     let edits = [
         json!({ "op": "patch", "kind": "client", "id": id(0), "value": {
             "companyName": "Un", "updatedAt": "2026-05-02T00:00:00Z" } }),
@@ -42,7 +40,7 @@ async fn storied() -> (World, BTreeMap<i64, String>) {
     for edit in edits {
         world.edit(edit).await;
         world.run_sync(&["--module", "clients"]).await.expect(0);
-        states.insert(head(&world).await, world.exact().await);
+        states.insert(world.head().await, world.exact().await);
     }
     assert!(states.len() > 10, "{:?}", states.keys());
     (world, states)
@@ -50,18 +48,6 @@ async fn storied() -> (World, BTreeMap<i64, String>) {
 
 /// The promotion that ended the first load: one for each module, and one for the readings in notes.
 const LOADED: i64 = 7;
-
-async fn head(world: &World) -> i64 {
-    world.count("select number from history.head").await
-}
-
-async fn state_hash(world: &World, number: i64) -> Value {
-    world
-        .value(&format!(
-            "select state_hash from history.promotions where number = {number}"
-        ))
-        .await
-}
 
 async fn return_to(world: &World, number: i64) {
     let number = number.to_string();
@@ -82,17 +68,17 @@ async fn return_to(world: &World, number: i64) {
 #[tokio::test]
 async fn a_return_to_any_promotion_is_exact_and_can_be_undone() {
     let (world, states) = storied().await;
-    let last = head(&world).await;
+    let last = world.head().await;
     for (&target, state) in states.iter().rev().skip(1) {
         return_to(&world, target).await;
         assert!(
             world.exact().await == *state,
             "the rows of promotion {target}"
         );
-        let number = head(&world).await;
+        let number = world.head().await;
         assert_eq!(
-            state_hash(&world, number).await,
-            state_hash(&world, target).await,
+            world.state_hash(number).await,
+            world.state_hash(target).await,
             "its state hash"
         );
     }
@@ -102,15 +88,11 @@ async fn a_return_to_any_promotion_is_exact_and_can_be_undone() {
         states[&last],
         "and back to where it began"
     );
-    let number = head(&world).await;
-    assert_eq!(
-        state_hash(&world, number).await,
-        state_hash(&world, last).await
-    );
+    let number = world.head().await;
+    assert_eq!(world.state_hash(number).await, world.state_hash(last).await);
     return_to(&world, 0).await;
-    assert_eq!(
-        world.count("select count(*) from prod.clients").await,
-        0,
+    assert!(
+        world.rows_of("clients").await.is_empty(),
         "nothing was there before the first"
     );
     return_to(&world, last).await;
@@ -120,10 +102,7 @@ async fn a_return_to_any_promotion_is_exact_and_can_be_undone() {
 #[tokio::test]
 async fn the_next_run_leaves_a_rollback_alone_until_the_source_changes() {
     let (world, states) = storied().await;
-    let changed = world
-        .rows("select id from prod.clients order by id limit 1")
-        .await[0]["id"]
-        .clone();
+    let changed = world.ids_of("clients").await.remove(0);
     return_to(&world, LOADED).await;
     for mode in ["incremental", "full"] {
         world.run_sync(&["--all", "--mode", mode]).await.expect(0);
@@ -137,16 +116,12 @@ async fn the_next_run_leaves_a_rollback_alone_until_the_source_changes() {
         .edit(json!({ "op": "patch", "kind": "client", "id": changed, "value": { "companyName": "Quatre" } }))
         .await;
     world.run_sync(&["--all"]).await.expect(0);
-    let name = format!(
-        "select company_name from prod.clients where id = '{}'",
-        changed.as_str().expect("an id")
-    );
     assert_eq!(
-        world.value(&name).await,
+        world.row_of("clients", &changed).await["company_name"],
         "Quatre",
         "a record that changes at the source comes through"
     );
-    let last = head(&world).await;
+    let last = world.head().await;
     let (from, to) = ((last - 1).to_string(), last.to_string());
     let difference = world
         .concord(&["diff", &from, &to, "--json"])
@@ -195,12 +170,7 @@ async fn a_replay_of_every_record_leaves_a_rollback_alone() {
 #[tokio::test]
 async fn edits_by_hand_are_named_in_the_plan_and_kept() {
     let (world, _) = storied().await;
-    let id = world
-        .rows("select id from prod.clients order by id limit 1")
-        .await[0]["id"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
+    let id = world.ids_of("clients").await.remove(0);
     world
         .sql(&format!(
             "update prod.clients set preference_notes = 'À la main' where id = '{id}'"
@@ -224,16 +194,9 @@ async fn edits_by_hand_are_named_in_the_plan_and_kept() {
     assert_eq!(plan["plan"]["kept_local"], kept, "{plan}");
     assert_eq!(world.exact().await, before, "a plan changes nothing");
     return_to(&world, LOADED).await;
-    let row = world
-        .rows(&format!(
-            "select company_name, preference_notes from prod.clients where id = '{id}'"
-        ))
-        .await;
-    assert_eq!(row[0]["preference_notes"], "À la main");
-    assert_ne!(
-        row[0]["company_name"], "Trois",
-        "the rest of the row returned"
-    );
+    let row = world.row_of("clients", &id).await;
+    assert_eq!(row["preference_notes"], "À la main");
+    assert_ne!(row["company_name"], "Trois", "the rest of the row returned");
 }
 
 #[tokio::test]
@@ -259,16 +222,11 @@ async fn the_log_and_the_differences_say_who_what_and_why() {
         .collect();
     assert_eq!(
         numbers,
-        (1..=head(&world).await).rev().collect::<Vec<_>>(),
+        (1..=world.head().await).rev().collect::<Vec<_>>(),
         "numbered without a gap"
     );
 
-    let id = world
-        .rows("select id from prod.clients order by id limit 1")
-        .await[0]["id"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
+    let id = world.ids_of("clients").await.remove(0);
     for (value, shown) in [("null", "null"), ("''", "\"\""), ("'x'", "\"x\"")] {
         world
             .sql(&format!(
@@ -278,7 +236,7 @@ async fn the_log_and_the_differences_say_who_what_and_why() {
         let name = format!("Nom {shown}");
         world.edit(json!({ "op": "patch", "kind": "client", "id": id, "value": { "companyName": name } })).await;
         world.run_sync(&["--module", "clients"]).await.expect(0);
-        let now = head(&world).await;
+        let now = world.head().await;
         let text = world
             .concord(&["diff", "0", &now.to_string(), "--limit", "100000"])
             .await
@@ -309,5 +267,5 @@ async fn a_rollback_needs_a_reason_and_somebody_who_says_yes() {
         .await
         .expect(2);
     assert!(unasked.stderr.contains("--yes"), "{}", unasked.stderr);
-    assert_eq!(world.exact().await, states[&head(&world).await]);
+    assert_eq!(world.exact().await, states[&world.head().await]);
 }

@@ -38,6 +38,23 @@ pub fn functions(code: &str) -> Vec<(String, usize, usize)> {
     found
 }
 
+/// The names of the tests in a file.
+pub fn tests_in(text: &str) -> Vec<String> {
+    let code = blanked(text);
+    let mut tests = Vec::new();
+    for (at, _) in code.match_indices("test") {
+        let attribute = code[..at].trim_end_matches(|c: char| c.is_alphanumeric() || c == ':');
+        if !attribute.ends_with("#[") || !code[at + 4..].starts_with([']', '(']) {
+            continue;
+        }
+        if let Some((_, function)) = code[at..].split_once("fn ") {
+            let name = function.split(|c: char| !c.is_alphanumeric() && c != '_');
+            tests.extend(name.take(1).map(str::to_owned));
+        }
+    }
+    tests
+}
+
 /// Where the body of a function that begins here ends; `None` for one without a body.
 fn body_end(code: &str) -> Option<usize> {
     let (mut round, mut curly) = (0i32, 0i32);
@@ -191,6 +208,12 @@ fn closing(rest: &[u8], from: usize, quote: u8) -> usize {
         at += if rest[at] == b'\\' { 2 } else { 1 };
     }
     (at + 1).min(rest.len())
+}
+
+#[test]
+fn tests_are_found_by_their_attributes() {
+    let code = "#[test]\nfn a() {}\nfn b() {}\n#[sqlx::test(migrator = \"X\")]\nasync fn c() {}\n#[cfg(test)]\nfn d() {}";
+    assert_eq!(tests_in(code), ["a", "c"]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! How much of a stream a regular run reads: a window around now, the newest alone, and everything now and then.
+//! How much of a stream a regular run reads: a window around now, the newest alone, and everything now and
+//! then.
 
 use serde_json::{Value, json};
 

@@ -72,11 +72,7 @@ async fn another_definition_replays_every_record_and_changes_nothing() {
         .expect(0);
     for module in MODULES {
         let line = answer.module(module);
-        let staged = world
-            .count(&format!(
-                "select count(*) from staging.records where module = '{module}'"
-            ))
-            .await;
+        let staged = world.staged_of(module).await;
         let claimed = line["claims"]["claimed"].as_i64().expect("a count");
         assert!(
             claimed >= staged,

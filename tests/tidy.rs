@@ -60,7 +60,7 @@ const BANNED_ROOMS: [&str; 13] = [
 /// A text file of the repository, by its path from the root.
 pub struct Text {
     pub path: String,
-    text: String,
+    pub text: String,
 }
 
 impl Text {

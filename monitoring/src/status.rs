@@ -3,7 +3,8 @@
 use serde::{Serialize, Serializer};
 use staging::RunState;
 
-/// A module is late when this many of its periods passed without a complete run: one, and half of one as grace.
+/// A module is late when this many of its periods passed without a complete run: one, and half of one as
+/// grace.
 pub const LATE_AFTER_PERIODS: f64 = 1.5;
 
 /// The status of a module, from best to worst: of several signals the greatest is shown.

@@ -19,7 +19,7 @@ impl Workplace {
     /// `modules` are folders, relative to the repository or absolute.
     pub async fn open(source: &str, endpoint: &str, modules: &[&str]) -> Workplace {
         let folder = tempfile::tempdir().unwrap();
-        let production = TestDatabase::create().await;
+        let production = TestDatabase::migrated().await;
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
         let modules: Vec<_> = modules
             .iter()

@@ -24,7 +24,7 @@ impl Workshop {
             installed.is_file(),
             "PostGraphile is not installed in tests/postgraphile. Run scripts/test.sh, which installs it."
         );
-        let rows = TestDatabase::create().await;
+        let rows = TestDatabase::empty().await;
         rows.sql(&read("schema.sql")).await;
         rows.sql(fill).await;
         let mut server = Command::new("node")

@@ -1,5 +1,5 @@
-//! C1 and C3: clocks of hosts that jump, or differ. A library that is loaded before all others moves what a process takes for the
-//! time of day; what it measures with and the database's clock stay.
+//! C1 and C3: clocks of hosts that jump, or differ. A library that is loaded before all others moves what a
+//! process takes for the time of day; what it measures with and the database's clock stay.
 #![cfg(target_os = "linux")]
 
 use std::path::PathBuf;
@@ -113,7 +113,8 @@ async fn times_hold(world: &World, label: &str) {
     assert_eq!(world.count(&sql).await, 0, "{label}");
 }
 
-/// C1: a clock that jumps within a run or between two of them makes nothing wait, nothing come twice and no time wrong.
+/// C1: a clock that jumps within a run or between two of them makes nothing wait, nothing come twice and no
+/// time wrong.
 #[tokio::test]
 async fn a_clock_that_jumps_changes_nothing() {
     let mut trial = Trial::begin().await;
@@ -144,7 +145,8 @@ async fn a_clock_that_jumps_changes_nothing() {
     assert_eq!(trial.world.count(held).await, 0);
 }
 
-/// C3: whose clock is ahead does not take a lease for ended, and whose clock is behind does not keep one that has.
+/// C3: whose clock is ahead does not take a lease for ended, and whose clock is behind does not keep one that
+/// has.
 #[tokio::test]
 async fn hosts_whose_clocks_differ_agree_by_the_databases() {
     let mut trial = Trial::begin().await;

@@ -79,8 +79,8 @@ async fn a_full_local_disk_while_the_database_is_away_makes_the_source_wait() {
     scene.trial.agrees("neither disk nor database").await;
 }
 
-/// S1: whatever it is that finds the disk full, the run says so and how much is free, production can be read and is as it was,
-/// and the next run goes on.
+/// S1: whatever it is that finds the disk full, the run says so and how much is free, production can be read
+/// and is as it was, and the next run goes on.
 #[tokio::test]
 async fn a_full_disk_of_the_database_is_named_and_waited_for() {
     let mut trial = Trial::begin()

@@ -80,8 +80,8 @@ impl Line {
         url.to_string()
     }
 
-    /// At the n-th commit, counted from 1, of transactions in which `says` was said; where nothing must be said, of the next
-    /// run.
+    /// At the n-th commit, counted from 1, of transactions in which `says` was said; where nothing must be
+    /// said, of the next run.
     pub fn at_commit(&self, n: usize, says: &'static str, then: Then) {
         let mut state = self.shared.state.lock().expect("no panic");
         (state.left, state.opened) = (Some((n, says, then)), !says.is_empty());
@@ -104,7 +104,8 @@ impl Line {
         self.shared.happened.notified().await;
     }
 
-    /// The database is back, and the commit that waits goes on. Answers whether what was asked for had happened.
+    /// The database is back, and the commit that waits goes on. Answers whether what was asked for had
+    /// happened.
     pub fn go_on(&self) -> bool {
         let mut state = self.shared.state.lock().expect("no panic");
         state.away = false;

@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Child;
 
 use super::oracle::Trial;
-use crate::world::World;
+use crate::world::{World, texts};
 
 const CLIENTS: [&str; 2] = ["--module", "clients"];
 
@@ -33,12 +33,13 @@ pub async fn lease_ends(world: &World, module: &str) {
 
 /// What is recorded of the last run but one.
 async fn before_last(world: &World) -> (Value, String) {
-    let run = "select state, cause from ops.runs order by run_id desc offset 1 limit 1";
-    let run = world.rows(run).await.remove(0);
+    let runs = world.runs().await;
+    let run = &runs[runs.len() - 2];
     (run["state"].clone(), run["cause"].to_string())
 }
 
-/// X2: a process that is stopped for so long that another one takes its module writes nothing more when it wakes, and says why.
+/// X2: a process that is stopped for so long that another one takes its module writes nothing more when it
+/// wakes, and says why.
 #[tokio::test]
 async fn who_slept_through_its_lease_changes_nothing_and_names_who_took_over() {
     let mut trial = Trial::begin().await;
@@ -67,8 +68,8 @@ async fn who_slept_through_its_lease_changes_nothing_and_names_who_took_over() {
     }
 }
 
-/// X3: a backfill that has read what is old by now does not come behind a run that has read what is new; as long as it holds the
-/// module, nobody else reads.
+/// X3: a backfill that has read what is old by now does not come behind a run that has read what is new; as
+/// long as it holds the module, nobody else reads.
 #[tokio::test]
 async fn what_a_backfill_read_before_does_not_overwrite_what_a_run_read_since() {
     let world = World::small().await;
@@ -112,8 +113,8 @@ async fn what_a_backfill_read_before_does_not_overwrite_what_a_run_read_since() 
     assert_eq!(world.value(&comment).await, "Nouveau");
 }
 
-/// X4: a person who edits a row while a run promotes it waits for the run, or the run for him; what both said stands, and where they
-/// disagree somebody is asked.
+/// X4: a person who edits a row while a run promotes it waits for the run, or the run for him; what both said
+/// stands, and where they disagree somebody is asked.
 #[tokio::test]
 async fn a_row_that_a_person_edits_while_it_is_promoted_keeps_both() {
     let mut trial = Trial::begin().await;
@@ -156,12 +157,8 @@ async fn a_row_that_a_person_edits_while_it_is_promoted_keeps_both() {
         "Par moi",
         "what both changed stays the person's"
     );
-    let conflict =
-        "select jsonb_agg(code) from ops.problems where kind = 'conflict' and state = 'open'";
-    assert_eq!(
-        world.value(conflict).await,
-        json!(["both_changed:company_name"])
-    );
+    let conflicts = world.open_problems("conflict").await;
+    assert_eq!(texts(&conflicts, "code"), ["both_changed:company_name"]);
     // Now the run, which has written the row and not committed it as the person comes.
     let patch = json!({ "op": "patch", "kind": "client", "id": last, "value": { "personalNotes": "De la source" } });
     world.edit(patch).await;
@@ -181,8 +178,8 @@ async fn a_row_that_a_person_edits_while_it_is_promoted_keeps_both() {
         .expect(0);
 }
 
-/// D8: a table that others read changes when they are done, and they keep nobody else out meanwhile. D5: one that is being promoted
-/// changes when that is over.
+/// D8: a table that others read changes when they are done, and they keep nobody else out meanwhile. D5: one
+/// that is being promoted changes when that is over.
 #[tokio::test]
 async fn a_table_that_others_hold_changes_when_they_are_done() {
     let mut trial = Trial::begin()
@@ -227,7 +224,8 @@ async fn a_table_that_others_hold_changes_when_they_are_done() {
     trial.agrees("a table changed behind a promotion").await;
 }
 
-/// X6: a run is of the configuration and the modules it began with, and the next one of those that stand then.
+/// X6: a run is of the configuration and the modules it began with, and the next one of those that stand
+/// then.
 #[tokio::test]
 async fn what_changes_in_the_files_of_a_run_is_taken_up_by_the_next() {
     let mut trial = Trial::begin().await;

@@ -1,5 +1,6 @@
-//! The fault matrix as data: every fault of the network, of HTTP, of GraphQL and of limits in turn, injected into
-//! whole runs, each with the state it promises; then a clean run, and production must be what the source says.
+//! The fault matrix as data: every fault of the network, of HTTP, of GraphQL and of limits in turn, injected
+//! into whole runs, each with the state it promises; then a clean run, and production must be what the source
+//! says.
 
 mod changed;
 mod clocks;

@@ -125,7 +125,8 @@ impl Trial {
 
     /// Live clients of production by id, with their names.
     async fn production(&self) -> BTreeMap<String, Value> {
-        let rows = self.world.rows("select id, company_name from prod.clients where deleted_at is null and not is_placeholder").await;
+        let mut rows = self.world.rows_of("clients").await;
+        rows.retain(|row| row["deleted_at"].is_null() && row["is_placeholder"] == false);
         rows.into_iter()
             .map(|mut row| (text(&row["id"]), row["company_name"].take()))
             .collect()
@@ -154,7 +155,8 @@ impl Trial {
         self.holds(label).await;
     }
 
-    /// What holds at any time, whatever the source does: edits by hand stand, and every run accounts for itself.
+    /// What holds at any time, whatever the source does: edits by hand stand, and every run accounts for
+    /// itself.
     pub async fn holds(&self, label: &str) {
         let kept = format!("select count(*) from prod.clients where personal_notes = '{BY_HAND}'");
         assert_eq!(
@@ -169,22 +171,16 @@ impl Trial {
             0,
             "{label}: runs that do not add up"
         );
-        let lost = "select count(*) from staging.records r where r.module = 'clients' and not exists (
-            select from prod.identities i where i.module = r.module and i.source_id = r.source_id)
-            and not exists (select from staging.pending p where p.module = r.module and p.source_id = r.source_id)
-            and not exists (select from ops.problems p where p.module = r.module and p.source_id = r.source_id)";
-        assert_eq!(
-            self.world.count(lost).await,
-            0,
-            "{label}: records that are nowhere"
+        let lost = self.world.lost_records_of("clients").await;
+        assert!(
+            lost.is_empty(),
+            "{label}: records that are nowhere: {lost:?}"
         );
     }
 
     /// Clients marked deleted.
     pub async fn deleted(&self) -> i64 {
-        self.world
-            .count("select count(*) from prod.clients where deleted_at is not null")
-            .await
+        self.world.deleted_rows_of("clients").await
     }
 
     /// At most two clean runs, and all is well again.

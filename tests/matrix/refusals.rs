@@ -6,8 +6,8 @@ use super::database::{KILL, PROMOTION, Scene};
 use super::line::Then;
 use super::oracle::Trial;
 
-/// Statements that make every row written to a table fail so many times with an SQLSTATE. A sequence counts, since it
-/// is not rolled back.
+/// Statements that make every row written to a table fail so many times with an SQLSTATE. A sequence counts,
+/// since it is not rolled back.
 fn failing(table: &str, code: &str, times: u32) -> String {
     format!(
         "create sequence public.faults;
@@ -24,7 +24,8 @@ const NO_FAULT: &str = "drop function public.fault cascade; drop sequence public
 const TRIES: &str = "select split_part(detail, ' ', 1) as tries from ops.run_steps
     where step = 'try again' and run_id = (select max(run_id) from ops.runs)";
 
-/// U7: what is tried again without a fix is the same problem once more, with the number of tries, and nothing else.
+/// U7: what is tried again without a fix is the same problem once more, with the number of tries, and nothing
+/// else.
 #[tokio::test]
 async fn a_record_that_is_tried_again_without_a_fix_is_the_same_problem() {
     let mut trial = Trial::begin().await;
@@ -238,7 +239,7 @@ async fn a_row_that_a_constraint_refuses_is_set_aside_alone_and_taken_up_when_it
             (&json!("OK_Q"), &json!(1)),
             "{label}: {line}"
         );
-        let told = trial.world.rows("select source_id, why, place from ops.problems where state = 'open' and code = 'refused_by_database'").await;
+        let told = trial.world.open_problems_with("refused_by_database").await;
         assert_eq!(told.len(), 1, "{label}: {told:?}");
         assert!(
             told[0]["why"].to_string().contains(says),
@@ -260,10 +261,9 @@ async fn a_row_that_a_constraint_refuses_is_set_aside_alone_and_taken_up_when_it
         trial.world.sql(relax).await;
         trial.run().await.expect(0);
         trial.agrees(label).await;
-        let open = "select count(*) from ops.problems where state = 'open' and code = 'refused_by_database'";
-        assert_eq!(
-            trial.world.count(open).await,
-            0,
+        let open = trial.world.open_problems_with("refused_by_database").await;
+        assert!(
+            open.is_empty(),
             "{label}: it landed, and nothing is asked any more"
         );
     }

@@ -111,12 +111,11 @@ async fn a_database_restored_from_a_backup_is_noticed_and_read_anew() {
             "{label}: pages that fit no more are gone"
         );
         scene.trial.agrees(label).await;
-        let told = scene
-            .trial
-            .world
-            .value("select cause from ops.runs order by run_id desc limit 1")
-            .await;
-        assert_eq!(told, line["cause"], "{label}: and the run's record says so");
+        let run = scene.trial.world.last_run().await;
+        assert_eq!(
+            run["cause"], line["cause"],
+            "{label}: and the run's record says so"
+        );
         let line = scene.trial.run().await.expect(0).module("clients");
         assert_eq!(
             (&line["cause"], &line["promotion"]),

@@ -53,7 +53,7 @@ const MANY: u32 = 1000;
 
 /// Faults of the wire and of HTTP.
 #[rustfmt::skip]
-fn network() -> Vec<Row> {
+pub fn network() -> Vec<Row> {
     use Inject::{Break, Configure};
     vec![
         row("N1", "no such name", Configure(|text| elsewhere(text, "http://nowhere.invalid/", true)), 75, "WAITING", "could not be reached"),
@@ -86,7 +86,7 @@ fn network() -> Vec<Row> {
 
 /// Faults of GraphQL.
 #[rustfmt::skip]
-fn graphql() -> Vec<Row> {
+pub fn graphql() -> Vec<Row> {
     let clients = |fault: Value| {
         let mut fault = fault;
         fault["operation"] = "allClients".into();
@@ -119,7 +119,7 @@ fn graphql() -> Vec<Row> {
 
 /// Faults of limits and credentials.
 #[rustfmt::skip]
-fn limits() -> Vec<Row> {
+pub fn limits() -> Vec<Row> {
     vec![
         row("R1", "come back in a second", switch(json!({ "name": "too_many_requests", "value": 1, "times": 1 })), 0, "OK", ""),
         row("R1", "come back in a day", switch(json!({ "name": "too_many_requests", "value": 86400 })), 75, "WAITING", "slow down"),
@@ -131,15 +131,6 @@ fn limits() -> Vec<Row> {
         row("R", "costs", switch(json!({ "name": "rate_limit", "value": { "kind": "cost", "limit": 100, "window_seconds": 1, "cost": 60 } })), 0, "OK", ""),
         row("O1", "refused for ever", switch(json!({ "name": "unauthorized" })), 75, "WAITING", "refused the credentials"),
     ]
-}
-
-/// Every row.
-pub fn rows() -> Vec<Row> {
-    network()
-        .into_iter()
-        .chain(graphql())
-        .chain(limits())
-        .collect()
 }
 
 /// The endpoint of another server.

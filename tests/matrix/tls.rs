@@ -74,8 +74,8 @@ async fn run(world: &World, trusted: &Authority) -> Answer {
     Answer::of(&mut command).await
 }
 
-/// A server that knows no TLS newer than 1.1: it answers the greeting as such servers do, and hangs up. Answers its
-/// port, and how often it was called.
+/// A server that knows no TLS newer than 1.1: it answers the greeting as such servers do, and hangs up.
+/// Answers its port, and how often it was called.
 async fn of_yesterday(says: &'static [u8]) -> (u16, Arc<AtomicU32>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();

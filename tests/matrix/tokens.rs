@@ -35,8 +35,8 @@ async fn run(trial: &Trial) -> Answer {
     Answer::of(&mut command(trial)).await
 }
 
-/// O2: the source rotates, and its answer breaks off. With the old token still good for once, the retry brings a pair;
-/// without, the exact cause is said, and the token endpoint is not hammered.
+/// O2: the source rotates, and its answer breaks off. With the old token still good for once, the retry
+/// brings a pair; without, the exact cause is said, and the token endpoint is not hammered.
 #[tokio::test]
 async fn a_refresh_whose_answer_is_lost_is_retried_and_explained() {
     for (rotation, exit) in [("keep", 0), ("grace", 0), ("rotate", 75)] {

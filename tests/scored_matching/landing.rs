@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::people::{WHO, client, records, who, world_with};
-use crate::world::World;
+use super::people::{client, everybody, records, who, world_with};
+use crate::world::{World, pick};
 
 #[tokio::test]
 async fn rows_that_stood_before_are_found_in_spite_of_slips_and_spouses_stay_two() {
     let world = world_with(records()).await;
-    let found = world.rows(WHO).await;
+    let found = everybody(&world).await;
     let scored = |id: &str, entity: &str| json!({ "source_id": id, "entity_id": entity, "method": "scored", "is_sure": true, "explained": true });
     let new = |id: &str| json!({ "source_id": id, "entity_id": id, "method": "new", "is_sure": null, "explained": false });
     assert_eq!(
@@ -19,12 +19,11 @@ async fn rows_that_stood_before_are_found_in_spite_of_slips_and_spouses_stay_two
             scored("cli_typo", "old-1"),
         ]
     );
-    let found = world
-        .rows(
-            "select source_id, code, detail -> 'entities' as entities from ops.problems
-               where kind = 'review' and state = 'open' order by source_id",
-        )
-        .await;
+    let mut found = world.open_problems("review").await;
+    for problem in &mut found {
+        problem["entities"] = problem["detail"]["entities"].take();
+    }
+    let found = pick(&found, &["source_id", "code", "entities"]);
     let waits = |id: &str, entity: &str| json!({ "source_id": id, "code": "match_in_doubt", "entities": [entity] });
     assert_eq!(
         found,
@@ -56,7 +55,7 @@ async fn rows_are_found_in_a_database_restored_into_another_server() {
 #[tokio::test]
 async fn ten_runs_equal_one_and_the_order_of_the_source_does_not_matter() {
     let world = world_with(records()).await;
-    let (production, who) = (world.production().await, world.rows(WHO).await);
+    let (production, who) = (world.production().await, everybody(&world).await);
     for _ in 0..9 {
         world.run_sync(&["--module", "clients"]).await.expect(0);
     }
@@ -65,10 +64,11 @@ async fn ten_runs_equal_one_and_the_order_of_the_source_does_not_matter() {
     turned.reverse();
     let other = world_with(turned).await;
     assert_eq!(other.production().await, production);
-    assert_eq!(other.rows(WHO).await, who);
+    assert_eq!(everybody(&other).await, who);
 }
 
-/// A second source of clients: what the stand-in calls pianos, read as people. `survivorship` is a line of its module, or none.
+/// A second source of clients: what the stand-in calls pianos, read as people. `survivorship` is a line of
+/// its module, or none.
 pub fn second_source(world: &World, survivorship: &str) {
     let from = world.copy_module("clients");
     let folder = world.folder().join("more/subscribers");

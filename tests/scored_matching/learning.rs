@@ -75,7 +75,8 @@ async fn decisions_of_people_correct_the_next_model_and_stand_whatever_it_says()
     );
     assert_eq!(unmoved, plain);
 
-    // Forty others that looked like these two, and one of which no score was shown; a word that was taken back does not count.
+    // Forty others that looked like these two, and one of which no score was shown; a word that was taken
+    // back does not count.
     world
         .sql(
             "insert into ops.problems (kind, module, source_id, code, why, detail, state)

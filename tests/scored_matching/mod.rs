@@ -1,4 +1,5 @@
-//! Records that no exact key decides find their entity by score: rows that stood before Concord came, and other sources.
+//! Records that no exact key decides find their entity by score: rows that stood before Concord came, and
+//! other sources.
 
 mod people;
 

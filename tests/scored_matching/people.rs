@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use standin::Options;
 
-use crate::world::World;
+use crate::world::{World, pick};
 
 /// Rows of an older table, as a migration leaves them: their own ids, no identities.
 pub const OLD: &str = "
@@ -68,7 +68,6 @@ pub async fn world_with(records: Vec<Value>) -> World {
         ..Options::small()
     };
     let world = World::new(options).await;
-    world.concord(&["migrate"]).await.expect(0);
     world.sql(OLD).await;
     world.edit(Value::Array(records)).await;
     world
@@ -78,17 +77,33 @@ pub async fn world_with(records: Vec<Value>) -> World {
     world
 }
 
-pub const WHO: &str = "select source_id, entity_id, method, score > 5 as is_sure, evidence -> 'why' ->> 'model' is not null as explained
-                   from prod.identities where source_id like 'cli\\_%' and source_id in
-                   ('cli_typo', 'cli_spouse', 'cli_doubt', 'cli_school', 'cli_other') order by source_id";
+/// What is known of the records above that have an entity.
+pub async fn everybody(world: &World) -> Vec<Value> {
+    let ids = [
+        "cli_typo",
+        "cli_spouse",
+        "cli_doubt",
+        "cli_school",
+        "cli_other",
+    ];
+    let mut identities = world.identities_of("clients").await;
+    identities.retain(|identity| ids.iter().any(|id| identity["source_id"] == *id));
+    for identity in &mut identities {
+        identity["is_sure"] = identity["score"].as_f64().map(|score| score > 5.0).into();
+        let model = &identity["evidence"]["why"]["model"];
+        identity["explained"] = (!model.is_null()).into();
+    }
+    let fields = ["source_id", "entity_id", "method", "is_sure", "explained"];
+    pick(&identities, &fields)
+}
 
 /// The entity of a record, and how it came by it.
 pub async fn who(world: &World, id: &str) -> (Value, Value) {
-    let sql = format!(
-        "select coalesce(jsonb_build_array(entity_id, method), 'null') from prod.identities
-         where source_id = '{id}' and valid_to is null"
-    );
-    let found = world.rows(&format!("select ({sql}) as value")).await;
-    let found = &found[0]["value"];
-    (found[0].clone(), found[1].clone())
+    for module in ["clients", "users", "pianos", "subscribers"] {
+        let mut identity = world.identity_of(module, id).await;
+        if identity.is_object() {
+            return (identity["entity_id"].take(), identity["method"].take());
+        }
+    }
+    (Value::Null, Value::Null)
 }

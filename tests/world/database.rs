@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use reqwest::Url;
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgPool};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool};
 use staging::database::query_as;
+
+use super::template;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -22,28 +24,28 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// Creates an empty one.
-    pub async fn create() -> TestDatabase {
-        let server = std::env::var("DATABASE_URL")
-            .expect("DATABASE_URL names a server on which databases may be created; scripts/test.sh starts one");
-        let name = format!(
-            "concord_test_{}_{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        on_server(
-            &server,
-            &format!("drop database if exists {name} with (force)"),
-        )
-        .await;
-        on_server(
-            &server,
-            &format!("create database {name} template template0"),
-        )
-        .await;
-        let mut url = Url::parse(&server).expect("DATABASE_URL is a URL");
-        url.set_path(&name);
-        let url = url.to_string();
+    /// Creates an empty one, as a user has before the first run.
+    pub async fn empty() -> TestDatabase {
+        TestDatabase::copy_of("template0").await
+    }
+
+    /// Creates one as `concord migrate` leaves it: Concord's schemas and the production tables.
+    pub async fn migrated() -> TestDatabase {
+        let template = template::migrated(&server()).await;
+        TestDatabase::copy_of(&template).await
+    }
+
+    async fn copy_of(template: &str) -> TestDatabase {
+        let server = server();
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("concord_test_{}_{number}", std::process::id());
+        let mut connection = connect(&server).await;
+        // A killed test of an earlier process with our number may have left one behind.
+        execute(&mut connection, &drop_database(&name)).await;
+        let create = format!("create database {name} template {template}");
+        execute(&mut connection, &create).await;
+        connection.close().await.expect("the connection closes");
+        let url = url_of(&server, &name);
         let options = PgConnectOptions::from_str(&url)
             .expect("a URL of PostgreSQL")
             .options([("timezone", "UTC")]);
@@ -101,11 +103,9 @@ impl Drop for TestDatabase {
                 .enable_all()
                 .build();
             let drop = async move {
-                on_server(
-                    &server,
-                    &format!("drop database if exists {name} with (force)"),
-                )
-                .await;
+                let mut connection = connect(&server).await;
+                execute(&mut connection, &drop_database(&name)).await;
+                connection.close().await.expect("the connection closes");
             };
             runtime.expect("a runtime").block_on(drop);
         });
@@ -115,15 +115,36 @@ impl Drop for TestDatabase {
     }
 }
 
-async fn on_server(server: &str, sql: &str) {
+fn server() -> String {
+    std::env::var("DATABASE_URL").expect(
+        "DATABASE_URL names a server on which databases may be created; scripts/test.sh starts one",
+    )
+}
+
+fn drop_database(name: &str) -> String {
+    format!("drop database if exists {name} with (force)")
+}
+
+/// The address of another database on the same server.
+pub(super) fn url_of(server: &str, database: &str) -> String {
+    let mut url = Url::parse(server).expect("DATABASE_URL is a URL");
+    url.set_path(database);
+    url.to_string()
+}
+
+/// A connection to the server's own database.
+pub(super) async fn connect(server: &str) -> PgConnection {
     let options = PgConnectOptions::from_str(server).expect("a URL of PostgreSQL");
-    let mut connection = options
+    options
         .connect()
         .await
-        .expect("the server of DATABASE_URL answers");
+        .expect("the server of DATABASE_URL answers")
+}
+
+/// Runs one statement outside of any transaction.
+pub(super) async fn execute(connection: &mut PgConnection, sql: &str) {
     let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
-        .execute(&mut connection)
+        .execute(connection)
         .await;
     done.unwrap_or_else(|error| panic!("{error}\n{sql}"));
-    connection.close().await.expect("the connection closes");
 }

@@ -1,5 +1,5 @@
-//! A world of its own for each test: a fresh database, a stand-in source, a folder with a configuration, and the
-//! real programs run as processes in it.
+//! A world of its own for each test: a fresh database, a stand-in source, a folder with a configuration, and
+//! the real programs run as processes in it.
 
 mod answer;
 mod database;
@@ -9,6 +9,8 @@ mod list_world;
 mod lists;
 mod programs;
 mod source;
+mod state;
+mod template;
 
 pub use answer::Answer;
 pub use database::TestDatabase;
@@ -16,3 +18,4 @@ pub use folder::open_folder;
 pub use list_module::ListModule;
 pub use list_world::ListWorld;
 pub use programs::World;
+pub use state::{pick, texts};

@@ -36,17 +36,21 @@ pub struct World {
 impl World {
     /// One hundredth of an account with 300 timeline entries.
     pub async fn small() -> World {
-        let options = Options {
-            timeline: Some(300),
-            ..Options::small()
-        };
-        World::new(options).await
+        World::new(small()).await
     }
 
-    /// A fresh database and a stand-in with these options.
+    /// A migrated database and a stand-in with these options.
     pub async fn new(options: Options) -> World {
+        World::on(TestDatabase::migrated().await, options).await
+    }
+
+    /// A small account, and a database in which nobody has created anything.
+    pub async fn unmigrated() -> World {
+        World::on(TestDatabase::empty().await, small()).await
+    }
+
+    async fn on(database: TestDatabase, options: Options) -> World {
         let source = TestSource::start(options).await;
-        let database = TestDatabase::create().await;
         let folder = open_folder();
         let config = configuration(&source.running.urls.graphql);
         std::fs::write(folder.path().join("concord.toml"), config).expect("a configuration");
@@ -99,7 +103,8 @@ impl World {
         World::halted(command.args(arguments), point).await
     }
 
-    /// Runs a program up to a named point and leaves it standing there; a line on its standard input lets it go on.
+    /// Runs a program up to a named point and leaves it standing there; a line on its standard input lets it
+    /// go on.
     pub async fn halted(command: &mut Command, point: &str) -> tokio::process::Child {
         let mut child = command
             .env("CONCORD_HALT_AT", point)
@@ -301,6 +306,13 @@ impl Served {
             answer.status().as_u16(),
             answer.text().await.expect("a body"),
         )
+    }
+}
+
+fn small() -> Options {
+    Options {
+        timeline: Some(300),
+        ..Options::small()
     }
 }
 

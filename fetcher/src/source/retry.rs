@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rand::Rng;
+use rand::RngExt;
 
 use super::request_policy::RetryConfig;
 
@@ -11,7 +11,7 @@ pub(super) fn wait(
     config: &RetryConfig,
     n: u32,
     asked: Option<Duration>,
-    rng: &mut impl Rng,
+    rng: &mut impl RngExt,
 ) -> Duration {
     let doubled = config
         .base_ms

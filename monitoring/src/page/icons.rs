@@ -4,7 +4,8 @@ use maud::{Markup, html};
 
 use crate::status::Status;
 
-/// The icon, in the colour of the text around it. The word beside it says the same to those who hear the page.
+/// The icon, in the colour of the text around it. The word beside it says the same to those who hear the
+/// page.
 pub(super) fn icon(status: Status) -> Markup {
     html! {
         svg.icon viewBox="0 0 16 16" aria-hidden="true" focusable="false" {

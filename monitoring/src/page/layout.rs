@@ -38,8 +38,8 @@ impl View<'_> {
         }
     }
 
-    /// A cause or a step in the visitor's language, where it is one of ours; a cause keeps its own words behind it,
-    /// since they hold numbers and names.
+    /// A cause or a step in the visitor's language, where it is one of ours; a cause keeps its own words
+    /// behind it, since they hold numbers and names.
     pub(super) fn said(&self, text: &str) -> Markup {
         match (self.language, causes::in_french(text)) {
             (Language::French, Some(french)) if causes::is_step(text) => html! { (french) },

@@ -5,7 +5,8 @@ use maud::{Markup, html};
 use super::layout::View;
 use crate::health::Health;
 
-/// Credentials that end soon, and what sources have gained that no module uses; nothing where there is neither.
+/// Credentials that end soon, and what sources have gained that no module uses; nothing where there is
+/// neither.
 pub(super) fn notices(view: &View<'_>, health: &Health) -> Markup {
     let words = view.words;
     let ending = || {

@@ -1,6 +1,7 @@
 //! The table of all modules.
 //!
-//! On a narrow screen its rows become blocks. Browsers then forget that it is a table, so the roles say it again.
+//! On a narrow screen its rows become blocks. Browsers then forget that it is a table, so the roles say it
+//! again.
 
 use maud::{Markup, html};
 

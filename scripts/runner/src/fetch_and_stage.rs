@@ -1,6 +1,6 @@
 //! Fetches and stages side by side: pages that are ready together are staged together, by `page_group.rs`.
 
-use fetcher::{FetchError, Read, Source};
+use fetcher::{FetchError, FetchErrorKind, Read, Source};
 use sqlx::PgConnection;
 use staging::database::{Trouble, query};
 use staging::{Lease, Pass, PassEnd};
@@ -55,7 +55,7 @@ pub(crate) async fn read(
             Traversal::Complete => {}
             Traversal::ReadAgain => continue,
             Traversal::Stopped(failure) => {
-                let refused = matches!(failure, FetchError::CursorRefused { .. });
+                let refused = matches!(failure.kind, FetchErrorKind::CursorRefused { .. });
                 if refused {
                     job.retry.run(async || give_up(&target).await).await?;
                 }

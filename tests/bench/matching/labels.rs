@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 /// The least score of a pair that is looked at.
 const LEAST: f32 = super::LEAST;
 
-/// Teaches a copy of the model so many pairs, decided by the truth, and measures it before and after on all others.
+/// Teaches a copy of the model so many pairs, decided by the truth, and measures it before and after on all
+/// others.
 pub fn taught(
     batch: &Batch,
     model: &Model,

@@ -30,7 +30,7 @@ struct Arguments {
     /// Which entity and group each record is of.
     #[arg(long)]
     truth: Option<PathBuf>,
-    /// Improve the model with so many pairs most worth asking about, decided by the truth; they count for nothing afterwards.
+    /// Improve the model with so many pairs most worth asking about; these pairs are not scored afterwards.
     #[arg(long, default_value_t = 0)]
     labels: usize,
 }

@@ -1,4 +1,5 @@
-//! The admin face: switches, data edits, counts. No credential: the server listens on the loopback address only.
+//! The admin face: switches, data edits, counts. No credential: the server listens on the loopback address
+//! only.
 
 use std::sync::Arc;
 

@@ -40,7 +40,8 @@ pub struct BulkOptions {
     pub query: Option<std::path::PathBuf>,
 }
 
-/// All records, each followed by a comma, in parts of `share` records; every record's end stands beside its part.
+/// All records, each followed by a comma, in parts of `share` records; every record's end stands beside its
+/// part.
 struct Pages {
     parts: Vec<(Vec<usize>, Bytes)>,
     total: usize,

@@ -1,4 +1,5 @@
-//! The stand-in as a program: `standin` serves an invented account, `standin bulk` serves pages for benchmarks.
+//! The stand-in as a program: `standin` serves an invented account, `standin bulk` serves pages for
+//! benchmarks.
 
 use std::io::Write;
 

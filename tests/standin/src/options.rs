@@ -33,7 +33,8 @@ pub struct Options {
     /// Largest page served; asking for more is silently clamped.
     #[arg(long, default_value_t = 100)]
     pub page_cap: usize,
-    /// A fault that is on from the start: NAME, NAME=VALUE, or a JSON object as for POST /admin/faults. Repeatable.
+    /// A fault that is on from the start: NAME, NAME=VALUE, or a JSON object as for POST /admin/faults.
+    /// Repeatable.
     #[arg(long = "fault", value_name = "NAME[=VALUE]")]
     pub faults: Vec<FaultSpec>,
 }

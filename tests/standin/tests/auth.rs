@@ -157,7 +157,8 @@ async fn expiry_leaves_the_refresh_token_and_revocation_does_not() {
 
 #[tokio::test]
 async fn rotation_keeps_omits_rotates_or_forgives_once() {
-    // Mode, whether the answer carries a new refresh token, and the statuses of using the old one again twice.
+    // Mode, whether the answer carries a new refresh token, and the statuses of using the old one again
+    // twice.
     for (mode, renewed, again) in [
         ("keep", Some(false), [200, 200]),
         ("omit", None, [200, 200]),

@@ -17,7 +17,8 @@ pub(crate) const UNLISTED: &str = "$unlisted";
 const LISTED_USERS: usize = 10;
 const UNLISTED_USERS: usize = 3;
 
-/// The users: seven people (one of them twice, with one e-mail), two pseudo-users, and three that no list holds.
+/// The users: seven people (one of them twice, with one e-mail), two pseudo-users, and three that no list
+/// holds.
 pub(super) fn users(world: &World) -> Vec<Map> {
     (0..LISTED_USERS + UNLISTED_USERS)
         .map(|index| user(world, index))
@@ -100,7 +101,8 @@ fn household(seed: u64, index: usize) -> usize {
     }
 }
 
-/// Client number `index`, complete with its contacts; it depends on nothing but the seed, today and the number.
+/// Client number `index`, complete with its contacts; it depends on nothing but the seed, today and the
+/// number.
 pub(crate) fn client(seed: u64, now: i64, index: usize, technicians: &[String]) -> Map {
     let mut dice = Dice::new(seed, "client", index as u64);
     let id = client_id(seed, index);
@@ -236,7 +238,8 @@ fn location(seed: u64, home: usize) -> Value {
     })
 }
 
-/// A phone number that no other household has, in one of the spellings people use; the exchange 555 is nobody's.
+/// A phone number that no other household has, in one of the spellings people use; the exchange 555 is
+/// nobody's.
 fn phone(home: usize, number: usize) -> String {
     const AREA: &[&str] = &[
         "514", "438", "450", "579", "819", "418", "581", "873", "613", "343", "416", "647", "905",

@@ -1,5 +1,5 @@
-//! Pianos and their measurements: institutions own many in many rooms, a few belong to clients that no list holds,
-//! a few measurements are beyond what physics allows.
+//! Pianos and their measurements: institutions own many in many rooms, a few belong to clients that no list
+//! holds, a few measurements are beyond what physics allows.
 
 use serde_json::json;
 

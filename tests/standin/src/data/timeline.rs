@@ -1,4 +1,5 @@
-//! The timeline: compact entries, since there are hundreds of thousands, turned to JSON when they are asked for.
+//! The timeline: compact entries, since there are hundreds of thousands, turned to JSON when they are asked
+//! for.
 
 use serde_json::{Value, json};
 

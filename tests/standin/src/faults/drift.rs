@@ -30,7 +30,8 @@ pub(crate) enum Drift {
 }
 
 impl Drift {
-    /// The change a switch stands for: `Type.field`, `Type.field:Scalar` or `Type.field:newName`; none for other switches.
+    /// The change a switch stands for: `Type.field`, `Type.field:Scalar` or `Type.field:newName`; none for
+    /// other switches.
     pub(crate) fn read(spec: &FaultSpec) -> Option<Result<Drift, String>> {
         let parse = |wants_target: bool| {
             let text = spec.value.as_str().unwrap_or_default();
@@ -112,7 +113,8 @@ pub(crate) struct Mask {
 }
 
 impl Mask {
-    /// The masks of a switch whose value is `Type.field` or a list of them; the default is the tags of clients.
+    /// The masks of a switch whose value is `Type.field` or a list of them; the default is the tags of
+    /// clients.
     pub(crate) fn read(value: &Value, variant: Variant) -> Vec<Mask> {
         let one = |field: &str| Mask {
             field: field.to_owned(),

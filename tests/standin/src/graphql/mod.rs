@@ -1,4 +1,5 @@
-//! GraphQL: parsed, validated and introspected by async-graphql, executed by us straight from the store to bytes.
+//! GraphQL: parsed, validated and introspected by async-graphql, executed by us straight from the store to
+//! bytes.
 
 pub(crate) mod answer;
 mod filters;

@@ -1,4 +1,5 @@
-//! A query turned into steps once per request: fragments merged, variables filled in, drift and masks looked up.
+//! A query turned into steps once per request: fragments merged, variables filled in, drift and masks looked
+//! up.
 
 use std::{cell::RefCell, collections::HashMap, convert::Infallible, sync::Arc};
 

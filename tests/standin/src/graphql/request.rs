@@ -1,4 +1,5 @@
-//! One GraphQL request: validation by async-graphql, its messages put into the vendor's words, then execution.
+//! One GraphQL request: validation by async-graphql, its messages put into the vendor's words, then
+//! execution.
 
 use std::{cell::RefCell, collections::HashMap};
 
