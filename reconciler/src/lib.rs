@@ -23,6 +23,7 @@ mod reconcile;
 
 mod cores;
 pub mod history;
+pub mod restore;
 mod planning;
 mod tables;
 

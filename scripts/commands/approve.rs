@@ -20,6 +20,9 @@ pub struct Args {
     /// Why they are right; kept with the decision.
     #[arg(long)]
     reason: String,
+    /// Reject it instead: the same change is not proposed again.
+    #[arg(long)]
+    reject: bool,
     #[command(flatten)]
     actor: Actor,
 }
@@ -53,17 +56,20 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
         let mut tx = pool.begin().await?;
         let mut modules = BTreeSet::new();
         for &id in &args.problem_ids {
-            modules.insert(approve(&mut tx, id, &author, &reason).await?);
+            modules.insert(decide(&mut tx, id, args.reject, &author, &reason).await?);
         }
         tx.commit().await?;
         Ok(modules)
     })
     .await?;
     let again: Vec<String> = modules.iter().map(|m| format!("--module {m}")).collect();
-    let text = format!(
-        "Approved by {author}. `run_sync {}` goes on.",
-        again.join(" ")
-    );
+    let text = match args.reject {
+        true => format!("Rejected by {author}. The same change is not proposed again."),
+        false => format!(
+            "Approved by {author}. `run_sync {}` goes on.",
+            again.join(" ")
+        ),
+    };
     Answer::new(
         text,
         &Approved {
@@ -76,9 +82,10 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
 }
 
 /// Returns the module that may go on.
-async fn approve(
+async fn decide(
     tx: &mut PgConnection,
     id: i64,
+    reject: bool,
     author: &str,
     reason: &str,
 ) -> anyhow::Result<String> {
@@ -89,12 +96,13 @@ async fn approve(
             .await?;
     let module = approvable(id, found)?;
     query(
-        "update ops.problems set state = 'approved', author = $2, reason = $3, resolved_at = clock_timestamp()
+        "update ops.problems set state = $4, author = $2, reason = $3, resolved_at = clock_timestamp()
          where problem_id = $1",
     )
     .bind(id)
     .bind(author)
     .bind(reason)
+    .bind(if reject { "rejected" } else { "approved" })
     .execute(tx)
     .await?;
     Ok(module)

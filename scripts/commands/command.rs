@@ -1,8 +1,8 @@
 //! The list of commands.
 
 use super::{
-    Answer, approve, diff, doctor, fetch, log, matching, migrate, module, parking, quarantine,
-    review, rollback, runs, serve, show, source, status, unmerge, why_match,
+    Answer, approve, diff, doctor, fetch, log, matching, migrate, module, overrides, parking,
+    quarantine, rebuild, review, rollback, runs, serve, show, source, status, unmerge, why_match,
 };
 use crate::config::Config;
 
@@ -28,7 +28,7 @@ pub enum Command {
     WhyMatch(why_match::Args),
     /// Take a record out of the entity it joined.
     Unmerge(unmerge::Args),
-    /// Approve a blocked change; the next run applies it.
+    /// Approve a blocked change, which the next run applies, or reject it.
     Approve(approve::Args),
     /// The promotions, newest first.
     Log(log::Args),
@@ -36,6 +36,10 @@ pub enum Command {
     Diff(diff::Args),
     /// Return production to the state after an earlier promotion, as a new promotion.
     Rollback(rollback::Args),
+    /// What holds production away from its sources: edits by hand and restored values.
+    Overrides(overrides::Args),
+    /// Fill a production table again that was dropped, emptied or made anew by hand.
+    Rebuild(rebuild::Args),
     /// Module folders: list, check, create and preview them.
     #[command(subcommand)]
     Module(module::Command),
@@ -70,6 +74,8 @@ pub async fn run(command: Command, config: &Config) -> anyhow::Result<Answer> {
         Command::Log(args) => log::run(args, config).await,
         Command::Diff(args) => diff::run(args, config).await,
         Command::Rollback(args) => rollback::run(args, config).await,
+        Command::Overrides(args) => overrides::run(args, config).await,
+        Command::Rebuild(args) => rebuild::run(args, config).await,
         Command::Module(command) => module::run(command, config).await,
         Command::Source(command) => source::run(command, config).await,
         Command::Fetch(args) => fetch::run(args, config).await,

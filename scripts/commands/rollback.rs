@@ -2,9 +2,10 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use anyhow::Context;
-use reconciler::Definitions;
 use reconciler::history::{self, Operation, RollbackOutcome, RollbackPlan};
+use reconciler::restore::WrittenByHand;
+use reconciler::{Definitions, restore};
+use serde::Serialize;
 use serde_json::json;
 use sqlx::PgPool;
 use staging::database::query_scalar;
@@ -46,13 +47,13 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     }
     with_database(config, async |pool| {
         let plan = planned(pool, &args).await?;
-        if let Some(refusal) = plan.refused.first() {
+        if let Some(refusal) = plan.plan.refused.first() {
             return Err(UsageError(sentence(refusal)).into());
         }
         if args.dry_run {
-            return Answer::new(said(&plan), &json!({ "done": false, "plan": plan }));
+            return Answer::new(said(&plan, &args), &json!({ "done": false, "plan": plan }));
         }
-        if plan.rows.is_empty() {
+        if plan.is_done(&args) {
             let text = format!(
                 "Production already is as after promotion {}; nothing was written.",
                 args.number
@@ -60,7 +61,7 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
             return Answer::new(text, &json!({ "done": false, "plan": plan }));
         }
         if !args.yes {
-            eprintln!("{}", said(&plan));
+            eprintln!("{}", said(&plan, &args));
             if !agreed(args.number)? {
                 return Answer::new(
                     "Nothing was changed.",
@@ -75,11 +76,31 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<Answer> {
     .await
 }
 
-async fn planned(pool: &PgPool, args: &Args) -> anyhow::Result<RollbackPlan> {
+/// The plan, and the rows that people wrote since which no promotion touched.
+#[derive(Debug, Serialize)]
+struct Planned {
+    #[serde(flatten)]
+    plan: RollbackPlan,
+    /// Rows that only people wrote since: they stay, or are given up with `--discard-local`.
+    written_by_hand: Vec<WrittenByHand>,
+}
+
+impl Planned {
+    /// Whether production is there already.
+    fn is_done(&self, args: &Args) -> bool {
+        self.plan.rows.is_empty() && !(args.discard_local && !self.written_by_hand.is_empty())
+    }
+}
+
+async fn planned(pool: &PgPool, args: &Args) -> anyhow::Result<Planned> {
     let mut tx = pool.begin().await?;
     let plan = history::plan_rollback(&mut tx, args.number, args.discard_local).await?;
+    let written_by_hand = restore::written_since(&mut tx, args.number).await?;
     tx.rollback().await?;
-    Ok(plan)
+    Ok(Planned {
+        plan,
+        written_by_hand,
+    })
 }
 
 /// Asks on the terminal; anything but a clear yes is a no.
@@ -102,7 +123,7 @@ async fn done(
     pool: &PgPool,
     definitions: &Definitions,
     args: &Args,
-    plan: &RollbackPlan,
+    plan: &Planned,
 ) -> anyhow::Result<Answer> {
     let actor = args.actor.name();
     let mut tx = pool.begin().await?;
@@ -110,20 +131,21 @@ async fn done(
     let head: i64 = query_scalar("select number from history.head for update")
         .fetch_one(&mut *tx)
         .await?;
-    if head != plan.head {
+    if head != plan.plan.head {
         anyhow::bail!(
             "Promotion {head} came meanwhile, so the plan is out of date and nothing was changed. Run the command again and look at the new plan."
         );
     }
-    let outcome = history::rollback(
+    let outcome = restore::rollback(
         &mut tx,
+        definitions,
         args.number,
         &actor,
         args.reason.trim(),
         args.discard_local,
     )
     .await?;
-    let RollbackOutcome::Done { sealed, entities } = outcome else {
+    let RollbackOutcome::Done { sealed, .. } = outcome else {
         tx.rollback().await?;
         let text = format!(
             "Production already is as after promotion {}; nothing was written.",
@@ -131,15 +153,10 @@ async fn done(
         );
         return Answer::new(text, &json!({ "done": false, "plan": plan }));
     };
-    reconciler::rekey(&mut tx, definitions, sealed.number, &entities)
-        .await
-        .context(
-            "The match keys of the returned rows could not be computed; nothing was changed.",
-        )?;
     tx.commit().await?;
     let text = format!(
         "Promotion {} returned {} rows to how they were after promotion {}. `concord rollback {}` undoes it.",
-        sealed.number, sealed.changes, args.number, plan.head
+        sealed.number, sealed.changes, args.number, plan.plan.head
     );
     Answer::new(
         text,
@@ -147,7 +164,8 @@ async fn done(
     )
 }
 
-fn said(plan: &RollbackPlan) -> String {
+fn said(planned: &Planned, args: &Args) -> String {
+    let plan = &planned.plan;
     let mut text = format!(
         "To return from promotion {} to {}:\n",
         plan.head, plan.target
@@ -195,6 +213,19 @@ fn said(plan: &RollbackPlan) -> String {
             .map(|column| format!(".{column}"))
             .unwrap_or_default();
         text.push_str(&format!("  {}/{}{column}\n", kept.entity, kept.entity_id));
+    }
+    if !planned.written_by_hand.is_empty() {
+        let what = match args.discard_local {
+            true => "are given up",
+            false => "stay (--discard-local gives them up)",
+        };
+        text.push_str(&format!(
+            "{} rows that only people wrote since {what}:\n",
+            planned.written_by_hand.len()
+        ));
+    }
+    for row in planned.written_by_hand.iter().take(10) {
+        text.push_str(&format!("  {}/{}\n", row.entity, row.entity_id));
     }
     if plan.undone_local_rows > 0 {
         text.push_str(&format!(

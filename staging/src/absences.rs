@@ -83,6 +83,12 @@ pub async fn mark_gone(
          ),
          settled as (
              delete from staging.absences a using given where a.module = $1 and a.source_id = given.source_id)
+         derived as (
+             insert into staging.pending (module, source_id, origin)
+             select i.module, i.source_id, $1 from gone cross join lateral (
+                 select i.module, i.source_id from prod.identities i
+                 where i.source_id = gone.source_id and i.origin = $1 and i.module <> $1 and i.valid_to is null offset 0) i
+             on conflict do nothing)
          insert into staging.pending (module, source_id, origin) select $1, source_id, $1 from gone
          on conflict do nothing",
     )

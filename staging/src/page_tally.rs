@@ -1,5 +1,7 @@
 //! Where pages belong, and their counts in staging.
 
+use std::ops::AddAssign;
+
 /// Counts of one page, or of several staged together. `fetched` is always the sum of the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct PageTally {
@@ -26,4 +28,14 @@ pub struct PagePlace<'a> {
     pub run_id: Option<i64>,
     /// The cursor the first page was asked with.
     pub cursor: Option<&'a str>,
+}
+
+impl AddAssign for PageTally {
+    fn add_assign(&mut self, other: PageTally) {
+        self.fetched += other.fetched;
+        self.new += other.new;
+        self.changed += other.changed;
+        self.unchanged += other.unchanged;
+        self.superseded += other.superseded;
+    }
 }

@@ -75,7 +75,11 @@ pub(crate) async fn derive(
         query(
             "insert into staging.pending (module, source_id, origin)
              select $1, r.source_id, $2 from staging.records r
-             where r.module = $2 and r.source_id = any($3) and r.payload ->> $4 = any($5)
+             where r.module = $2 and r.source_id = any($3)
+               -- A record that no longer holds a row takes the row it gave with it.
+               and (r.payload ->> $4 = any($5) or exists (
+                   select from prod.identities i where i.source_id = r.source_id and i.module = $1 and i.origin = $2
+                     and i.valid_to is null and not i.gone))
              on conflict do nothing",
         )
         .bind(&derivation.module)

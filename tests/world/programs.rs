@@ -223,7 +223,7 @@ impl World {
     /// The production tables of entities.
     pub async fn tables(&self) -> Vec<String> {
         let tables = "select tablename from pg_tables where schemaname = 'prod'
-                      and tablename not in ('identities', 'match_keys', 'links')
+                      and tablename not in ('identities', 'match_keys', 'links', 'overrides')
                       and not starts_with(tablename, 'blocking_') order by 1";
         let rows = self.rows(tables).await;
         rows.iter()

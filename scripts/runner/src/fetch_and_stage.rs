@@ -1,6 +1,6 @@
 //! Fetches and stages side by side: pages that are ready together are staged together, by `page_group.rs`.
 
-use fetcher::{FetchError, FetchErrorKind, Read, Source};
+use fetcher::{FetchErrorKind, Read, Source};
 use sqlx::PgConnection;
 use staging::database::{Trouble, query};
 use staging::{Lease, Pass, PassEnd};

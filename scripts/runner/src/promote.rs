@@ -1,8 +1,8 @@
 //! Reconciles and promotes, under the guard.
 
 use reconciler::contract::contract_problems;
-use reconciler::guard::Extent;
-use reconciler::{Caution, Reconciling, reconcile};
+use reconciler::guard::Guarded;
+use reconciler::{Caution, Reconciled, Reconciling, lost_table, reconcile};
 use sqlx::PgConnection;
 use staging::database::{Trouble, query, query_as, query_scalar};
 use staging::{ClaimTally, Lease, ProblemKind, Report, RunState};
@@ -178,18 +178,19 @@ async fn attempt(
     };
     let reconciled = reconcile(&mut tx, &of).await?;
     halt_at("reconciled");
-    if let Some(objection) = &reconciled.exceeded
-        && !is_approved(&mut tx, &lease.module, &reconciled.extent).await?
-    {
-        let sample = sample(
-            &mut tx,
-            reconciled.promotion.as_ref().map(|sealed| sealed.number),
-        )
-        .await;
-        tx.rollback().await?;
-        let request =
-            async || request_approval(job, run_id, objection, &reconciled.extent, &sample).await;
-        return job.retry.run(request).await;
+    if let Some(objection) = &reconciled.exceeded {
+        match decision_of(&mut tx, &lease.module, &reconciled.guarded).await? {
+            Some(Decision { state, .. }) if state == "approved" => {}
+            Some(rejected) => {
+                tx.rollback().await?;
+                return Ok(Promoted::blocked(rejected.cause(objection)));
+            }
+            None => {
+                tx.rollback().await?;
+                let request = async || request_approval(job, run_id, &reconciled).await;
+                return job.retry.run(request).await;
+            }
+        }
     }
     withdraw_approvals(&mut tx, &lease.module).await?;
     let promoted = Promoted {
@@ -204,8 +205,12 @@ async fn attempt(
     Ok(promoted)
 }
 
-/// How the table differs from its contract, in sentences, where it was changed since the run began.
+/// How the table differs from its contract or from what the engine left, in sentences.
 async fn table_changed(tx: &mut PgConnection, job: &Job<'_>) -> sqlx::Result<Option<String>> {
+    let entity = job.definition.entity();
+    if let Some(lost) = lost_table(tx, job.definitions, entity).await? {
+        return Ok(Some(lost.cause(entity)));
+    }
     let problems = contract_problems(tx, "prod", &job.definition.contract).await?;
     if problems.is_empty() {
         return Ok(None);
@@ -217,22 +222,44 @@ async fn table_changed(tx: &mut PgConnection, job: &Job<'_>) -> sqlx::Result<Opt
     )))
 }
 
-/// Whether a person has approved a change set at least as large.
-async fn is_approved(tx: &mut PgConnection, module: &str, extent: &Extent) -> sqlx::Result<bool> {
-    let approved: Vec<(sqlx::types::Json<Extent>,)> = query_as(
-        "select detail -> 'extent' from ops.problems
-         where kind = 'approval' and code = 'guard' and state = 'approved' and module = $1",
+/// What a person decided about a change set.
+#[derive(sqlx::FromRow)]
+struct Decision {
+    state: String,
+    author: Option<String>,
+    reason: Option<String>,
+}
+
+impl Decision {
+    /// Why a run stops at a change set that was rejected.
+    fn cause(&self, objection: &str) -> String {
+        format!(
+            "{objection} {} rejected exactly this: {}. It is not asked again before the change differs; correct it at the source, or release what holds it.",
+            self.author.as_deref().unwrap_or("Somebody"),
+            self.reason
+                .as_deref()
+                .unwrap_or_default()
+                .trim_end_matches('.')
+        )
+    }
+}
+
+/// What a person decided about exactly this change set: the same changes of the same rows.
+async fn decision_of(
+    tx: &mut PgConnection,
+    module: &str,
+    guarded: &Guarded,
+) -> sqlx::Result<Option<Decision>> {
+    query_as(
+        "select state, author, reason from ops.problems
+         where kind = 'approval' and code = 'guard' and state in ('approved', 'rejected') and module = $1
+           and detail ->> 'digest' = $2
+         order by problem_id desc limit 1",
     )
     .bind(module)
-    .fetch_all(tx)
-    .await?;
-    Ok(approved.iter().any(|(allowed,)| {
-        extent.deleted <= allowed.deleted
-            && extent.erased <= allowed.erased
-            && extent.changed <= allowed.changed
-            && extent.contradicted <= allowed.contradicted
-            && extent.emptied <= allowed.emptied
-    }))
+    .bind(guarded.digest())
+    .fetch_optional(tx)
+    .await
 }
 
 /// An approval is for one change set: once something is promoted it is used up, and an open request is
@@ -240,7 +267,7 @@ async fn is_approved(tx: &mut PgConnection, module: &str, extent: &Extent) -> sq
 async fn withdraw_approvals(tx: &mut PgConnection, module: &str) -> sqlx::Result<()> {
     query(
         "update ops.problems set state = 'resolved', resolved_at = clock_timestamp()
-         where kind = 'approval' and code = 'guard' and state in ('approved', 'open') and module = $1",
+         where kind = 'approval' and code = 'guard' and state in ('approved', 'open', 'rejected') and module = $1",
     )
     .bind(module)
     .execute(tx)
@@ -248,29 +275,20 @@ async fn withdraw_approvals(tx: &mut PgConnection, module: &str) -> sqlx::Result
     Ok(())
 }
 
-/// Up to ten rows of the change set, by entity and operation.
-async fn sample(tx: &mut PgConnection, number: Option<i64>) -> Vec<String> {
-    let rows: Result<Vec<(String,)>, _> = query_as(
-        "select operation || ' ' || entity || '/' || entity_id from history.changes
-         where number = $1 and part = 1 order by operation <> 'tombstone', entity, entity_id limit 10",
-    )
-    .bind(number)
-    .fetch_all(tx)
-    .await;
-    rows.unwrap_or_default()
-        .into_iter()
-        .map(|(line,)| line)
-        .collect()
-}
+/// Rows of a change set that are shown with the question.
+const SHOWN: usize = 10;
 
-/// Leaves the change set for a person to approve.
+/// Leaves the change set for a person to approve. A question about another one is over.
 async fn request_approval(
     job: &Job<'_>,
     run_id: i64,
-    objection: &str,
-    extent: &Extent,
-    sample: &[String],
+    reconciled: &Reconciled,
 ) -> Result<Promoted, RunError> {
+    let (extent, guarded) = (&reconciled.extent, &reconciled.guarded);
+    let objection = reconciled.exceeded.as_deref().unwrap_or_default();
+    let mut rows = guarded.rows.clone();
+    rows.sort_by_key(|row| !row.starts_with("tombstone"));
+    let sample = &rows[..rows.len().min(SHOWN)];
     let module = job.definition.name();
     let report = Report {
         kind: ProblemKind::Approval,
@@ -279,10 +297,19 @@ async fn request_approval(
         code: "guard".into(),
         why: objection.to_owned(),
         place: None,
-        detail: serde_json::json!({ "extent": extent, "sample": sample, "run_id": run_id }),
+        detail: serde_json::json!({ "extent": extent, "digest": guarded.digest(), "rows": rows, "sample": sample, "run_id": run_id }),
         waits_for: None,
     };
     let mut tx = job.pool.begin().await?;
+    query(
+        "update ops.problems set state = 'resolved', resolved_at = clock_timestamp()
+         where kind = 'approval' and code = 'guard' and state = 'open' and module = $1
+           and detail ->> 'digest' is distinct from $2",
+    )
+    .bind(module)
+    .bind(guarded.digest())
+    .execute(&mut *tx)
+    .await?;
     staging::report_problems(&mut tx, run_id, &[report]).await?;
     let (problem,): (i64,) = query_as(
         "select problem_id from ops.problems where kind = 'approval' and code = 'guard' and state = 'open' and module = $1",

@@ -59,7 +59,11 @@ pub(crate) async fn write_decided(
 }
 
 /// Diagnostics of the source's answers. What came instead of one is kept where it ended the read.
-pub(crate) fn diagnostics(job: &Job<'_>, run_id: i64, read: &mut ReadResult) -> ResponseDiagnostics {
+pub(crate) fn diagnostics(
+    job: &Job<'_>,
+    run_id: i64,
+    read: &mut ReadResult,
+) -> ResponseDiagnostics {
     let module = job.definition.name();
     let mut noticed = job
         .source
@@ -78,7 +82,11 @@ pub(crate) fn diagnostics(job: &Job<'_>, run_id: i64, read: &mut ReadResult) -> 
 
 /// Ends the step, with notes on records that came more than once with other content, and on repeated answers;
 /// keeps what came instead of an answer.
-pub(crate) async fn end_reading(job: &Job<'_>, run_id: i64, noticed: &ResponseDiagnostics) -> sqlx::Result<()> {
+pub(crate) async fn end_reading(
+    job: &Job<'_>,
+    run_id: i64,
+    noticed: &ResponseDiagnostics,
+) -> sqlx::Result<()> {
     let mut tx = job.pool.begin().await?;
     let records = staging::came_twice(&mut tx, job.definition.name(), run_id).await?;
     let note = format!(
