@@ -20,13 +20,13 @@ struct Arguments {
     /// The configuration file; `./concord.toml` by default, where it exists.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A folder of modules beside those that are compiled in and configured; may be given several times.
+    /// A further folder of modules; may be given again.
     #[arg(long, global = true, value_name = "DIR")]
     modules: Vec<PathBuf>,
-    /// Print results as JSON.
+    /// Answer in JSON.
     #[arg(long, global = true)]
     json: bool,
-    /// How to log to standard error; RUST_LOG chooses what.
+    /// How to log to standard error; RUST_LOG says what.
     #[arg(
         long,
         global = true,

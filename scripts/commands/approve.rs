@@ -17,7 +17,7 @@ pub struct Args {
     /// The problems' numbers, as `concord status` and the run's cause show them.
     #[arg(required = true)]
     problem_ids: Vec<i64>,
-    /// Why they are right; kept with the decision.
+    /// Why they may pass; kept with the decision.
     #[arg(long)]
     reason: String,
     /// Reject it instead: the same change is not proposed again.

@@ -21,10 +21,10 @@ pub enum Command {
     /// Records that wait for a parent.
     #[command(subcommand)]
     Parking(parking::Command),
-    /// Records whose match a person decides: list, accept, reject, postpone.
+    /// Records whose match a person decides: list, accept, reject, put off.
     #[command(subcommand)]
     Review(review::Command),
-    /// Explain why two records are, or are not, the same entity.
+    /// Why two are, or are not, one.
     WhyMatch(why_match::Args),
     /// Take a record out of the entity it joined.
     Unmerge(unmerge::Args),
@@ -32,7 +32,7 @@ pub enum Command {
     Approve(approve::Args),
     /// The promotions, newest first.
     Log(log::Args),
-    /// Show what differs between production after two promotions, cell by cell.
+    /// What differs between production after two promotions, cell by cell.
     Diff(diff::Args),
     /// Return production to the state after an earlier promotion, as a new promotion.
     Rollback(rollback::Args),
@@ -48,14 +48,14 @@ pub enum Command {
     Source(source::Command),
     /// Read a module's records from its source into a file; needs no database.
     Fetch(fetch::Args),
-    /// Matching models: train, evaluate, explain; needs no database.
+    /// Models that tell records apart: train, evaluate, explain; needs no database.
     #[command(subcommand)]
     Matching(matching::Command),
     /// Bring the database to this program's schema and every production table to its contract.
     Migrate(migrate::Args),
-    /// Check programs, database, contracts, history, sources and tokens.
+    /// Look at programs, database, contracts, history, sources and tokens.
     Doctor(doctor::Args),
-    /// Serve the health page, its JSON and metrics on this machine only.
+    /// Serve the health page, its JSON and metrics, for this machine alone.
     Serve(serve::Args),
 }
 

@@ -24,9 +24,9 @@ use crate::config::Config;
 pub enum Command {
     /// Train a model on the records of a file, or of two files that are linked; no labels are needed.
     Train(Train),
-    /// Match the records of files with a model, and measure how well if the truth is known.
+    /// Match the records of files with a model, and measure how well where the truth is known.
     Evaluate(Evaluate),
-    /// Explain why two records are, or are not, the same entity.
+    /// Say why two records are, or are not, one.
     Explain(Explain),
     /// Say which entity of the database one record would be, as a run would decide, and write nothing.
     Resolve(super::resolve::Args),
@@ -66,7 +66,7 @@ pub struct Evaluate {
     model: PathBuf,
     #[command(flatten)]
     files: Files,
-    /// Pairs known to match: id_l and id_r.
+    /// Pairs known to be one: id_l and id_r.
     #[arg(long)]
     gold: Option<PathBuf>,
     /// The entity of each record, and the household or group: id, entity_id, group_id.
@@ -75,8 +75,7 @@ pub struct Evaluate {
     /// Where to write the scored pairs as CSV.
     #[arg(long)]
     pairs: Option<PathBuf>,
-    /// Where to write the pairs that people should decide first, as CSV; with a column `match` of 1 and 0
-    /// they are labels for `train`.
+    /// Where to write the pairs most worth deciding by people, as CSV; with a column `match` of 1 and 0 they are labels for `train`.
     #[arg(long)]
     questions: Option<PathBuf>,
     /// How many of those.

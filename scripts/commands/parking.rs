@@ -10,7 +10,7 @@ use crate::table::Table;
 /// What to do about parked records.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Parked records and the parents they wait for, oldest first.
+    /// Records that wait, and for whom, oldest first.
     List(List),
 }
 

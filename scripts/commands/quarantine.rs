@@ -9,7 +9,7 @@ use crate::table::Table;
 /// What to do about quarantined records.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Quarantined records, and why, oldest first.
+    /// Records set aside, and why, oldest first.
     List(List),
 }
 

@@ -13,7 +13,7 @@ pub struct Args {
     /// Only runs of this module.
     #[arg(long)]
     module: Option<String>,
-    /// One run only, step by step, with what its source sent instead of an answer.
+    /// One run alone, step by step, with what its source sent in place of an answer.
     #[arg(long, conflicts_with_all = ["module", "limit"])]
     run: Option<i64>,
     /// How many.

@@ -14,7 +14,7 @@ use crate::config::Config;
 /// Serve the health page on the loopback address until stopped.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The port; 0 takes a free one. By default `[serve] port`, else 8080.
+    /// The port; 0 takes a free one. `[serve] port` says otherwise, else 8080.
     #[arg(long)]
     port: Option<u16>,
 }

@@ -21,7 +21,7 @@ pub struct Args {
     /// The source it reads, as in `[sources.NAME]`.
     #[arg(long)]
     source: String,
-    /// The folder in which the module's folder is made.
+    /// The folder that takes the module's folder.
     #[arg(long, default_value = "modules")]
     dir: PathBuf,
 }

@@ -16,7 +16,7 @@ use crate::process::UsageError;
 pub struct Args {
     /// The source's name, as in `[sources.NAME]`.
     name: String,
-    /// The loopback port to which the browser returns, if the source requires one; 0 takes a free one.
+    /// The loopback port the browser comes back to, where the source insists on one; 0 takes a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
     /// How many seconds to wait for the browser.

@@ -12,7 +12,7 @@ use crate::config::Config;
 pub enum Command {
     /// Ask for one record of each of its modules: address, credentials and queries in one go.
     Test(test::Args),
-    /// Write the source's schema to a file.
+    /// Write down the source's schema.
     Introspect(introspect::Args),
     /// Log in by OAuth2 and keep the tokens, encrypted.
     Login(login::Args),
