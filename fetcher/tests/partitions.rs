@@ -213,7 +213,7 @@ async fn a_source_that_does_not_go_by_the_value_is_told_and_nothing_is_lost_unse
     .await;
     let (_, failure) = read(&server.open(), &divided(4)).await;
     let told = failure.unwrap().to_string();
-    assert!(told.contains("does not go by `.at`"), "{told}");
+    assert!(told.contains("does not filter by `.at`"), "{told}");
 }
 
 #[tokio::test]
