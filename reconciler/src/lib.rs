@@ -23,8 +23,8 @@ mod reconcile;
 
 mod cores;
 pub mod history;
-pub mod restore;
 mod planning;
+pub mod restore;
 mod tables;
 
 pub use absorb::{UnmergeError, Unmerged, unmerge};

@@ -18,6 +18,8 @@ use crate::table_rules::TableRules;
 pub(crate) enum Presence {
     /// It stands.
     Live,
+    /// It stands, flagged and empty: a person or a restore took it out, and a child needs it since.
+    Placeholder,
     /// It stands, marked as deleted.
     Deleted,
     /// It is not there.
@@ -29,6 +31,7 @@ impl Presence {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Live => "live",
+            Self::Placeholder => "placeholder",
             Self::Deleted => "deleted",
             Self::Absent => "absent",
         }
@@ -37,7 +40,7 @@ impl Presence {
     /// From the value of an override.
     pub(crate) fn parse(value: &Value) -> Option<Self> {
         let text = value.as_str()?;
-        [Self::Live, Self::Deleted, Self::Absent]
+        [Self::Live, Self::Placeholder, Self::Deleted, Self::Absent]
             .into_iter()
             .find(|presence| presence.as_str() == text)
     }
@@ -131,6 +134,9 @@ pub(crate) fn resolve(
         state
     });
     let states = states.collect();
+    if presence == Presence::Placeholder {
+        columns.values_mut().for_each(|value| *value = Value::Null);
+    }
     Resolved {
         presence,
         columns,

@@ -12,14 +12,24 @@ use crate::table::Table;
 pub enum Command {
     /// Records that wait, and for whom, oldest first.
     List(List),
+    /// Records that landed without a link to a parent that has not come, oldest first.
+    Links(List),
 }
 
 /// Lists what is parked.
 pub async fn run(command: Command, config: &Config) -> anyhow::Result<Answer> {
-    let Command::List(list) = command;
-    let problems = waiting(&list, ProblemKind::Parking, config).await?;
+    let (list, landed) = match command {
+        Command::List(list) => (list, false),
+        Command::Links(list) => (list, true),
+    };
+    let mut problems = waiting(&list, ProblemKind::Parking, config).await?;
+    problems.retain(|problem| (problem.detail["landed"] == true) == landed);
     if problems.is_empty() {
-        return Answer::new("Nothing waits for a parent.", &problems);
+        let nothing = match landed {
+            false => "Nothing waits for a parent.",
+            true => "No record landed without a link.",
+        };
+        return Answer::new(nothing, &problems);
     }
     let mut table = Table::new(&[
         "problem",

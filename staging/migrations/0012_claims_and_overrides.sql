@@ -17,7 +17,7 @@ alter table prod.identities alter column origin set not null;
 alter table prod.identities drop column leads;
 
 -- What a person or a restore decided for one cell of a row. The cell '' is whether the row is there: "live",
--- "deleted" or "absent". `against` is what the claims came to when it was set (null: no claim said anything).
+-- "placeholder", "deleted" or "absent". `against` is what the claims came to when it was set (null: no claim said anything).
 create table prod.overrides (
     override_id bigint generated always as identity primary key,
     entity      text not null,

@@ -82,7 +82,7 @@ pub async fn mark_gone(
              returning r.source_id
          ),
          settled as (
-             delete from staging.absences a using given where a.module = $1 and a.source_id = given.source_id)
+             delete from staging.absences a using given where a.module = $1 and a.source_id = given.source_id),
          derived as (
              insert into staging.pending (module, source_id, origin)
              select i.module, i.source_id, $1 from gone cross join lateral (

@@ -115,7 +115,7 @@ pub async fn resolve_problems(
 pub struct SetAside {
     /// Records refused.
     pub quarantined: i64,
-    /// Records that wait for a parent.
+    /// Records that wait for a parent; one that landed without its link is not set aside.
     pub parked: i64,
     /// Records that wait for a person's match decision.
     pub in_review: i64,
@@ -125,7 +125,8 @@ pub struct SetAside {
 pub async fn set_aside(conn: &mut PgConnection, module: &str) -> sqlx::Result<SetAside> {
     query_as(
         "select count(distinct source_id) filter (where kind = 'quarantine') as quarantined,
-                count(distinct source_id) filter (where kind = 'parking') as parked,
+                count(distinct source_id) filter (
+                    where kind = 'parking' and not coalesce((detail ->> 'landed')::boolean, false)) as parked,
                 count(distinct source_id) filter (where kind = 'review') as in_review
          from ops.problems where module = $1 and state = 'open'",
     )

@@ -26,7 +26,7 @@ impl ListWorld {
         let endpoint = lists.serve().await;
         let world = ListWorld {
             lists,
-            database: TestDatabase::create().await,
+            database: TestDatabase::empty().await,
             folder: open_folder(),
         };
         let config = ["src", "other"].map(|name| configuration(name, &endpoint));

@@ -74,7 +74,8 @@ impl World {
 
     /// What the identities that hold say: the record, its entity, and what the record claims.
     pub async fn claims(&self) -> Vec<Value> {
-        let claims = "select source_id, entity_id, leads, jsonb_strip_nulls(base) as claim from prod.identities
+        let claims =
+            "select source_id, entity_id, jsonb_strip_nulls(claim) as claim from prod.identities
                       where valid_to is null order by module, source_id";
         self.rows(claims).await
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection};
-use staging::database::query_scalar;
+use staging::database::{query_as, query_scalar};
 
 use crate::definition::{Definition, Definitions};
 use crate::history::{Evidence, Operation};
@@ -13,7 +13,10 @@ use crate::overrides::OverrideChange;
 use crate::reconcile::apply::apply;
 use crate::reconcile::change_set::{ChangeSet, RowChange};
 use crate::reconcile::context::Ctx;
+use crate::reconcile::pending::StagedRecord;
+use crate::reconcile::references::raw_id;
 use crate::reconcile::row_change::{Entity, Standing};
+use crate::reconcile::transform::transform;
 use crate::table_rules::TableRules;
 
 /// Rows moved with one round of statements.
@@ -205,6 +208,95 @@ fn redirect(
         operation: Operation::Update,
         evidence: Some(evidence.clone()),
     });
+}
+
+/// Moves the children of an entity that name one record of it, by the id that its source gives it.
+pub(super) async fn move_named(
+    ctx: &Ctx<'_>,
+    conn: &mut PgConnection,
+    number: i64,
+    source_id: &str,
+    (from, to): (&str, &str),
+) -> sqlx::Result<()> {
+    let evidence = Evidence {
+        module: ctx.definition.name().to_owned(),
+        source_id: source_id.to_owned(),
+        record_hash: Vec::new(),
+        pass_id: 0,
+        page: 0,
+    };
+    let into: Into<'_> = [(from, (to, &evidence))].into();
+    for (child, column) in referring(ctx.definitions, ctx.definition) {
+        let link = Link {
+            entity: child.entity(),
+            column,
+            modules: vec![child.name()],
+        };
+        let table = TableRules::of(ctx.definitions, link.entity);
+        let of_table = Ctx {
+            table: &table,
+            ..*ctx
+        };
+        let ids = naming(conn, child, column, from, source_id).await?;
+        for ids in ids.chunks(BATCH as usize) {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let mut standing = Standing::read(conn, link.entity, &ids, true).await?;
+            let mut set = ChangeSet::default();
+            for id in ids {
+                let row = standing.take(&of_table, id, &mut set);
+                redirect(&of_table, &link, row, &into, &BTreeSet::new(), &mut set);
+            }
+            for row in &mut set.rows {
+                row.evidence = None;
+            }
+            apply(&of_table, conn, Some(number), &set).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The entities of a module whose records name a record of another one, and that entity with it.
+async fn naming(
+    conn: &mut PgConnection,
+    child: &Definition,
+    column: &str,
+    entity_id: &str,
+    source_id: &str,
+) -> sqlx::Result<Vec<String>> {
+    let claims: Vec<(String, StagedRecord)> = query_as::<NamedBy>(
+        "select i.entity_id, r.source_id, r.module as origin, r.payload::text as payload, r.raw,
+                r.gone_in is not null as gone, r.hash, r.pass_id, r.page
+         from prod.identities i
+         join staging.records r on r.module = i.origin and r.source_id = i.source_id
+         where i.entity = $1 and i.module = $2 and i.valid_to is null and i.claim ->> $3 = $4 order by 1",
+    )
+    .bind(child.entity())
+    .bind(child.name())
+    .bind(column)
+    .bind(entity_id)
+    .fetch_all(conn)
+    .await?
+    .into_iter()
+    .map(|named| (named.entity_id, named.record))
+    .collect();
+    let names = |record: &StagedRecord| match transform(child, record) {
+        Ok(Some(row)) => raw_id(&row.row, column).as_deref() == Some(source_id),
+        _ => false,
+    };
+    let mut ids: Vec<String> = claims
+        .into_iter()
+        .filter(|(_, record)| names(record))
+        .map(|(entity_id, _)| entity_id)
+        .collect();
+    ids.dedup();
+    Ok(ids)
+}
+
+#[derive(sqlx::FromRow)]
+struct NamedBy {
+    entity_id: String,
+    #[sqlx(flatten)]
+    record: StagedRecord,
 }
 
 /// The modules and columns by which entities of a module are named.

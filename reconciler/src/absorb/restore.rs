@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::{query_as, query_scalar};
 
 use super::children::referring;
-use crate::definition::{Definition, Definitions};
+use crate::definition::Definition;
 use crate::history::{self, Operation};
 use crate::identities::{self, Assigned, IdentityChange, Method, RecordId};
 use crate::image::read_rows;
@@ -230,7 +230,7 @@ async fn give_back(
 }
 
 /// Makes the records of child rows pending, so that their module reads again whom they name; returns the rows that have one.
-pub(super) async fn enqueue_children(
+async fn enqueue_children(
     conn: &mut PgConnection,
     child: &Definition,
     ids: &[&str],
@@ -254,29 +254,6 @@ pub(super) async fn enqueue_children(
     .bind(child.name())
     .fetch_all(conn)
     .await
-}
-
-/// Makes the records of all children of an entity pending.
-pub(super) async fn enqueue_all_children(
-    conn: &mut PgConnection,
-    definitions: &Definitions,
-    definition: &Definition,
-    entity_id: &str,
-) -> sqlx::Result<()> {
-    for (child, column) in referring(definitions, definition) {
-        let ids: Vec<String> = query_scalar(AssertSqlSafe(format!(
-            "select id from prod.\"{}\" where \"{column}\" = $1",
-            child.entity()
-        )))
-        .bind(entity_id)
-        .fetch_all(&mut *conn)
-        .await?;
-        for ids in ids.chunks(BATCH) {
-            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-            enqueue_children(conn, child, &ids).await?;
-        }
-    }
-    Ok(())
 }
 
 /// Of records that are other names and that their source shows, those of which it does not say any more that they are.

@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use staging::database::{query, query_scalar};
 
-use super::restore::{alias_of, enqueue_all_children, restore};
+use super::children::move_named;
+use super::restore::{alias_of, restore};
 use crate::Row;
 use crate::definition::{Definition, Definitions};
 use crate::history::{self, Operation, Promotion, PromotionKind, Sealed};
@@ -100,7 +101,7 @@ pub async fn unmerge(
 }
 
 /// Gives a record that joined an entity a row of its own; the entity becomes what the others say. Answers both
-/// entities. Children of the entity are read again by their modules' next runs: those that name the record come with it.
+/// entities. Children that name the record come with it.
 async fn take_out(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,
@@ -151,7 +152,7 @@ async fn take_out(
         was_known: true,
     }));
     apply(ctx, conn, Some(number), &set).await?;
-    enqueue_all_children(conn, ctx.definitions, ctx.definition, &from).await?;
+    move_named(ctx, conn, number, source_id, (from.as_str(), into.as_str())).await?;
     let entities = BTreeSet::from([ctx.table.entity.to_owned()]);
     rekey(conn, ctx.definitions, number, &entities).await?;
     Ok((from, into))

@@ -133,7 +133,10 @@ pub(crate) fn edits(
         }
         changed.push(set);
     };
-    let presence = Presence::of(found);
+    let presence = match Presence::of(found) {
+        Presence::Live if expected.presence == Presence::Placeholder => Presence::Placeholder,
+        presence => presence,
+    };
     if presence != expected.presence {
         let is_back = presence == claimed.presence;
         edit(PRESENCE, presence.as_str().into(), is_back);

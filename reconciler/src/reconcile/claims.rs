@@ -20,11 +20,13 @@ pub(crate) struct NextClaim {
 pub(crate) fn next_claim(
     definition: &Definition,
     before: Option<&Identity>,
+    derived: bool,
     now: &mut Transformed,
 ) -> NextClaim {
     let mut claim = match before {
-        // What a placeholder was made up of is nothing that its record says.
-        Some(identity) if !identity.is_placeholder() => identity.claim.clone(),
+        // What a placeholder was made up of is nothing that its record says, and what is derived from a record lives
+        // and dies with it.
+        Some(identity) if !identity.is_placeholder() && !derived => identity.claim.clone(),
         _ => Map::new(),
     };
     let mut said = std::mem::take(&mut now.row.0);

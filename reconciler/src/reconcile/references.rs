@@ -11,13 +11,17 @@ use super::change_set::{ChangeSet, RowChange};
 use super::context::{Ctx, Progress};
 use super::entity_ids::free_ids;
 use super::pending::StagedRecord;
+use super::row_change::{Standing, settle_row};
 use super::transform::Transformed;
 use crate::Row;
 use crate::definition::{Definition, Definitions, Missing};
 use crate::history::Operation;
 use crate::identities::{self, Assigned, IdentityChange, Method, RecordId};
 use crate::image::Image;
+use crate::overrides::{OverrideChange, PRESENCE};
 use crate::planning;
+use crate::resolve::{Claimed, Presence};
+use crate::table_rules::TableRules;
 
 /// The parents that a set of rows refers to: (parent module, raw id) to entity.
 pub(crate) type Parents = HashMap<(String, String), String>;
@@ -38,7 +42,7 @@ impl MissingParent {
 }
 
 /// The raw id a row holds in a reference column, if any.
-fn raw_id(row: &Row, column: &str) -> Option<String> {
+pub(crate) fn raw_id(row: &Row, column: &str) -> Option<String> {
     match row.get(column)? {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -138,8 +142,8 @@ pub(crate) async fn resolve_all<'r>(
     };
     let outside = missing.iter().flatten().filter(|parent| !is_within(parent));
     let outside: Vec<&MissingParent> = outside.collect();
-    let waits_for = expected(ctx, conn, &outside).await?;
-    let made = make_placeholders(ctx, conn, &outside, &waits_for, set).await?;
+    let later = staged_later(ctx, conn, &outside).await?;
+    let made = make_placeholders(ctx, conn, &outside, &later, set).await?;
     let mut kept = Vec::with_capacity(rows.len());
     for ((record, mut row), missing) in rows.into_iter().zip(missing) {
         let (within, outside): (Vec<_>, Vec<_>) = missing.into_iter().partition(is_within);
@@ -228,42 +232,27 @@ pub(crate) fn link_within<'r>(
     (records, parked)
 }
 
-/// The missing parents that need no placeholder: those whose record is known, although its row was taken out, and
-/// those of the module itself that are staged and come later in this run.
-async fn expected(
+/// The missing parents of the module itself that are staged and come later in this run: they need no placeholder.
+async fn staged_later(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,
     missing: &[&MissingParent],
-) -> sqlx::Result<HashSet<(String, String)>> {
-    let mut by_module: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for parent in missing {
-        if parent.fallback == Missing::Placeholder {
-            by_module
-                .entry(&parent.module)
-                .or_default()
-                .insert(&parent.raw);
-        }
+) -> sqlx::Result<HashSet<String>> {
+    let own = missing.iter().filter(|parent| {
+        parent.fallback == Missing::Placeholder && parent.module == ctx.definition.name()
+    });
+    let ids: Vec<&str> = own.map(|parent| parent.raw.as_str()).collect();
+    if ids.is_empty() {
+        return Ok(HashSet::new());
     }
-    let mut expected = HashSet::new();
-    for (module, ids) in by_module {
-        let Some(parent) = ctx.definitions.get(module) else {
-            continue;
-        };
-        let ids: Vec<&str> = ids.into_iter().collect();
-        let known = identities::entities_of(conn, parent, &ids).await?;
-        expected.extend(known.into_keys().map(|raw| (module.to_owned(), raw)));
-        if module == ctx.definition.name() {
-            let later: Vec<String> = query_scalar(
-                "select source_id from staging.pending where module = $1 and source_id = any($2)",
-            )
-            .bind(module)
-            .bind(&ids)
-            .fetch_all(&mut *conn)
-            .await?;
-            expected.extend(later.into_iter().map(|raw| (module.to_owned(), raw)));
-        }
-    }
-    Ok(expected)
+    let later: Vec<String> = query_scalar(
+        "select source_id from staging.pending where module = $1 and source_id = any($2)",
+    )
+    .bind(ctx.definition.name())
+    .bind(&ids)
+    .fetch_all(conn)
+    .await?;
+    Ok(later.into_iter().collect())
 }
 
 /// Makes up flagged parents, each with an identity that the true record will take over and a task for the
@@ -272,13 +261,14 @@ async fn make_placeholders(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,
     missing: &[&MissingParent],
-    expected: &HashSet<(String, String)>,
+    later: &HashSet<String>,
     set: &mut ChangeSet,
 ) -> sqlx::Result<Parents> {
     let mut made = Parents::new();
     let mut by_module: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for parent in missing {
-        if parent.fallback == Missing::Placeholder && !expected.contains(&parent.name()) {
+        let is_later = parent.module == ctx.definition.name() && later.contains(&parent.raw);
+        if parent.fallback == Missing::Placeholder && !is_later {
             by_module
                 .entry(&parent.module)
                 .or_default()
@@ -289,7 +279,14 @@ async fn make_placeholders(
         let Some(parent) = ctx.definitions.get(module) else {
             continue;
         };
-        let raws: Vec<&str> = raws.into_iter().collect();
+        let mut raws: Vec<&str> = raws.into_iter().collect();
+        let known = identities::entities_of(conn, parent, &raws).await?;
+        let rows: Vec<&str> = known.values().map(String::as_str).collect();
+        put_in_placeholders(ctx, conn, parent, &rows, set).await?;
+        raws.retain(|raw| !known.contains_key(*raw));
+        for (raw, entity_id) in known {
+            made.insert((module.to_owned(), raw), entity_id);
+        }
         let ids = free_ids(conn, parent, &raws).await?;
         for (raw, id) in raws.iter().zip(ids) {
             let mut claim = Map::new();
@@ -330,6 +327,54 @@ async fn make_placeholders(
         }
     }
     Ok(made)
+}
+
+/// Puts flagged, empty rows in the place of rows that a person or a rollback took out, and that children need: an
+/// override of the same kind, which gives way as that one would have.
+async fn put_in_placeholders(
+    ctx: &Ctx<'_>,
+    conn: &mut PgConnection,
+    parent: &Definition,
+    ids: &[&str],
+    set: &mut ChangeSet,
+) -> sqlx::Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let table = TableRules::of(ctx.definitions, parent.entity());
+    let of_parent = Ctx {
+        table: &table,
+        ..*ctx
+    };
+    let mut standing = Standing::read(conn, parent.entity(), ids, false).await?;
+    for id in ids {
+        let mut row = standing.take(&of_parent, id, set);
+        let claims = row.claims();
+        let claimed = Claimed::of(&table, &claims);
+        let Some(out) = row.overrides.iter_mut().find(|of| of.cell == PRESENCE) else {
+            continue;
+        };
+        out.value = Presence::Placeholder.as_str().into();
+        set.overrides.push(OverrideChange {
+            entity: parent.entity().to_owned(),
+            entity_id: (*id).to_owned(),
+            set: out.clone(),
+            is_new: true,
+            carried_from: None,
+        });
+        let (outcome, _) = settle_row(&of_parent, &mut row, &claimed, &claims, set);
+        if let Some(outcome) = outcome {
+            set.rows.push(RowChange {
+                entity: parent.entity().to_owned(),
+                entity_id: (*id).to_owned(),
+                before: row.row,
+                after: outcome.image,
+                operation: outcome.operation,
+                evidence: None,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// What the columns of a made-up parent are declared to hold.

@@ -141,7 +141,8 @@ pub(crate) fn settle_row(
     let resolved = resolve(ctx.table, &claimed, &entity.overrides);
     let conflicts = settle_overrides(ctx, entity, before, &claimed, &resolved, set);
     let is_made_up = |claim: &Claim| claim.method == Method::Placeholder;
-    let is_placeholder = !claims.is_empty() && claims.iter().all(is_made_up);
+    let is_placeholder = resolved.presence == Presence::Placeholder
+        || !claims.is_empty() && claims.iter().all(is_made_up);
     (outcome(ctx, entity, &resolved, is_placeholder), conflicts)
 }
 
@@ -197,7 +198,8 @@ fn outcome(
     is_placeholder: bool,
 ) -> Option<Outcome> {
     let Some(found) = &entity.row else {
-        return (resolved.presence == Presence::Live).then(|| {
+        let stands = [Presence::Live, Presence::Placeholder].contains(&resolved.presence);
+        return stands.then(|| {
             let columns = resolved.columns.clone();
             let image = match is_placeholder {
                 true => Image::placeholder(&entity.id, columns.clone(), ctx.now),
@@ -282,7 +284,7 @@ fn merge(
     let before = entity.claims();
     let claimed = Claimed::of(ctx.table, &before);
     let said = Row(of.row.row.0.clone());
-    let next = next_claim(ctx.definition, of.identity.as_ref(), &mut of.row);
+    let next = next_claim(ctx.definition, of.identity.as_ref(), derived, &mut of.row);
     let known = of
         .identity
         .as_ref()

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use sqlx::PgConnection;
-use staging::database::{query_scalar};
+use staging::database::query_scalar;
 
 use crate::definition::{Definition, Definitions};
 use crate::reconcile::context::Ctx;
@@ -17,7 +17,10 @@ pub(super) async fn now(conn: &mut PgConnection) -> sqlx::Result<Value> {
 pub(super) fn tables(definitions: &Definitions) -> Vec<(&str, &Definition)> {
     let mut tables: Vec<(&str, &Definition)> = Vec::new();
     for definition in definitions.parents_first() {
-        if tables.iter().all(|(entity, _)| *entity != definition.entity()) {
+        if tables
+            .iter()
+            .all(|(entity, _)| *entity != definition.entity())
+        {
             tables.push((definition.entity(), definition));
         }
     }

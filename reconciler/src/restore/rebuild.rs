@@ -68,7 +68,9 @@ pub async fn rebuild(
         )));
     }
     let number = history::open(conn).await?.number;
-    query("set constraints all deferred").execute(&mut *conn).await?;
+    query("set constraints all deferred")
+        .execute(&mut *conn)
+        .await?;
     evolve(conn, "prod", &Contract::union(&contracts)?).await?;
     watch(conn, entity).await?;
     link_all(conn, definitions).await?;
@@ -123,7 +125,9 @@ async fn fill(ctx: &Ctx<'_>, conn: &mut PgConnection, number: i64) -> sqlx::Resu
     let mut after = String::new();
     loop {
         let ids = entity_ids(conn, entity, &after, BATCH).await?;
-        let Some(last) = ids.last() else { return Ok(()) };
+        let Some(last) = ids.last() else {
+            return Ok(());
+        };
         after.clone_from(last);
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let last_images = last_images(conn, entity, &ids).await?;
@@ -151,7 +155,9 @@ fn bring_back(
     if let Some(last) = last {
         let mut known = last.clone();
         // What a table lost since has no say in what was written by hand.
-        known.0.retain(|column, _| ctx.table.columns.contains(column) || column == "deleted_at");
+        known
+            .0
+            .retain(|column, _| ctx.table.columns.contains(column) || column == "deleted_at");
         let edited = edits(
             ctx.table,
             &row.id,
@@ -160,13 +166,14 @@ fn bring_back(
             Some(&known.0),
             authors,
         );
-        set.overrides.extend(edited.into_iter().map(|edit| OverrideChange {
-            entity: ctx.table.entity.to_owned(),
-            entity_id: row.id.clone(),
-            set: edit,
-            is_new: true,
-            carried_from: None,
-        }));
+        set.overrides
+            .extend(edited.into_iter().map(|edit| OverrideChange {
+                entity: ctx.table.entity.to_owned(),
+                entity_id: row.id.clone(),
+                set: edit,
+                is_new: true,
+                carried_from: None,
+            }));
     }
     let was_there = row.row.clone();
     if row.row.is_none() {
@@ -252,7 +259,9 @@ async fn wake_all(
     definitions: &Definitions,
     entity: &str,
 ) -> sqlx::Result<()> {
-    let modules: Vec<&str> = modules_of(definitions, entity).map(|of| of.name()).collect();
+    let modules: Vec<&str> = modules_of(definitions, entity)
+        .map(|of| of.name())
+        .collect();
     query(
         "insert into staging.pending (module, source_id, origin)
          select distinct p.module, p.source_id, coalesce(p.detail ->> 'origin', p.module) from ops.problems p

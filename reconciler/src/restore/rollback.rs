@@ -97,7 +97,9 @@ async fn hold(
         .bind(BATCH)
         .fetch_all(&mut *conn)
         .await?;
-        let Some(last) = ids.last() else { return Ok(()) };
+        let Some(last) = ids.last() else {
+            return Ok(());
+        };
         after.clone_from(last);
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let mut then = overrides::listed_at(conn, entity, &ids, n).await?;
@@ -110,18 +112,14 @@ async fn hold(
                 hold_row(ctx, row, &then, reason, &mut set);
             }
         }
-        query("set constraints all deferred").execute(&mut *conn).await?;
+        query("set constraints all deferred")
+            .execute(&mut *conn)
+            .await?;
         apply(ctx, conn, Some(number), &set).await?;
     }
 }
 
-fn hold_row(
-    ctx: &Ctx<'_>,
-    row: Entity,
-    then: &[Override],
-    reason: &str,
-    set: &mut ChangeSet,
-) {
+fn hold_row(ctx: &Ctx<'_>, row: Entity, then: &[Override], reason: &str, set: &mut ChangeSet) {
     let claimed = Claimed::of(ctx.table, &row.claims());
     let cells = ctx.table.columns.iter().map(String::as_str);
     for cell in cells.chain([PRESENCE]) {
@@ -172,7 +170,9 @@ fn restored(
 ) -> Override {
     let value = match cell {
         PRESENCE => Presence::of(row.map(|row| &row.0)).as_str().into(),
-        column => row.map(|row| row.column(column).clone()).unwrap_or_default(),
+        column => row
+            .map(|row| row.column(column).clone())
+            .unwrap_or_default(),
     };
     Override {
         cell: cell.to_owned(),

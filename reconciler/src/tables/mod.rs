@@ -4,7 +4,6 @@ mod lost;
 mod prepare;
 mod watch;
 
-pub(crate) use lost::keeps_table;
 pub use lost::{LostTable, lost_table};
 pub use prepare::{TableError, prepare_tables};
 pub(crate) use prepare::{link_all, link_name};
