@@ -7,7 +7,7 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::QueryScalar;
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres};
-use staging::database::query_scalar;
+use staging::database::{query, query_scalar};
 
 use super::table::EntityTable;
 use crate::planning;
@@ -93,6 +93,75 @@ pub(crate) async fn apply_columns(
 ) -> sqlx::Result<u64> {
     let table = EntityTable::read(conn, entity).await?;
     apply_to(conn, number, table.with_only(columns), rows).await
+}
+
+/// Writes rows that are new to table and ledger, which looks nothing up; other columns than `columns` get their defaults.
+/// A row whose id the ledger knows already is returned, unwritten: it is for [`apply_columns`].
+pub(crate) async fn insert_new<'r>(
+    conn: &mut PgConnection,
+    number: i64,
+    entity: &str,
+    rows: Vec<&'r RowWrite>,
+    columns: &BTreeSet<String>,
+) -> sqlx::Result<Vec<&'r RowWrite>> {
+    let ids: Vec<&str> = rows.iter().map(|r| r.entity_id.as_str()).collect();
+    let known: Vec<String> = query_scalar(
+        "select q.id from unnest($2::text[]) q (id)
+         cross join lateral (select from history.changes c
+             where c.entity_id = q.id and c.entity = $1 limit 1) c",
+    )
+    .bind(entity)
+    .bind(&ids)
+    .fetch_all(&mut *conn)
+    .await?;
+    let known: BTreeSet<String> = known.into_iter().collect();
+    let (known, new): (Vec<&RowWrite>, Vec<&RowWrite>) =
+        rows.into_iter().partition(|row| known.contains(&row.entity_id));
+    if new.is_empty() {
+        return Ok(known);
+    }
+    let table = EntityTable::read(conn, entity).await?.with_only(columns);
+    let statement = query(AssertSqlSafe(insert_statement(&table)))
+        .bind(number)
+        .bind(entity)
+        .bind(new.iter().map(|r| r.entity_id.as_str()).collect::<Vec<_>>())
+        .bind(new.iter().map(|r| r.image.as_ref().map(Json)).collect::<Vec<_>>())
+        .bind(texts(&new, |e| e.module.as_str()))
+        .bind(texts(&new, |e| e.source_id.as_str()))
+        .bind(texts(&new, |e| e.record_hash.as_slice()))
+        .bind(texts(&new, |e| e.pass_id))
+        .bind(texts(&new, |e| e.page));
+    let before = planning::by_hash(conn).await?;
+    statement.execute(&mut *conn).await?;
+    planning::as_before(conn, before).await?;
+    Ok(known)
+}
+
+/// One column of the rows' evidence.
+fn texts<'r, T>(rows: &[&'r RowWrite], pick: impl Fn(&'r Evidence) -> T) -> Vec<Option<T>> {
+    rows.iter().map(|row| row.evidence.as_ref().map(&pick)).collect()
+}
+
+fn insert_statement(table: &EntityTable) -> String {
+    let name = &table.name;
+    let (columns, values) = (table.list(""), table.list("r."));
+    format!(
+        "with given as materialized (
+             select * from unnest($3::text[], $4::jsonb[], $5::text[], $6::text[], $7::bytea[], $8::bigint[], $9::integer[])
+                 as g (entity_id, image, module, source_id, record_hash, pass_id, page)),
+         written as (
+             insert into {name} as t ({columns})
+             select {values} from given g cross join lateral jsonb_populate_record(null::{name}, g.image) r
+             returning t.id, to_jsonb(t) as image),
+         hashed as materialized (
+             select id, image, sha256(convert_to(image::text, 'UTF8')) as hash from written),
+         objects as (
+             insert into history.objects (hash, image) select hash, image from hashed on conflict do nothing)
+         insert into history.changes (number, entity, entity_id, part, operation, after, module, source_id, record_hash,
+                                      pass_id, page)
+         select $1, $2, h.id, 1, 'insert', h.hash, g.module, g.source_id, g.record_hash, g.pass_id, g.page
+         from hashed h join given g on g.entity_id = h.id"
+    )
 }
 
 /// The columns of a table of which no two rows may have the same value.

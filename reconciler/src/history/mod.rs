@@ -29,7 +29,7 @@ pub use chain::{Head, Promotion, PromotionKind, Sealed, open, seal};
 pub use diff::{DiffTally, RowDiff, diff, diff_tally, state_at};
 pub use explain::{Blame, EntityChange, blame, entity_history};
 pub use images::{Evidence, Operation, RowWrite, apply_images};
-pub(crate) use images::{apply_columns, unique_columns};
+pub(crate) use images::{apply_columns, insert_new, unique_columns};
 pub use log::{LogEntry, log};
 pub use plan::{KeptLocal, RollbackPlan, plan_rollback};
 pub(crate) use rollback::restore_rows;

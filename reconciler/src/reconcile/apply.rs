@@ -73,19 +73,24 @@ pub(crate) async fn write_rows(
         make_room(conn, number, entity, &rows).await?;
         let (new, known): (Vec<&RowChange>, Vec<&RowChange>) =
             rows.into_iter().partition(|row| row.before.is_none());
-        for rows in [known, new] {
-            let columns = rows.iter().filter_map(|row| row.after.as_ref());
-            let columns: BTreeSet<String> =
-                columns.flat_map(|image| image.0.keys()).cloned().collect();
-            let writes: Vec<RowWrite> = rows.iter().map(|row| written(row)).collect();
-            match columns.is_empty() {
-                true => apply_images(conn, number, entity, &writes).await?,
-                false => apply_columns(conn, number, entity, &writes, &columns).await?,
-            };
+        let known: Vec<RowWrite> = known.into_iter().map(written).collect();
+        let new_columns = columns_of(&new);
+        let new: Vec<RowWrite> = new.into_iter().map(written).collect();
+        apply_images(conn, number, entity, &known).await?;
+        let seen = insert_new(conn, number, entity, new.iter().collect(), &new_columns).await?;
+        let seen: Vec<RowWrite> = seen.into_iter().cloned().collect();
+        apply_columns(conn, number, entity, &seen, &new_columns).await?;
+        for writes in [known, new] {
             constraint_errors::check_written(conn, entity, &writes).await?;
         }
     }
     Ok(())
+}
+
+/// The columns that rows are written with.
+fn columns_of(rows: &[&RowChange]) -> BTreeSet<String> {
+    let images = rows.iter().filter_map(|row| row.after.as_ref());
+    images.flat_map(|image| image.0.keys()).cloned().collect()
 }
 
 fn written(row: &RowChange) -> RowWrite {
