@@ -31,4 +31,5 @@ mod tidy;
 mod tidy_imports;
 mod tidy_tables;
 mod tidy_text;
+mod upgrade;
 mod world;

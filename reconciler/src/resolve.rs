@@ -144,14 +144,18 @@ pub(crate) fn resolve(
     }
 }
 
-/// A restored row gives way as soon as anything of its claims changes; one that a person took out or put back holds.
+/// A restored row gives way as soon as anything of its claims changes, and so does one that a person took out of the
+/// table: it returns with the next change of its record. One that a person marked as deleted, or revived, stays so.
 fn presence_state(claimed: &Claimed, set: &Override) -> State {
     let moved = !same_or_none(set.against.as_ref(), claimed.against(PRESENCE).as_ref());
-    match (set.kind, moved) {
+    let is_out = [Presence::Absent, Presence::Placeholder].map(Presence::as_str);
+    let gives_way =
+        set.kind == Kind::Restore || set.value.as_str().is_some_and(|v| is_out.contains(&v));
+    match (gives_way, moved) {
         _ if set.value.as_str() == Some(claimed.presence.as_str()) => State::Released,
         (_, false) => State::Holds,
-        (Kind::Restore, true) => State::Released,
-        (Kind::Manual, true) => State::Conflict,
+        (true, true) => State::Released,
+        (false, true) => State::Conflict,
     }
 }
 

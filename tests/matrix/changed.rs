@@ -31,7 +31,7 @@ async fn a_table_changed_within_the_run_stops_the_promotion_and_keeps_what_was_r
             "the table renamed",
             "alter table prod.clients rename to customers",
             "alter table prod.customers rename to clients",
-            "no such table",
+            "customers",
         ),
     ];
     for (label, change, undo, says) in rows {
@@ -50,6 +50,24 @@ async fn a_table_changed_within_the_run_stops_the_promotion_and_keeps_what_was_r
         let pending = "select count(*) from staging.pending where module = 'clients'";
         assert_eq!(world.count(pending).await, 3, "{label}: staging is intact");
         world.sql(undo).await;
+        if undo.contains("add column") {
+            // Another column of that name is not the one that was dropped, and holds nothing.
+            let line = scene.trial.run().await.expect(4).module("clients");
+            assert!(
+                line["cause"]
+                    .to_string()
+                    .contains("concord rebuild clients"),
+                "{line}"
+            );
+            let rebuild = [
+                "rebuild",
+                "clients",
+                "--reason",
+                "Dropped by mistake.",
+                "--yes",
+            ];
+            scene.trial.world.concord(&rebuild).await.expect(0);
+        }
         let line = scene.trial.run().await.expect(0).module("clients");
         assert_eq!(line["claims"]["inserted"], 1, "{label}: {line}");
         scene.trial.agrees(label).await;

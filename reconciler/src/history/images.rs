@@ -115,8 +115,9 @@ pub(crate) async fn insert_new<'r>(
     .fetch_all(&mut *conn)
     .await?;
     let known: BTreeSet<String> = known.into_iter().collect();
-    let (known, new): (Vec<&RowWrite>, Vec<&RowWrite>) =
-        rows.into_iter().partition(|row| known.contains(&row.entity_id));
+    let (known, new): (Vec<&RowWrite>, Vec<&RowWrite>) = rows
+        .into_iter()
+        .partition(|row| known.contains(&row.entity_id));
     if new.is_empty() {
         return Ok(known);
     }
@@ -125,7 +126,11 @@ pub(crate) async fn insert_new<'r>(
         .bind(number)
         .bind(entity)
         .bind(new.iter().map(|r| r.entity_id.as_str()).collect::<Vec<_>>())
-        .bind(new.iter().map(|r| r.image.as_ref().map(Json)).collect::<Vec<_>>())
+        .bind(
+            new.iter()
+                .map(|r| r.image.as_ref().map(Json))
+                .collect::<Vec<_>>(),
+        )
         .bind(texts(&new, |e| e.module.as_str()))
         .bind(texts(&new, |e| e.source_id.as_str()))
         .bind(texts(&new, |e| e.record_hash.as_slice()))
@@ -139,7 +144,9 @@ pub(crate) async fn insert_new<'r>(
 
 /// One column of the rows' evidence.
 fn texts<'r, T>(rows: &[&'r RowWrite], pick: impl Fn(&'r Evidence) -> T) -> Vec<Option<T>> {
-    rows.iter().map(|row| row.evidence.as_ref().map(&pick)).collect()
+    rows.iter()
+        .map(|row| row.evidence.as_ref().map(&pick))
+        .collect()
 }
 
 fn insert_statement(table: &EntityTable) -> String {

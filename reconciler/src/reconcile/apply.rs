@@ -11,7 +11,7 @@ use super::change_set::{ChangeSet, Move, RowChange};
 use super::constraint_errors;
 use super::context::Ctx;
 use crate::equality::same;
-use crate::history::{RowWrite, apply_columns, apply_images, unique_columns};
+use crate::history::{RowWrite, apply_columns, apply_images, insert_new, unique_columns};
 use crate::overrides::{self, Authors};
 use crate::{identities, matching};
 
