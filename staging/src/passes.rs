@@ -1,4 +1,13 @@
 //! Passes over a source's stream and the checkpoint that makes them resumable.
+//!
+//! A pass survives its run: the next run goes on at the checkpoint. One with another strategy is closed as
+//! incomplete. A repair is a pass that is never open: it moves no checkpoint, leaves an interrupted pass
+//! where it waits, and never counts as complete.
+//!
+//! A pass is complete when no page had a hole, no id came twice, and the source's total, where it gives
+//! one, equals the number of ids that came. An id that came twice may hide one that was skipped: the run
+//! then reads a second time with pages of another size, and the two are compared. After the next complete
+//! pass the ids of older passes are forgotten.
 
 use sqlx::PgConnection;
 

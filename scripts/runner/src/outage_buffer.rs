@@ -1,4 +1,10 @@
 //! Keeps pages while the database is away: reads on into a spool, and stages it when the database is back.
+//!
+//! Most groups of pages are staged with `synchronous_commit = off`; a page, its records and its checkpoint
+//! are one transaction, so a server that loses its last milliseconds loses all three. The run keeps those
+//! pages until a later group is committed synchronously, and each staging transaction checks that the page
+//! before its first is there. So pages are given again to a server that recovered unnoticed, and a commit
+//! whose answer was lost needs no other proof than the number of the last staged page.
 
 use sqlx::Connection;
 use staging::database::query;
