@@ -87,7 +87,7 @@ async fn what_held_its_rows_away_from_their_sources_is_overrides() {
         ["things/t3.name", "manual", "holds", "unknown"],
         ["things/t5.", "manual", "holds", "unknown"],
         ["things/t7.name", "restore", "holds", "uid 0"],
-        ["things/t7.tags", "manual", "holds", "unknown"],
+        ["things/t7.tags", "restore", "holds", "uid 0"],
     ]);
     assert_eq!(world.values(set).await, expected);
     for (id, name) in [("t1", "moved"), ("t7", "moved"), ("t5", "moved")] {

@@ -151,7 +151,7 @@ pub fn exceeded(guard: &Guard, extent: &Extent) -> Option<String> {
 /// Whether a change set takes most of a table away, however small the table is.
 fn empties(extent: &Extent) -> bool {
     let (deleted, live) = (extent.deleted, extent.live);
-    (deleted > 1 && deleted >= live) || (deleted > 2 && deleted * 2 > live)
+    (deleted > 1 && deleted >= live) || (deleted > 2 && deleted * 4 >= live * 3)
 }
 
 /// A share in percent.
@@ -175,8 +175,8 @@ mod tests {
         let cases = [
             ("nothing", of(1_000, 0, 0, 0), false),
             ("ten of ten deleted empty the table", of(10, 10, 0, 0), true),
-            ("six of ten deleted leave little", of(10, 6, 0, 0), true),
-            ("five of ten deleted are free", of(10, 5, 0, 0), false),
+            ("eight of ten deleted leave little", of(10, 8, 0, 0), true),
+            ("seven of ten deleted are free", of(10, 7, 0, 0), false),
             ("one of one deleted is free", of(1, 1, 0, 0), false),
             ("two of two deleted empty the table", of(2, 2, 0, 0), true),
             ("eleven of twenty deleted", of(20, 11, 0, 0), true),

@@ -30,6 +30,7 @@ pub struct Args {
 #[derive(sqlx::FromRow)]
 struct Found {
     kind: String,
+    code: String,
     state: String,
     module: String,
 }
@@ -90,11 +91,11 @@ async fn decide(
     reason: &str,
 ) -> anyhow::Result<String> {
     let found: Option<Found> =
-        query_as("select kind, state, module from ops.problems where problem_id = $1 for update")
+        query_as("select kind, code, state, module from ops.problems where problem_id = $1 for update")
             .bind(id)
             .fetch_optional(&mut *tx)
             .await?;
-    let module = approvable(id, found)?;
+    let module = approvable(id, found, reject)?;
     query(
         "update ops.problems set state = $4, author = $2, reason = $3, resolved_at = clock_timestamp()
          where problem_id = $1",
@@ -108,7 +109,7 @@ async fn decide(
     Ok(module)
 }
 
-fn approvable(id: i64, found: Option<Found>) -> Result<String, UsageError> {
+fn approvable(id: i64, found: Option<Found>, reject: bool) -> Result<String, UsageError> {
     let refuse = |why: String| Err(UsageError(why));
     match found {
         None => refuse(format!(
@@ -121,6 +122,9 @@ fn approvable(id: i64, found: Option<Found>) -> Result<String, UsageError> {
         Some(found) if found.state != "open" => refuse(format!(
             "Problem {id} is already {}; nothing is left to approve.",
             found.state
+        )),
+        Some(found) if reject && found.code != "guard" => refuse(format!(
+            "Problem {id} is no change set: the module stays blocked until it is approved or the source is as before."
         )),
         Some(found) => Ok(found.module),
     }

@@ -8,4 +8,4 @@ pub(crate) use method::Method;
 pub(crate) use read::{
     Identity, Taken, by_entity, by_record, entities_of, parents_of, previous_claim, taken_ids,
 };
-pub(crate) use write::{Assigned, Claiming, IdentityChange, RecordId, write};
+pub(crate) use write::{Assigned, Claiming, IdentityChange, RecordId, rejoin, write};

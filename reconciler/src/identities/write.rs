@@ -152,6 +152,36 @@ async fn mark_gone(conn: &mut PgConnection, records: &[&RecordId]) -> sqlx::Resu
     .map(drop)
 }
 
+/// Takes back that people took records out of entities since promotion `n`: the records are what they were before, and
+/// nothing keeps the two apart.
+pub(crate) async fn rejoin(conn: &mut PgConnection, n: i64) -> sqlx::Result<()> {
+    query(
+        "with undone as (
+             update prod.identities i set valid_to = now()
+             from history.promotions p
+             where i.valid_to is null and i.method = 'unmerged' and i.promotion > $1
+               and p.number = i.promotion and p.kind = 'unmerge'
+             returning i.source, i.module, i.source_id, i.entity, i.evidence ->> 'from' as joined),
+         parted as (
+             update prod.links l set ended_at = clock_timestamp() from undone u
+             where l.source = u.source and l.module = u.module and l.source_id = u.source_id
+               and l.entity_id = u.joined and not l.is_same and l.ended_at is null)
+         insert into prod.identities (source, module, source_id, origin, entity, entity_id, method, score, evidence, author,
+                                      claim, kept, gone, promotion)
+         select b.source, b.module, b.source_id, b.origin, b.entity, b.entity_id, b.method, b.score, b.evidence,
+                b.author, b.claim, b.kept, b.gone, b.promotion
+         from undone u cross join lateral (
+             select * from prod.identities b
+             where b.source_id = u.source_id and b.module = u.module and b.source = u.source
+               and b.valid_to is not null and b.promotion <= $1
+             order by b.valid_to desc, b.valid_from desc limit 1) b",
+    )
+    .bind(n)
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
 async fn rename(conn: &mut PgConnection, renamed: &[(&RecordId, &str)]) -> sqlx::Result<()> {
     for (record, into) in renamed {
         query(

@@ -15,9 +15,10 @@ struct Found {
     entity_id: String,
     same_module: bool,
     taken: Vec<String>,
+    lives: bool,
 }
 
-/// The living entities that have any of `keys`, by key.
+/// The entities that have any of `keys`, by key: those that live, or else those whose records have left other modules.
 pub(crate) async fn candidates(
     conn: &mut PgConnection,
     definition: &Definition,
@@ -30,14 +31,20 @@ pub(crate) async fn candidates(
     let found: Vec<Found> = query_as(AssertSqlSafe(format!(
         "select k.label, k.value, k.entity_id,
                 coalesce(bool_or(i.source = $4 and i.module = $5), false) as same_module,
+                bool_or(t.lives) as lives,
                 coalesce(array_agg(i.evidence -> 'distinct' ->> k.label)
                     filter (where i.evidence -> 'distinct' ->> k.label is not null), '{{}}') as taken
          from unnest($2::text[], $3::bytea[]) as q(label, value)
          -- One look-up each, whatever the planner believes of the tables' sizes.
          cross join lateral (select * from prod.match_keys k
              where k.value = q.value and k.label = q.label and k.entity = $1 offset 0) k
-         cross join lateral (select from prod.\"{entity}\" t
-             where t.id = k.entity_id and t.deleted_at is null offset 0) t
+         -- A row whose records are all gone may be met by a record of another module: it has moved there.
+         cross join lateral (select t.deleted_at is null as lives from prod.\"{entity}\" t
+             where t.id = k.entity_id and (t.deleted_at is null or not exists (
+                 select from prod.identities o where o.entity_id = t.id and o.entity = $1 and o.valid_to is null
+                   and (not o.gone or o.source = $4 and o.module = $5))
+                 and not exists (select from prod.overrides w where w.entity_id = t.id and w.entity = $1
+                                 and w.cell = '' and w.state <> 'released')) offset 0) t
          left join lateral (select * from prod.identities i where i.entity_id = k.entity_id and i.entity = $1
              and i.valid_to is null and not i.gone offset 0) i on true
          group by k.label, k.value, k.entity_id"
@@ -49,19 +56,30 @@ pub(crate) async fn candidates(
     .bind(definition.name())
     .fetch_all(conn)
     .await?;
-    let mut by_key: HashMap<Key, Vec<Candidate>> = HashMap::new();
+    let mut by_key: HashMap<Key, Vec<(bool, Candidate)>> = HashMap::new();
     for row in found {
         let key = Key {
             label: row.label.clone(),
             value: row.value,
         };
-        by_key.entry(key).or_default().push(Candidate {
+        let candidate = Candidate {
             label: row.label,
             entity_id: row.entity_id,
             same_module: row.same_module,
             taken: row.taken,
-        });
+        };
+        by_key.entry(key).or_default().push((row.lives, candidate));
     }
+    // One that lives comes before all that do not.
+    let by_key = by_key.into_iter().map(|(key, mut found)| {
+        let any_lives = found.iter().any(|(lives, _)| *lives);
+        found.retain(|(lives, _)| *lives == any_lives);
+        (
+            key,
+            found.into_iter().map(|(_, candidate)| candidate).collect(),
+        )
+    });
+    let by_key = by_key.collect();
     Ok(by_key)
 }
 

@@ -69,6 +69,15 @@ impl Authors {
             .map(drop)
     }
 
+    /// Marks all that was seen of a table as taken up.
+    pub(crate) async fn take_all(conn: &mut PgConnection, entity: &str) -> sqlx::Result<()> {
+        query("update history.edits set taken = true where entity = $1 and not taken")
+            .bind(entity)
+            .execute(conn)
+            .await
+            .map(drop)
+    }
+
     /// Whether anything was seen of a row.
     pub(crate) fn saw(&self, entity_id: &str) -> bool {
         self.0.contains_key(entity_id)

@@ -7,7 +7,7 @@ mod write;
 pub(crate) use edits::{Authors, edits};
 pub use read::{Listed, list};
 pub(crate) use read::{by_entity, carried_cells, listed_at, released_in};
-pub(crate) use write::{OverrideChange, write};
+pub(crate) use write::{OverrideChange, mark_restored, write};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -154,3 +154,29 @@ async fn insert(
     .await
     .map(drop)
 }
+
+/// Makes restored values of those overrides of a table, found by an upgrade, whose cell stands as a rollback left it: the
+/// last promotion of the row.
+pub(crate) async fn mark_restored(conn: &mut PgConnection, entity: &str) -> sqlx::Result<()> {
+    query(
+        "update prod.overrides o set kind = 'restore', author = r.actor, reason = r.reason
+         from (select o.override_id, p.actor, p.reason, o.cell, o.value,
+                      history.image(o.entity, o.entity_id, c.after) as image
+               from prod.overrides o
+               cross join lateral (
+                   select c.number, c.after from history.changes c
+                   where c.entity_id = o.entity_id and c.entity = o.entity and c.part = 1
+                   order by c.number desc limit 1) c
+               join history.promotions p on p.number = c.number and p.kind = 'rollback'
+               where o.entity = $1 and o.state <> 'released') r
+         where o.override_id = r.override_id
+           and case when r.cell <> '' then r.image -> r.cell is not distinct from r.value
+                    when r.image is null then r.value = '\"absent\"'
+                    when r.image ->> 'deleted_at' is null then r.value = '\"live\"'
+                    else r.value = '\"deleted\"' end",
+    )
+    .bind(entity)
+    .execute(conn)
+    .await
+    .map(drop)
+}

@@ -6,8 +6,10 @@ mod rebuild;
 mod release;
 mod rollback;
 mod upgrade;
+mod check;
 
 pub use discard::{WrittenByHand, written_since};
+pub use check::{Unresolved, unresolved};
 pub use rebuild::{RebuildError, Rebuilt, accept_table, rebuild};
 pub use release::{ReleaseError, Released, release};
 pub use rollback::rollback;

@@ -80,10 +80,7 @@ pub async fn rebuild(
     };
     fill(&ctx, conn, number).await?;
     put_back_rows_of_people(&ctx, conn).await?;
-    query("update history.edits set taken = true where entity = $1 and not taken")
-        .bind(entity)
-        .execute(&mut *conn)
-        .await?;
+    Authors::take_all(conn, entity).await?;
     let written: bool =
         query_scalar("select exists (select from history.changes where number = $1)")
             .bind(number)

@@ -9,6 +9,7 @@ use super::discard::{discard, written_since};
 use crate::definition::Definitions;
 use crate::equality::same;
 use crate::history::{self, Promotion, PromotionKind, RollbackError, RollbackOutcome};
+use crate::identities;
 use crate::image::Image;
 use crate::matching::rekey;
 use crate::overrides::{self, Kind, Override, OverrideChange, PRESENCE, State};
@@ -46,6 +47,7 @@ pub async fn rollback(
         }
     }
     let entities = history::restore_rows(conn, number, n, discard_local).await?;
+    identities::rejoin(conn, n).await?;
     for (entity, _) in tables(definitions) {
         let table = TableRules::of(definitions, entity);
         if let Some(ctx) = context(definitions, &table, actor, &now) {

@@ -2,10 +2,10 @@
 //! what their records claim.
 
 use sqlx::PgConnection;
-use staging::database::query;
 
 use super::context::{context, entity_ids, now};
 use crate::definition::Definitions;
+use crate::overrides;
 use crate::reconcile::hand_edits::take_up_rows;
 use crate::table_rules::TableRules;
 
@@ -31,25 +31,5 @@ pub(crate) async fn find_overrides(
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         take_up_rows(&ctx, conn, &ids).await?;
     }
-    query(
-        "update prod.overrides o set kind = 'restore', author = r.actor, reason = r.reason
-         from (select o.override_id, p.actor, p.reason, o.cell, o.value,
-                      history.image(o.entity, o.entity_id, c.after) as image
-               from prod.overrides o
-               cross join lateral (
-                   select c.number, c.after from history.changes c
-                   where c.entity_id = o.entity_id and c.entity = o.entity and c.part = 1
-                   order by c.number desc limit 1) c
-               join history.promotions p on p.number = c.number and p.kind = 'rollback'
-               where o.entity = $1 and o.state <> 'released') r
-         where o.override_id = r.override_id
-           and case when r.cell <> '' then r.image -> r.cell is not distinct from r.value
-                    when r.image is null then r.value = '\"absent\"'
-                    when r.image ->> 'deleted_at' is null then r.value = '\"live\"'
-                    else r.value = '\"deleted\"' end",
-    )
-    .bind(entity)
-    .execute(conn)
-    .await
-    .map(drop)
+    overrides::mark_restored(conn, entity).await
 }
