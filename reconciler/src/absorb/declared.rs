@@ -6,9 +6,9 @@ use staging::database::query_scalar;
 use staging::{ProblemKind, Report};
 
 use super::detect::{self, Vanished, alias, merge_all};
-use crate::cores::on_every_core;
 use crate::definition::Definition;
 use crate::identities::{self, Identity, Method, RecordId};
+use crate::parallel_map::parallel_map;
 use crate::reconcile::apply::{apply, wake};
 use crate::reconcile::change_set::{self, ChangeSet};
 use crate::reconcile::context::Ctx;
@@ -31,7 +31,7 @@ pub(crate) fn split<'r>(
     if definition.spec.merged_into.is_none() {
         return (present, Vec::new());
     }
-    let said = on_every_core(&present, |record| {
+    let said = parallel_map(&present, |record| {
         match record.origin == definition.name() {
             true => definition.merged_into(record.text()?),
             false => Ok(None),

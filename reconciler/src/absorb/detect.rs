@@ -14,9 +14,9 @@ use super::absorb::{Absorption, Remains, absorb};
 use super::children::referring;
 use super::restore::restore_returned;
 use crate::definition::Definition;
+use crate::entity_resolution::{self, Said, rekey};
 use crate::history::{self, Evidence};
 use crate::identities::{self, Assigned, IdentityChange, Method, RecordId};
-use crate::matching::{self, Said, rekey};
 use crate::reconcile::change_set::ChangeSet;
 use crate::reconcile::context::{Ctx, Progress};
 use crate::reconcile::pending::StagedRecord;
@@ -76,7 +76,7 @@ pub(crate) async fn detect(
         return Ok(());
     }
     let ids: Vec<&str> = vanished.iter().map(|v| v.source_id.as_str()).collect();
-    let said = matching::said(conn, ctx.definition, &ids).await?;
+    let said = entity_resolution::said(conn, ctx.definition, &ids).await?;
     let ids: Vec<&str> = vanished.iter().map(|v| v.entity_id.as_str()).collect();
     let mut children = Vec::new();
     for link in referring(ctx.definitions, ctx.definition) {

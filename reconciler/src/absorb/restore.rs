@@ -6,10 +6,10 @@ use staging::database::{query_as, query_scalar};
 
 use super::children::referring;
 use crate::definition::Definition;
+use crate::entity_resolution::rekey;
 use crate::history::{self, Operation};
 use crate::identities::{self, Assigned, IdentityChange, Method, RecordId};
 use crate::image::read_rows;
-use crate::matching::rekey;
 use crate::overrides::{self, OverrideChange, State};
 use crate::reconcile::apply::{apply, write_rows};
 use crate::reconcile::change_set::{ChangeSet, RowChange};

@@ -10,10 +10,10 @@ use super::children::move_named;
 use super::restore::{alias_of, restore};
 use crate::Row;
 use crate::definition::{Definition, Definitions};
+use crate::entity_resolution::{self, Word, rekey};
 use crate::history::{self, Operation, Promotion, PromotionKind, Sealed};
 use crate::identities::{self, Assigned, Identity, IdentityChange, Method, RecordId};
 use crate::image::Image;
-use crate::matching::{self, Word, rekey};
 use crate::reconcile::apply::apply;
 use crate::reconcile::change_set::{ChangeSet, RowChange};
 use crate::reconcile::context::Ctx;
@@ -87,7 +87,7 @@ pub async fn unmerge(
         author,
         reason,
     };
-    matching::say(conn, definition, word).await?;
+    entity_resolution::say(conn, definition, word).await?;
     let promotion = Promotion {
         kind: PromotionKind::Unmerge,
         module: Some(definition.name().to_owned()),

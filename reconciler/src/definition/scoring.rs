@@ -9,7 +9,7 @@ use matching::spec::{From, Spec};
 use super::compile::{DefinitionError, line_of};
 use super::spec::ReconcileSpec;
 use crate::contract::Contract;
-use crate::matching::Scoring;
+use crate::entity_resolution::Scoring;
 
 /// Reads and checks what `match.scored` names; nothing where it is not declared.
 pub(super) fn compile(

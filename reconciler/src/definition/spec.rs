@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::entity_resolution::Normal;
 use crate::guard::Guard;
-use crate::matching::Normal;
 use crate::ownership::{Owner, Ownership};
 use crate::survivorship::Survivorship;
 

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Postgres};
 use staging::database::{query, query_scalar};
 
 use super::table::EntityTable;
-use crate::planning;
+use crate::planner_hints;
 
 /// What happens to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -115,8 +115,9 @@ pub(crate) async fn insert_new<'r>(
     .fetch_all(&mut *conn)
     .await?;
     let known: BTreeSet<String> = known.into_iter().collect();
-    let (known, new): (Vec<&RowWrite>, Vec<&RowWrite>) =
-        rows.into_iter().partition(|row| known.contains(&row.entity_id));
+    let (known, new): (Vec<&RowWrite>, Vec<&RowWrite>) = rows
+        .into_iter()
+        .partition(|row| known.contains(&row.entity_id));
     if new.is_empty() {
         return Ok(known);
     }
@@ -125,21 +126,27 @@ pub(crate) async fn insert_new<'r>(
         .bind(number)
         .bind(entity)
         .bind(new.iter().map(|r| r.entity_id.as_str()).collect::<Vec<_>>())
-        .bind(new.iter().map(|r| r.image.as_ref().map(Json)).collect::<Vec<_>>())
+        .bind(
+            new.iter()
+                .map(|r| r.image.as_ref().map(Json))
+                .collect::<Vec<_>>(),
+        )
         .bind(texts(&new, |e| e.module.as_str()))
         .bind(texts(&new, |e| e.source_id.as_str()))
         .bind(texts(&new, |e| e.record_hash.as_slice()))
         .bind(texts(&new, |e| e.pass_id))
         .bind(texts(&new, |e| e.page));
-    let before = planning::by_hash(conn).await?;
+    let before = planner_hints::by_hash(conn).await?;
     statement.execute(&mut *conn).await?;
-    planning::as_before(conn, before).await?;
+    planner_hints::as_before(conn, before).await?;
     Ok(known)
 }
 
 /// One column of the rows' evidence.
 fn texts<'r, T>(rows: &[&'r RowWrite], pick: impl Fn(&'r Evidence) -> T) -> Vec<Option<T>> {
-    rows.iter().map(|row| row.evidence.as_ref().map(&pick)).collect()
+    rows.iter()
+        .map(|row| row.evidence.as_ref().map(&pick))
+        .collect()
 }
 
 fn insert_statement(table: &EntityTable) -> String {
@@ -337,8 +344,8 @@ pub(super) async fn write_rows(
     conn: &mut PgConnection,
     statement: QueryScalar<'_, Postgres, i64, PgArguments>,
 ) -> sqlx::Result<i64> {
-    let before = planning::by_hash(conn).await?;
+    let before = planner_hints::by_hash(conn).await?;
     let changed = statement.fetch_one(&mut *conn).await?;
-    planning::as_before(conn, before).await?;
+    planner_hints::as_before(conn, before).await?;
     Ok(changed)
 }

@@ -13,7 +13,7 @@ use super::context::Ctx;
 use crate::equality::same;
 use crate::history::{RowWrite, apply_columns, apply_images, unique_columns};
 use crate::overrides::{self, Authors};
-use crate::{identities, matching};
+use crate::{entity_resolution, identities};
 
 /// Writes a change set as part of promotion `number`; one that promotes nothing needs none. Returns the records that
 /// arrived, for [`wake`].
@@ -167,11 +167,11 @@ async fn store_keys(ctx: &Ctx<'_>, conn: &mut PgConnection, set: &ChangeSet) -> 
         keys.map(|key| (of.entity_id.as_str(), key.clone()))
     });
     let keys: Vec<_> = keys.collect();
-    matching::store_keys(conn, ctx.definition, &renewed, &keys).await?;
+    entity_resolution::store_keys(conn, ctx.definition, &renewed, &keys).await?;
     for entity in set.tables() {
         let of = set.rows.iter().filter(|row| row.entity == entity);
         let ids: Vec<&str> = of.map(|row| row.entity_id.as_str()).collect();
-        matching::renew_blocks(conn, ctx.definitions, entity, &ids).await?;
+        entity_resolution::renew_blocks(conn, ctx.definitions, entity, &ids).await?;
     }
     Ok(())
 }

@@ -12,12 +12,12 @@ use super::lookups::Known;
 use super::pending::StagedRecord;
 use super::references::Referring;
 use super::transform::Transformed;
-use crate::cores::on_every_core;
 use crate::definition::KeySpec;
-use crate::identities::{Identity, Method};
-use crate::matching::{
+use crate::entity_resolution::{
     Asking, Candidate, Decision, Key, Likely, Said, Verdict, decide, distinct_of, judge,
 };
+use crate::identities::{Identity, Method};
+use crate::parallel_map::parallel_map;
 
 /// An entity found for a record, and how.
 pub(crate) struct Found {
@@ -66,7 +66,7 @@ pub(crate) async fn ask_scores(
         .filter(|of| is_undecided(ctx, of.record, &of.row, known))
         .collect();
     let known_now: &Known = known;
-    let asking = on_every_core(&undecided, |of| Asking {
+    let asking = parallel_map(&undecided, |of| Asking {
         source_id: &of.record.source_id,
         profile: scoring.profile(|column| of.row.value(column)),
         refused: &known_now

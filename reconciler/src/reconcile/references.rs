@@ -19,7 +19,7 @@ use crate::history::Operation;
 use crate::identities::{self, Assigned, IdentityChange, Method, RecordId};
 use crate::image::Image;
 use crate::overrides::{OverrideChange, PRESENCE};
-use crate::planning;
+use crate::planner_hints;
 use crate::resolve::{Claimed, Presence};
 use crate::table_rules::TableRules;
 
@@ -429,7 +429,7 @@ fn waiting(ctx: &Ctx<'_>, record: &StagedRecord, parent: &MissingParent, landed:
 /// its link breaks the circle.
 pub(crate) async fn circle(conn: &mut PgConnection, module: &str) -> sqlx::Result<Option<String>> {
     // The parked ones are joined with each other, without an index.
-    let before = planning::by_hash(conn).await?;
+    let before = planner_hints::by_hash(conn).await?;
     let found: Option<(Option<String>,)> = query_as(
         "with recursive parked as (
              select module, source_id, waits_module, waits_id from ops.problems
@@ -445,6 +445,6 @@ pub(crate) async fn circle(conn: &mut PgConnection, module: &str) -> sqlx::Resul
     .bind(module)
     .fetch_optional(&mut *conn)
     .await?;
-    planning::as_before(conn, before).await?;
+    planner_hints::as_before(conn, before).await?;
     Ok(found.and_then(|(root,)| root))
 }

@@ -11,7 +11,7 @@ use crate::absorb;
 use crate::guard::{Extent, exceeded};
 use crate::history::{self, Promotion, PromotionKind, Sealed};
 use crate::table_rules::TableRules;
-use crate::{matching, planning};
+use crate::{entity_resolution, planner_hints};
 
 /// Records decided with one round of statements, at most; fewer where they are large, so that memory follows neither
 /// their number nor their size.
@@ -35,7 +35,7 @@ pub async fn reconcile(
         .get(of.module)
         .ok_or_else(|| ReconcileError::UnknownModule(of.module.to_owned()))?;
     history::write_as_engine(conn).await?;
-    planning::by_index(conn).await?;
+    planner_hints::by_index(conn).await?;
     let now: serde_json::Value = query_scalar("select to_jsonb(now())")
         .fetch_one(&mut *conn)
         .await?;
@@ -61,8 +61,8 @@ pub async fn reconcile(
     hand_edits::take_up(&ctx, conn).await?;
     absorb::detect(&ctx, conn, &mut progress).await?;
     if has_pending(conn, of.module).await? {
-        matching::prepare_keys(conn, of.definitions, definition).await?;
-        ctx.stands_alone = matching::stands_alone(conn, definition).await?;
+        entity_resolution::prepare_keys(conn, of.definitions, definition).await?;
+        ctx.stands_alone = entity_resolution::stands_alone(conn, definition).await?;
         run(&ctx, conn, &mut progress, of.decided).await?;
     }
     let promotion = seal(&ctx, conn, &progress).await?;

@@ -4,8 +4,8 @@ use sqlx::PgConnection;
 
 use super::context::{context, now};
 use crate::definition::Definitions;
+use crate::entity_resolution::rekey;
 use crate::history::{self, Promotion, PromotionKind, Sealed};
-use crate::matching::rekey;
 use crate::overrides::{OverrideChange, State};
 use crate::reconcile::apply::apply;
 use crate::reconcile::change_set::{ChangeSet, RowChange};

@@ -10,8 +10,8 @@ use staging::database::{query, query_as};
 
 use super::Scoring;
 use super::scoring::Block;
-use crate::cores::on_every_core;
 use crate::definition::{Definition, Definitions};
+use crate::parallel_map::parallel_map;
 
 /// The different matchers of one table: modules that declare the same share their keys.
 pub(super) fn scorings<'d>(
@@ -82,7 +82,7 @@ async fn store(
 ) -> sqlx::Result<()> {
     let mut keys = CopyRows::with_capacity(rows.len() * 600);
     for scoring in scorings.values() {
-        let blocks = on_every_core(rows, |(_, row)| {
+        let blocks = parallel_map(rows, |(_, row)| {
             scoring.blocks_of(&scoring.profile(|column| row.0.get(column)))
         });
         for ((id, _), blocks) in rows.iter().zip(blocks) {

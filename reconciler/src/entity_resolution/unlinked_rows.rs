@@ -5,10 +5,10 @@ use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::{query, query_as, query_scalar};
 
-use super::blocks::{renew_blocks, scorings};
+use super::blocking_keys::{renew_blocks, scorings};
 use super::{Key, keys_of, store_keys};
 use crate::definition::{Definition, Definitions};
-use crate::planning;
+use crate::planner_hints;
 
 /// Rows taken with one round of statements.
 const BATCH: i64 = 1_000;
@@ -57,7 +57,7 @@ pub(crate) async fn stands_alone(
     if own.is_none_or(|scoring| scoring.within_source) {
         return Ok(false);
     }
-    let before = planning::by_hash(conn).await?;
+    let before = planner_hints::by_hash(conn).await?;
     let alone = query_scalar(AssertSqlSafe(format!(
         "select (select count(*) from (select from staging.pending where module = $3 limit {MANY}) p) = {MANY}
             and not exists (
@@ -74,7 +74,7 @@ pub(crate) async fn stands_alone(
     .bind(definition.name())
     .fetch_one(&mut *conn)
     .await?;
-    planning::as_before(conn, before).await?;
+    planner_hints::as_before(conn, before).await?;
     Ok(alone)
 }
 
@@ -129,7 +129,7 @@ async fn renew(
     with_exact: bool,
 ) -> sqlx::Result<()> {
     let entity = definition.entity();
-    let before = planning::by_hash(conn).await?;
+    let before = planner_hints::by_hash(conn).await?;
     sqlx::raw_sql(AssertSqlSafe(format!(
         "set local cursor_tuple_fraction = 1;
          declare strangers no scroll cursor for {}",
@@ -137,7 +137,7 @@ async fn renew(
     )))
     .execute(&mut *conn)
     .await?;
-    planning::as_before(conn, before).await?;
+    planner_hints::as_before(conn, before).await?;
     loop {
         let rows: Vec<(String, Json<Map<String, Value>>)> =
             query_as(AssertSqlSafe(format!("fetch {BATCH} from strangers")))
@@ -184,8 +184,8 @@ mod tests {
         )
         .execute(&mut *tx)
         .await?;
-        planning::by_index(&mut tx).await?;
-        planning::by_hash(&mut tx).await?;
+        planner_hints::by_index(&mut tx).await?;
+        planner_hints::by_hash(&mut tx).await?;
         let plan: Vec<(String,)> = query_as(AssertSqlSafe(format!(
             "explain (analyze, timing off) {}",
             rows_where("things", &format!("not {}", known("things")))

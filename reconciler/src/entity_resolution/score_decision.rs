@@ -13,9 +13,9 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::Scoring;
-use super::blocks::{neighbours, neighbours_of, taken};
-use crate::cores::on_every_core;
+use super::blocking_keys::{neighbours, neighbours_of, taken};
 use crate::definition::Definition;
+use crate::parallel_map::parallel_map;
 
 /// More evidence than so many bits against a match within a group is a contradiction.
 const CONTRADICTION: f32 = 4.0;
@@ -76,7 +76,7 @@ pub(crate) async fn judge(
     scoring: &Scoring,
     asking: &[Asking<'_>],
 ) -> sqlx::Result<Vec<Verdict>> {
-    let blocks = on_every_core(asking, |asked| scoring.blocks_of(&asked.profile));
+    let blocks = parallel_map(asking, |asked| scoring.blocks_of(&asked.profile));
     let shared = neighbours_of(conn, definition.entity(), &blocks).await?;
     let taken = match scoring.within_source {
         true => BTreeSet::new(),
@@ -91,7 +91,7 @@ pub(crate) async fn judge(
     let standing = different(&shared, is_open);
     let standing = neighbours(conn, definition, scoring, &standing).await?;
     let standing: Vec<_> = standing.into_iter().collect();
-    let looks = on_every_core(&standing, |(_, row)| {
+    let looks = parallel_map(&standing, |(_, row)| {
         scoring.profile(|column| row.get(column))
     });
     let standing: BTreeMap<&str, Profile> = standing
@@ -100,7 +100,7 @@ pub(crate) async fn judge(
         .zip(looks)
         .collect();
     let numbered: Vec<usize> = (0..asking.len()).collect();
-    let stars = on_every_core(&numbered, |record| {
+    let stars = parallel_map(&numbered, |record| {
         is_open(*record).then(|| {
             let (asked, (ids, _)) = (&asking[*record], &shared[*record]);
             star(scoring, asked, ids, &standing, &taken)

@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
 
-use super::blocks::{neighbours, neighbours_of};
-use super::judge::{Asking, Verdict, judge};
+use super::blocking_keys::{neighbours, neighbours_of};
+use super::score_decision::{Asking, Verdict, judge};
 use super::{Decision, Scoring, candidates, decide, distinct_of, keys_of};
 use crate::definition::Definition;
 
