@@ -1,5 +1,5 @@
-//! `resolve`: the row of an entity from what its records claim and what people decided. Pure and total; the order
-//! in which records arrived or overrides were set never matters.
+//! `resolve`: the row of an entity from what its records claim and what people decided. Pure and total; the
+//! order in which records arrived or overrides were set never matters.
 //!
 //! Values are in PostgreSQL's own JSON rendering of the column types. Absent is a key that is not there.
 
@@ -144,7 +144,8 @@ pub(crate) fn resolve(
     }
 }
 
-/// A restored row gives way as soon as anything of its claims changes; one that a person took out or put back holds.
+/// A restored row gives way as soon as anything of its claims changes; one that a person took out or put back
+/// holds.
 fn presence_state(claimed: &Claimed, set: &Override) -> State {
     let moved = !same_or_none(set.against.as_ref(), claimed.against(PRESENCE).as_ref());
     match (set.kind, moved) {
@@ -204,8 +205,8 @@ pub(crate) fn same_or_none(one: Option<&Value>, other: Option<&Value>) -> bool {
     same(one.unwrap_or(&Value::Null), other.unwrap_or(&Value::Null))
 }
 
-/// What an override set now would be set against. Items that people removed earlier, and that the sources do not
-/// name at this moment, stay removed.
+/// What an override set now would be set against. Items that people removed earlier, and that the sources do
+/// not name at this moment, stay removed.
 pub(crate) fn against_now(
     claimed: &Claimed,
     cell: &str,

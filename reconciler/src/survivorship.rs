@@ -1,9 +1,10 @@
 //! Whose value stands where several records are one entity.
 //!
-//! Per column one claim wins. Where a module declares a survivorship for its table: by the declared trust in its
-//! module, then the more recent, then the one that says more, then by name. Elsewhere: the record the entity was made
-//! of, then records of the table's own modules before those derived from other modules' records, then by name. Either
-//! order depends on the claims alone, so the order in which they come never matters.
+//! Per column one claim wins. Where a module declares a survivorship for its table: by the declared trust in
+//! its module, then the more recent, then the one that says more, then by name. Elsewhere: the record the
+//! entity was made of, then records of the table's own modules before those derived from other modules'
+//! records, then by name. Either order depends on the claims alone, so the order in which they come never
+//! matters.
 
 use std::cmp::{Ordering, Reverse};
 

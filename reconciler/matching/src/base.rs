@@ -134,8 +134,8 @@ impl Column {
         ids
     }
 
-    /// Reads a little of where values will be looked for, for many at once: memory is slow to answer, but answers many at a
-    /// time.
+    /// Reads a little of where values will be looked for, for many at once: memory is slow to answer, but
+    /// answers many at a time.
     fn fetch(&self, values: &[Value]) {
         let mut found = [0; AT_ONCE];
         for (found, (_, _, hash)) in found.iter_mut().zip(values) {

@@ -64,9 +64,9 @@ pub struct Scored {
 }
 
 impl Batch {
-    /// Reads one file whose records are compared with each other, or two that are linked. Records are put in the order of their
-    /// ids, so that the order in which they come never matters. `told` hears the name of each step when it is done: `load`,
-    /// `normalise`, `block`.
+    /// Reads one file whose records are compared with each other, or two that are linked. Records are put in
+    /// the order of their ids, so that the order in which they come never matters. `told` hears the name of
+    /// each step when it is done: `load`, `normalise`, `block`.
     pub fn read(
         spec: &Spec,
         files: &[&Path],
@@ -100,7 +100,8 @@ impl Batch {
                 };
                 part.par_iter().map(profile).collect()
             };
-            // As many as stay in the processor's cache until their values are numbered, which goes on while the next are read.
+            // As many as stay in the processor's cache until their values are numbered, which goes on while
+            // the next are read.
             let mut waiting = Vec::new();
             for part in order.chunks(1 << 12) {
                 let (profiles, ()) = rayon::join(|| profiled(part), || base.extend(&waiting));
@@ -145,7 +146,8 @@ impl Batch {
         )
     }
 
-    /// Scores the blocked pairs and keeps those with at least this score. The order is that of the records' ids.
+    /// Scores the blocked pairs and keeps those with at least this score. The order is that of the records'
+    /// ids.
     pub fn score(&self, model: &Model, least: f32) -> Vec<Scored> {
         let scorer = Scorer::new(model, &self.comparisons, &self.layout, &self.base);
         let chunk = 2048_u32;

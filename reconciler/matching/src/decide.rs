@@ -1,7 +1,7 @@
 //! From scores to decisions: which records are one, which pairs a person must look at.
 //!
-//! Everything is taken in the order of the scores, ties in the order of the records, so that the outcome depends on neither
-//! the order of the pairs nor the number of threads.
+//! Everything is taken in the order of the scores, ties in the order of the records, so that the outcome
+//! depends on neither the order of the pairs nor the number of threads.
 
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -146,7 +146,8 @@ pub fn decide(
     decisions
 }
 
-/// Of pairs sorted best first, those in which each is the other's best; for tables that hold each entity once.
+/// Of pairs sorted best first, those in which each is the other's best; for tables that hold each entity
+/// once.
 pub fn assigned(scored: &[Scored]) -> Vec<Scored> {
     let mut order = scored.to_vec();
     order.sort_unstable_by(|one, other| {
@@ -281,7 +282,8 @@ impl<'a> Clustering<'a> {
         self.parents[high as usize] = low;
     }
 
-    /// Why the clusters of a pair may not become one; `apart` says whether the two themselves contradict each other.
+    /// Why the clusters of a pair may not become one; `apart` says whether the two themselves contradict each
+    /// other.
     fn objection(&mut self, pair: &Scored, apart: bool) -> Option<Reason> {
         let (one, other) = (self.cluster(pair.one), self.cluster(pair.other));
         let paired = |pair: (u32, u32)| (pair.0.min(pair.1), pair.0.max(pair.1));
@@ -324,7 +326,8 @@ pub fn thresholds(spec: &DecideSpec, scored: &[Scored]) -> Thresholds {
     let mut scores: Vec<f32> = scored.iter().map(|pair| pair.score).collect();
     scores.par_sort_unstable_by(|one, other| other.total_cmp(one));
     let review = review_score(spec);
-    // Taken together the matches are as right as wanted, and the least likely of them is wrong five times as often at most.
+    // Taken together the matches are as right as wanted, and the least likely of them is wrong five times as
+    // often at most.
     let mut is_match = odds((1.0 - 5.0 * (1.0 - spec.precision)).clamp(0.5, 0.9999));
     let mut right = 0.0;
     let mut enough = f32::INFINITY;

@@ -1,4 +1,5 @@
-//! What fuzzers feed with any text: `tests/fuzz` without end and guided by coverage, the tests below for a while.
+//! What fuzzers feed with any text: `tests/fuzz` without end and guided by coverage, the tests below for a
+//! while.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +14,11 @@ use crate::normalise::{
 use crate::profile::Layout;
 use crate::spec::Spec;
 
-/// No normal form is longer than so many times what is read of a text: short words stand for long ones, `st` for `saint`.
+/// No normal form is longer than so many times what is read of a text: short words stand for long ones, `st`
+/// for `saint`.
 const LONGEST: usize = 8 * LIMIT;
-/// What is cut off may part a word, so only of shorter texts is the normal form of a normal form promised to be itself.
+/// What is cut off may part a word, so only of shorter texts is the normal form of a normal form promised to
+/// be itself.
 const WHOLE: usize = LIMIT / 4;
 
 /// Every normal form of a text is bounded, and that of a normal form is itself.

@@ -15,7 +15,8 @@ pub struct Spec {
     pub source: Option<String>,
     /// The values that are compared.
     pub fields: Vec<FieldSpec>,
-    /// Sorts of pairs with weights of their own; the first that holds is the pair's. Without any, all pairs are one sort.
+    /// Sorts of pairs with weights of their own; the first that holds is the pair's. Without any, all pairs
+    /// are one sort.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub populations: Vec<PopulationSpec>,
     /// Records that share the value of a key are compared.
@@ -113,7 +114,8 @@ pub struct PopulationSpec {
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct KeySpec {
-    /// Its parts, such as `email`, `prefix(address.code, 3)`, `sound(name.surname)`, `first(name.given)`, `rarest(name.proper)`.
+    /// Its parts, such as `email`, `prefix(address.code, 3)`, `sound(name.surname)`, `first(name.given)`,
+    /// `rarest(name.proper)`.
     pub key: Vec<String>,
     /// Larger blocks are left out; the report says how many pairs that drops.
     #[serde(default = "largest_block")]
@@ -135,11 +137,12 @@ pub struct ComparisonSpec {
     pub among: Vec<String>,
     /// When it says nothing at all.
     pub missing: String,
-    /// When the compared value agrees because another does, as e-mail addresses are made of names: such pairs have shares of
-    /// their own, so that what follows from the one is not counted again in the other.
+    /// When the compared value agrees because another does, as e-mail addresses are made of names: such pairs
+    /// have shares of their own, so that what follows from the one is not counted again in the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<String>,
-    /// Whether it tells the members of one household or group apart: between two of them it agrees by chance only.
+    /// Whether it tells the members of one household or group apart: between two of them it agrees by chance
+    /// only.
     #[serde(default)]
     pub individual: bool,
     /// The levels; the first that holds is the pair's.
@@ -155,11 +158,12 @@ pub struct LevelSpec {
     /// When it holds; without it, always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
-    /// Whether it speaks against a match whatever the training says: a flat, a branch or a generation that differs.
+    /// Whether it speaks against a match whatever the training says: a flat, a branch or a generation that
+    /// differs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub against: bool,
-    /// Whether members of one group reach it more often than chance, though the comparison tells them apart: neighbouring
-    /// serial numbers bought together.
+    /// Whether members of one group reach it more often than chance, though the comparison tells them apart:
+    /// neighbouring serial numbers bought together.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kin: bool,
     /// The value whose rarity counts.

@@ -1,5 +1,5 @@
-//! Records whose source says itself, with a field that the module names (`merged_into`), into which other record it
-//! merged them. The record becomes another name of that one at once.
+//! Records whose source says itself, with a field that the module names (`merged_into`), into which other
+//! record it merged them. The record becomes another name of that one at once.
 
 use sqlx::PgConnection;
 use staging::database::query_scalar;
@@ -48,8 +48,9 @@ pub(crate) fn split<'r>(
     (rest, declared)
 }
 
-/// Settles them one after the other, since one may be merged into another of them; seldom many. One whose other record
-/// has not come yet waits for it. Counts are added to `counted`; says whether records of the module were woken.
+/// Settles them one after the other, since one may be merged into another of them; seldom many. One whose
+/// other record has not come yet waits for it. Counts are added to `counted`; says whether records of the
+/// module were woken.
 pub(crate) async fn settle(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,

@@ -43,8 +43,9 @@ pub struct Unmerged {
     pub sealed: Sealed,
 }
 
-/// Makes a record the entity of its own that it would have been: what it brought to the entity it leaves goes with it,
-/// and a negative link keeps the two apart. One promotion, which a rollback undoes; the caller commits.
+/// Makes a record the entity of its own that it would have been: what it brought to the entity it leaves goes
+/// with it, and a negative link keeps the two apart. One promotion, which a rollback undoes; the caller
+/// commits.
 pub async fn unmerge(
     conn: &mut PgConnection,
     definitions: &Definitions,
@@ -100,8 +101,8 @@ pub async fn unmerge(
     Ok(Unmerged { from, into, sealed })
 }
 
-/// Gives a record that joined an entity a row of its own; the entity becomes what the others say. Answers both
-/// entities. Children that name the record come with it.
+/// Gives a record that joined an entity a row of its own; the entity becomes what the others say. Answers
+/// both entities. Children that name the record come with it.
 async fn take_out(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,
@@ -179,7 +180,8 @@ async fn joined(
     Ok(joined)
 }
 
-/// The id of the row that will be the record's own: the one it had before it joined, else its own, else the source's.
+/// The id of the row that will be the record's own: the one it had before it joined, else its own, else the
+/// source's.
 async fn own_id(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,

@@ -37,8 +37,8 @@ pub(crate) fn is_audit(column: &str) -> bool {
 /// A row that duties do not bind: a parent made up so that a child can land, or a tombstone.
 pub(super) const EXEMPT: &str = "is_placeholder or deleted_at is not null";
 
-/// The check before a run: how the table has come to differ from its contract under a running service.
-/// What `evolve` would simply do (a missing column that is not required, say) is also named: it has not been done.
+/// The check before a run: how the table has come to differ from its contract under a running service. What
+/// `evolve` would simply do (a missing column that is not required, say) is also named: it has not been done.
 pub async fn contract_problems(
     db: &mut PgConnection,
     schema: &str,

@@ -1,5 +1,5 @@
-//! From a JSON value to a column's type, without loss. The result is spelled as PostgreSQL's `to_jsonb` spells it
-//! in UTC, so that a row read back from the table compares equal to the row that was written.
+//! From a JSON value to a column's type, without loss. The result is spelled as PostgreSQL's `to_jsonb`
+//! spells it in UTC, so that a row read back from the table compares equal to the row that was written.
 
 use super::column::PhysicalType;
 use super::decimal::Decimal;
@@ -145,7 +145,8 @@ fn numeric(value: &Value, size: Option<(u32, u32)>) -> Result<Value, Rejection> 
     number_of(&fitted.to_string())
 }
 
-/// Floating point is inexact by the contract's own choice; what comes back is the shortest text of the same float.
+/// Floating point is inexact by the contract's own choice; what comes back is the shortest text of the same
+/// float.
 fn double(value: &Value) -> Result<Value, Rejection> {
     let Value::Number(number) = value else {
         return Err(wrong_kind("not_a_number", "a number", value));

@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-/// PostgreSQL's own limit of digits before the point is 131,072; a thousand is beyond any measure a business has,
-/// and keeps a record like `1e99999` from growing.
+/// PostgreSQL's own limit of digits before the point is 131,072; a thousand is beyond any measure a business
+/// has, and keeps a record like `1e99999` from growing.
 const MOST_DIGITS: i64 = 1000;
 
 /// A decimal number: its digits without leading zeros, `scale` of them after the point.
@@ -59,8 +59,8 @@ impl Decimal {
         self
     }
 
-    /// The same value with exactly `scale` digits after the point, or `None` if that would lose some or if more than
-    /// `precision` digits were needed.
+    /// The same value with exactly `scale` digits after the point, or `None` if that would lose some or if
+    /// more than `precision` digits were needed.
     pub(super) fn fitted(self, precision: u32, scale: u32) -> Option<Self> {
         let mut fitted = self.trimmed();
         let (precision, scale) = (precision as usize, scale as usize);

@@ -13,9 +13,9 @@ const RETIRED: &str = "No longer in the contract; kept with its values. ";
 
 /// Brings the table `schema.entity` to the contract and says what it did; nothing, when they agree.
 ///
-/// Call it in a transaction, with the `Contract::union` of all modules that fill the table. Whatever could lose or
-/// refuse data that is there already is a breaking change, and then nothing is done.
-/// Names come only from the contract, whose parser holds them to an allow-list, and are quoted all the same.
+/// Call it in a transaction, with the `Contract::union` of all modules that fill the table. Whatever could
+/// lose or refuse data that is there already is a breaking change, and then nothing is done. Names come only
+/// from the contract, whose parser holds them to an allow-list, and are quoted all the same.
 pub async fn evolve(
     tx: &mut PgConnection,
     schema: &str,
@@ -225,7 +225,8 @@ async fn retire(
         changes.push(Change::UniqueDropped(found.name.clone()));
     }
     let comment = found.comment.as_deref().unwrap_or_default();
-    // A column that people added by hand may bear any name; only names the engine could have given are touched.
+    // A column that people added by hand may bear any name; only names the engine could have given are
+    // touched.
     if !comment.starts_with(RETIRED) && is_identifier(&found.name) {
         describe(
             tx,

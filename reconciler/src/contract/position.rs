@@ -14,8 +14,8 @@ pub enum Place {
     Item(usize),
 }
 
-/// Line and column (both from 1) of the value at `path`, or of the nearest parent that exists.
-/// It is only called once something is wrong, so it reads the text again rather than burden every value with a mark.
+/// Line and column (both from 1) of the value at `path`, or of the nearest parent that exists. It is only
+/// called once something is wrong, so it reads the text again rather than burden every value with a mark.
 pub fn position_of(text: &str, path: &[Place]) -> (usize, usize) {
     (0..=path.len())
         .rev()

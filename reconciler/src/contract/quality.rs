@@ -1,5 +1,5 @@
-//! Reads what values must be: `quality` rules, `logicalTypeOptions` and `enum`.
-//! What a single record cannot prove (a share of rows, SQL, prose) is noted as unenforced, never dropped in silence.
+//! Reads what values must be: `quality` rules, `logicalTypeOptions` and `enum`. What a single record cannot
+//! prove (a share of rows, SQL, prose) is noted as unenforced, never dropped in silence.
 
 use super::coercion;
 use super::column::{Bound, Check, Column};

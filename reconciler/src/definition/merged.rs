@@ -25,7 +25,8 @@ pub(super) fn compile(
 }
 
 impl Definition {
-    /// The id of the record that its source says it merged this one into; `None` where it says nothing of the sort.
+    /// The id of the record that its source says it merged this one into; `None` where it says nothing of the
+    /// sort.
     pub(crate) fn merged_into(&self, payload: &str) -> Result<Option<String>, Rejection> {
         let Some(said) = &self.merged_into else {
             return Ok(None);

@@ -35,13 +35,15 @@ pub struct ReconcileSpec {
     /// Who may write a column; `merge` where nothing is said.
     #[serde(default)]
     pub ownership: BTreeMap<String, OwnershipSpec>,
-    /// Whose word stands where several records are one entity; without it the first record's, and others fill what is empty.
+    /// Whose word stands where several records are one entity; without it the first record's, and others fill
+    /// what is empty.
     #[serde(default)]
     pub survivorship: Option<Survivorship>,
     /// How records that no identity knows find their entity.
     #[serde(default, rename = "match")]
     pub matching: MatchSpec,
-    /// jq expression on the record: the id of the one that its source merged it into, where the source says so itself.
+    /// jq expression on the record: the id of the one that its source merged it into, where the source says
+    /// so itself.
     #[serde(default)]
     pub merged_into: Option<String>,
     /// Columns that hold another module's entity.

@@ -32,7 +32,8 @@ pub(super) fn settle(by_name: &mut BTreeMap<String, Definition>) -> Result<(), D
         for definition in by_name.values_mut() {
             if definition.entity() == table {
                 definition.survivorship.clone_from(&survivorship);
-                // Another order decides every record of the table again, also those of modules that do not declare it.
+                // Another order decides every record of the table again, also those of modules that do not
+                // declare it.
                 let ordered = format!("{} {survivorship:?}", definition.fingerprint);
                 definition.fingerprint = hex::encode(Sha256::digest(ordered));
             }

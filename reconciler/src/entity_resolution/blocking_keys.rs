@@ -42,7 +42,8 @@ fn compared<'s>(scorings: impl IntoIterator<Item = &'s &'s Scoring>) -> String {
     format!("jsonb_build_object({})", pairs.join(", "))
 }
 
-/// Computes the blocking keys of rows anew, as production stands now; rows that are gone or only made up have none.
+/// Computes the blocking keys of rows anew, as production stands now; rows that are gone or only made up have
+/// none.
 pub(crate) async fn renew_blocks(
     conn: &mut PgConnection,
     definitions: &Definitions,
@@ -105,8 +106,8 @@ struct Neighbour {
     row: Map<String, Value>,
 }
 
-/// Per record, the living entities that share a key of it, in the order of their ids, and how many of its keys were
-/// left out because too many share them.
+/// Per record, the living entities that share a key of it, in the order of their ids, and how many of its
+/// keys were left out because too many share them.
 pub(crate) async fn neighbours_of(
     conn: &mut PgConnection,
     entity: &str,

@@ -61,7 +61,8 @@ pub struct Word<'a> {
     pub reason: &'a str,
 }
 
-/// Keeps a person's word; it ends what was said before of the same record and entity, and of another entity it was.
+/// Keeps a person's word; it ends what was said before of the same record and entity, and of another entity
+/// it was.
 pub async fn say(
     conn: &mut PgConnection,
     definition: &Definition,

@@ -1,4 +1,5 @@
-//! Which entity a record is: known identity, then exact strong keys, then the score, then new; ties go to review.
+//! Which entity a record is: known identity, then exact strong keys, then the score, then new; ties go to
+//! review.
 
 mod blocking_keys;
 mod decide;

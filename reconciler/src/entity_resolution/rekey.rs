@@ -16,8 +16,8 @@ use crate::reconcile::transform::transform;
 /// Rows taken with one round of statements.
 const BATCH: i64 = 1_000;
 
-/// Computes the match keys of the rows that promotion `number` changed anew, for every module that fills one of
-/// `entities`.
+/// Computes the match keys of the rows that promotion `number` changed anew, for every module that fills one
+/// of `entities`.
 pub async fn rekey(
     conn: &mut PgConnection,
     definitions: &Definitions,

@@ -20,8 +20,8 @@ pub enum Resolution {
     Score(Verdict),
 }
 
-/// Says which entity of production a row of a module is, as a run would, and writes nothing. The row has the columns of the
-/// contract; it is taken for one that no identity knows.
+/// Says which entity of production a row of a module is, as a run would, and writes nothing. The row has the
+/// columns of the contract; it is taken for one that no identity knows.
 pub async fn resolve(
     conn: &mut PgConnection,
     definition: &Definition,

@@ -65,7 +65,8 @@ pub enum Verdict {
 struct Star {
     names: Vec<String>,
     profiles: Vec<Profile>,
-    /// Entity, its number in the batch, score, and what speaks against it within a group; only those that are allowed.
+    /// Entity, its number in the batch, score, and what speaks against it within a group; only those that are
+    /// allowed.
     rays: Vec<(String, u32, f32, f32)>,
 }
 
@@ -109,7 +110,8 @@ pub(crate) async fn judge(
     Ok(verdicts(scoring, asking, &stars))
 }
 
-/// The different entities that records share keys with, of those records that a condition on their number holds for.
+/// The different entities that records share keys with, of those records that a condition on their number
+/// holds for.
 fn different(shared: &[(Vec<String>, usize)], holds: impl Fn(usize) -> bool) -> Vec<&str> {
     let records = shared
         .iter()
@@ -180,7 +182,8 @@ fn verdicts(scoring: &Scoring, asking: &[Asking<'_>], stars: &[Option<Star>]) ->
     verdicts
 }
 
-/// Decides over the records of a group and all the entities they may be, each of which goes to one of them at most.
+/// Decides over the records of a group and all the entities they may be, each of which goes to one of them at
+/// most.
 fn decide_group(
     scoring: &Scoring,
     stars: &[Option<Star>],

@@ -119,8 +119,8 @@ impl Scoring {
         }
     }
 
-    /// Rows side by side, to be scored: the first is the one in question. Which keys bring them together is worked out for
-    /// explanations alone.
+    /// Rows side by side, to be scored: the first is the one in question. Which keys bring them together is
+    /// worked out for explanations alone.
     pub(crate) fn batch(&self, profiles: &[Profile], ids: &[&str], is_explained: bool) -> Batch {
         let keys: &[Key] = if is_explained { &self.keys } else { &[] };
         let mut base = Base::new(&self.layout);

@@ -5,8 +5,9 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use staging::database::query_as;
 
-/// The decisions of people that stand for a module's records, each with what was shown of the pair: in the review queue, or by the
-/// score that had joined what they took apart. None is shown of what no score was asked about.
+/// The decisions of people that stand for a module's records, each with what was shown of the pair: in the
+/// review queue, or by the score that had joined what they took apart. None is shown of what no score was
+/// asked about.
 pub async fn decided(
     conn: &mut PgConnection,
     module: &str,

@@ -13,9 +13,9 @@ use crate::planner_hints;
 /// Rows taken with one round of statements.
 const BATCH: i64 = 1_000;
 
-/// Gives keys to rows that stand in production without any identity, as after a migration from older tables, so that
-/// records can find them: to those written since this was done last, or to all where the module is another. In
-/// that case the blocking keys of all rows of the table are computed anew, too.
+/// Gives keys to rows that stand in production without any identity, as after a migration from older tables,
+/// so that records can find them: to those written since this was done last, or to all where the module is
+/// another. In that case the blocking keys of all rows of the table are computed anew, too.
 pub(crate) async fn prepare_keys(
     conn: &mut PgConnection,
     definitions: &Definitions,
@@ -47,8 +47,9 @@ pub(crate) async fn prepare_keys(
 /// Fewer pending records than this are asked for by themselves: looking at the whole table would cost more.
 const MANY: i64 = 1_000;
 
-/// Whether a large load of a module that never is one entity twice meets a table in which every row is one of its own
-/// records already, and nobody else's: no score could make any of its records another's then, in this run.
+/// Whether a large load of a module that never is one entity twice meets a table in which every row is one of
+/// its own records already, and nobody else's: no score could make any of its records another's then, in this
+/// run.
 pub(crate) async fn stands_alone(
     conn: &mut PgConnection,
     definition: &Definition,
@@ -93,9 +94,9 @@ fn rows_where(entity: &str, condition: &str) -> String {
     )
 }
 
-/// The transaction up to which the module has seen its table by this version, none where it was another, or where the mark
-/// is of a transaction to come: the database was restored into a server that counts anew. The mark
-/// moves to the oldest transaction that still runs.
+/// The transaction up to which the module has seen its table by this version, none where it was another, or
+/// where the mark is of a transaction to come: the database was restored into a server that counts anew. The
+/// mark moves to the oldest transaction that still runs.
 async fn seen(
     conn: &mut PgConnection,
     module: &str,
@@ -119,8 +120,8 @@ async fn seen(
     Ok(before.filter(|(of, _)| of == version).map(|(_, seen)| seen))
 }
 
-/// Renews the keys of the rows that a condition on `t` holds for: the blocking keys, and the exact ones where asked.
-/// The rows are found once, by a cursor, so that a table of any size is gone through once.
+/// Renews the keys of the rows that a condition on `t` holds for: the blocking keys, and the exact ones where
+/// asked. The rows are found once, by a cursor, so that a table of any size is gone through once.
 async fn renew(
     conn: &mut PgConnection,
     definitions: &Definitions,

@@ -108,8 +108,8 @@ pub async fn open(conn: &mut PgConnection) -> sqlx::Result<Head> {
     })
 }
 
-/// For the rest of the transaction the session writes as the engine: the triggers of production tables keep what
-/// anybody else replaces. It speaks UTC, so that an image has one spelling.
+/// For the rest of the transaction the session writes as the engine: the triggers of production tables keep
+/// what anybody else replaces. It speaks UTC, so that an image has one spelling.
 pub(crate) async fn write_as_engine(conn: &mut PgConnection) -> sqlx::Result<()> {
     settle(conn).await?;
     query("select set_config('concord.writer', 'engine', true)")

@@ -49,8 +49,8 @@ pub struct Blame {
     pub column: String,
     /// What stands there in production.
     pub value: CellValue,
-    /// The promotion that wrote it, or that found it when `by_hand`; none, when the edit is newer than the last
-    /// promotion of this row.
+    /// The promotion that wrote it, or that found it when `by_hand`; none, when the edit is newer than the
+    /// last promotion of this row.
     pub promotion: Option<i64>,
     /// Whether a person wrote it into production.
     pub by_hand: bool,

@@ -95,8 +95,9 @@ pub(crate) async fn apply_columns(
     apply_to(conn, number, table.with_only(columns), rows).await
 }
 
-/// Writes rows that are new to table and ledger, which looks nothing up; other columns than `columns` get their defaults.
-/// A row whose id the ledger knows already is returned, unwritten: it is for [`apply_columns`].
+/// Writes rows that are new to table and ledger, which looks nothing up; other columns than `columns` get
+/// their defaults. A row whose id the ledger knows already is returned, unwritten: it is for
+/// [`apply_columns`].
 pub(crate) async fn insert_new<'r>(
     conn: &mut PgConnection,
     number: i64,

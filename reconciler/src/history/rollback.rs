@@ -49,7 +49,8 @@ pub enum RollbackError {
     Database(#[from] sqlx::Error),
 }
 
-/// Writes back the rows that promotions after `n` changed, as part of promotion `number`; returns the tables they are of.
+/// Writes back the rows that promotions after `n` changed, as part of promotion `number`; returns the tables
+/// they are of.
 pub(crate) async fn restore_rows(
     conn: &mut PgConnection,
     number: i64,

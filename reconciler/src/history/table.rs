@@ -16,7 +16,8 @@ pub(super) struct EntityTable {
     pub(super) columns: Vec<String>,
     /// Whether the table has the column that marks a row as deleted.
     pub(super) tombstones: bool,
-    /// Columns of unique indexes other than that of `id`, and the mark of deletion with them, as SQL literals.
+    /// Columns of unique indexes other than that of `id`, and the mark of deletion with them, as SQL
+    /// literals.
     pub(super) unique: Vec<String>,
 }
 

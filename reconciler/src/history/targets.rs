@@ -11,14 +11,15 @@ const BATCH: usize = 1_000;
 
 /// What becomes of rows in a rollback.
 ///
-/// `$1` is the number the rollback bears, `$2` the entity, `$3` ids, `$4` the promotion to return to, `$5` whether
-/// edits by hand are given up. Yields the row as `found`, as it shall be (`wish`, null: not at all), and the
-/// columns `kept` because a person wrote them since the ledger last knew the row; a null among them is the whole
-/// row: one that a person added, removed, or edited though it shall go.
+/// `$1` is the number the rollback bears, `$2` the entity, `$3` ids, `$4` the promotion to return to, `$5`
+/// whether edits by hand are given up. Yields the row as `found`, as it shall be (`wish`, null: not at all),
+/// and the columns `kept` because a person wrote them since the ledger last knew the row; a null among them
+/// is the whole row: one that a person added, removed, or edited though it shall go.
 ///
-/// A row that no promotion up to `$4` touched did not exist, unless it stood there by hand when the ledger first met
-/// it. Each lookup is lateral with a limit, so that it stays an index probe however old the statistics are: the ledger
-/// grows by the rollback's own rows meanwhile. Where the rollback itself touched the row already, `found` is what it found then.
+/// A row that no promotion up to `$4` touched did not exist, unless it stood there by hand when the ledger
+/// first met it. Each lookup is lateral with a limit, so that it stays an index probe however old the
+/// statistics are: the ledger grows by the rollback's own rows meanwhile. Where the rollback itself touched
+/// the row already, `found` is what it found then.
 pub(super) fn targets(table: &EntityTable) -> String {
     let name = &table.name;
     let unedited = same_row("found", "known");

@@ -1,6 +1,6 @@
-//! What an expression may spend on one record, and the native filters that do the counting.
-//! A step is one element of a loop, one call or one node of a result; running out cannot be caught by `try`.
-//! Steps, not seconds, so that a record fares the same on a busy machine. What is not counted is work inside one native
+//! What an expression may spend on one record, and the native filters that do the counting. A step is one
+//! element of a loop, one call or one node of a result; running out cannot be caught by `try`. Steps, not
+//! seconds, so that a record fares the same on a busy machine. What is not counted is work inside one native
 //! filter (`sort`, a regular expression), and that is bounded by the size of its input.
 
 use super::payload;
@@ -17,7 +17,8 @@ const STEPS: u64 = 200_000;
 /// The longest text and the longest list an expression may build.
 const LONGEST: usize = 1 << 20;
 
-/// Filters that look outside the record, or end the process: an expression's value depends on the record alone.
+/// Filters that look outside the record, or end the process: an expression's value depends on the record
+/// alone.
 pub(super) const OUTSIDE: &[&str] = &[
     "env",
     "now",

@@ -1,5 +1,6 @@
 //! Puts counting filters into a parsed expression, so that no expression and no record can keep it running.
-//! Definitions that call themselves are refused; the ones of the standard library (`until`, `recurse`, …) count.
+//! Definitions that call themselves are refused; the ones of the standard library (`until`, `recurse`, …)
+//! count.
 
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Def, Pattern, Term};

@@ -48,8 +48,8 @@ impl Mapping {
         })
     }
 
-    /// The row of one payload. A path that is not in the payload leaves its column absent, and so does an expression
-    /// without output; an explicit null (of the field or of what it stands in) is null.
+    /// The row of one payload. A path that is not in the payload leaves its column absent, and so does an
+    /// expression without output; an explicit null (of the field or of what it stands in) is null.
     pub fn apply(&self, payload: &str) -> Result<Row, Rejection> {
         let input = payload::parse(payload)?;
         if !matches!(input, Val::Obj(_)) {
@@ -71,7 +71,8 @@ impl Mapping {
         Ok(row)
     }
 
-    /// The dotted payload paths that each column's expression reads, as far as they can be told from its text.
+    /// The dotted payload paths that each column's expression reads, as far as they can be told from its
+    /// text.
     pub fn paths(&self) -> Vec<(String, String)> {
         let pairs = |compiled: &Compiled| {
             compiled

@@ -1,5 +1,6 @@
 //! Which payload paths an expression reads, told from its text: `module check` compares them with the query.
-//! Best effort on the careful side: where a value was computed, nothing is claimed about what is read from it.
+//! Best effort on the careful side: where a value was computed, nothing is claimed about what is read from
+//! it.
 
 use super::reach::Reach;
 use crate::Rejection;

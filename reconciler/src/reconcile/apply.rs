@@ -1,4 +1,5 @@
-//! The one place that writes what was decided: rows with their history, identities, overrides, keys, problems.
+//! The one place that writes what was decided: rows with their history, identities, overrides, keys,
+//! problems.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,8 +16,8 @@ use crate::history::{RowWrite, apply_columns, apply_images, unique_columns};
 use crate::overrides::{self, Authors};
 use crate::{entity_resolution, identities};
 
-/// Writes a change set as part of promotion `number`; one that promotes nothing needs none. Returns the records that
-/// arrived, for [`wake`].
+/// Writes a change set as part of promotion `number`; one that promotes nothing needs none. Returns the
+/// records that arrived, for [`wake`].
 pub(crate) async fn apply(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,
@@ -102,8 +103,8 @@ fn written(row: &RowChange) -> RowWrite {
     }
 }
 
-/// Unique indexes are checked row by row, and a value may have to pass from one row to another: rows that give one up
-/// let go of it first.
+/// Unique indexes are checked row by row, and a value may have to pass from one row to another: rows that
+/// give one up let go of it first.
 async fn make_room(
     conn: &mut PgConnection,
     number: i64,

@@ -426,8 +426,8 @@ fn write(
     });
 }
 
-/// Counts a change for the guard, unless the row was made or changed in this very promotion, or only gets links that
-/// waited for their parents.
+/// Counts a change for the guard, unless the row was made or changed in this very promotion, or only gets
+/// links that waited for their parents.
 pub(crate) fn count(
     ctx: &Ctx<'_>,
     entity: &Entity,
@@ -506,7 +506,8 @@ fn assign(ctx: &Ctx<'_>, of: Assignment<'_>, next: NextClaim, set: &mut ChangeSe
     }));
 }
 
-/// Notes which parents the record leaves for others: should one of them vanish, its children say where it went.
+/// Notes which parents the record leaves for others: should one of them vanish, its children say where it
+/// went.
 fn note_moves(ctx: &Ctx<'_>, of: &Assignment<'_>, next: &NextClaim, set: &mut ChangeSet) {
     let Some(identity) = &of.identity else {
         return;
@@ -564,8 +565,8 @@ fn report_conflicts(
     }
 }
 
-/// Withdraws the claims of records that are gone from their source, or that hold no row here any more. A row for which
-/// no record is left is marked as deleted; else it becomes what the others say.
+/// Withdraws the claims of records that are gone from their source, or that hold no row here any more. A row
+/// for which no record is left is marked as deleted; else it becomes what the others say.
 pub(crate) async fn withdraw_all<'r>(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,

@@ -68,7 +68,8 @@ pub(crate) fn transform(
     }))
 }
 
-/// Records with their rows; those that are refused are quarantined, and those that hold no row here are returned apart.
+/// Records with their rows; those that are refused are quarantined, and those that hold no row here are
+/// returned apart.
 pub(crate) fn transform_all<'r>(
     ctx: &Ctx<'_>,
     records: &[&'r StagedRecord],

@@ -49,9 +49,9 @@ pub struct Rebuilt {
     pub sealed: Option<Sealed>,
 }
 
-/// Makes a table where it is not there, and brings every row to what its claims and overrides come to, by a promotion. Rows keep
-/// their audit columns where the history still has them; rows that people added come back where the database saw them
-/// go. The caller commits.
+/// Makes a table where it is not there, and brings every row to what its claims and overrides come to, by a
+/// promotion. Rows keep their audit columns where the history still has them; rows that people added come
+/// back where the database saw them go. The caller commits.
 pub async fn rebuild(
     conn: &mut PgConnection,
     definitions: &Definitions,
@@ -109,8 +109,8 @@ pub async fn rebuild(
     })
 }
 
-/// Accepts what was done to a table: rows that were deleted stay out of it, each by an override of the person who did it.
-/// The caller commits.
+/// Accepts what was done to a table: rows that were deleted stay out of it, each by an override of the person
+/// who did it. The caller commits.
 pub async fn accept_table(
     conn: &mut PgConnection,
     definitions: &Definitions,
@@ -200,7 +200,8 @@ fn bring_back(
     });
 }
 
-/// The last images that are known of rows: what somebody replaced or deleted last, else what the ledger knows.
+/// The last images that are known of rows: what somebody replaced or deleted last, else what the ledger
+/// knows.
 async fn last_images(
     conn: &mut PgConnection,
     entity: &str,

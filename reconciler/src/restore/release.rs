@@ -34,8 +34,8 @@ pub struct Released {
     pub sealed: Sealed,
 }
 
-/// Releases the override of one cell of a row, or all of them, by a promotion: the row becomes what its records claim.
-/// The caller commits.
+/// Releases the override of one cell of a row, or all of them, by a promotion: the row becomes what its
+/// records claim. The caller commits.
 pub async fn release(
     conn: &mut PgConnection,
     definitions: &Definitions,

@@ -75,8 +75,8 @@ pub(super) fn transform(payload: &str) -> Result<Row, Rejection> {
     payload::row(&measurement, &object, ORIGINS)
 }
 
-/// The measurement that a service note about one instrument tells, where it tells one. What the note does not say
-/// stays absent.
+/// The measurement that a service note about one instrument tells, where it tells one. What the note does not
+/// say stays absent.
 pub(super) fn from_timeline(payload: &str, zone: &TimeZone) -> Result<Option<Row>, Rejection> {
     let object = payload::object(payload)?;
     if !object

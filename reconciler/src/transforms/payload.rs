@@ -1,11 +1,13 @@
-//! What every typed transform does with its payload: read it, and say of each column whether the source spoke.
+//! What every typed transform does with its payload: read it, and say of each column whether the source
+//! spoke.
 
 use crate::{Rejection, Row};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
-/// The types of a module's query, in a Rust module named after it: `source_query!(ListUsers, "…/query.graphql")`.
+/// The types of a module's query, in a Rust module named after it: `source_query!(ListUsers,
+/// "…/query.graphql")`.
 macro_rules! source_query {
     ($name:ident, $path:tt $(, $derives:tt)?) => {
         #[derive(graphql_client::GraphQLQuery)]
@@ -22,7 +24,8 @@ pub(super) use source_query;
 
 /// The source's calendar day.
 pub(super) type CoreDate = jiff::civil::Date;
-/// The source's instant; it prints in UTC whatever offset it came with, so that equal instants are equal texts.
+/// The source's instant; it prints in UTC whatever offset it came with, so that equal instants are equal
+/// texts.
 pub(super) type CoreDateTime = jiff::Timestamp;
 
 /// A column and the payload paths it is made from.
@@ -73,8 +76,8 @@ pub(super) fn node<T: DeserializeOwned>(object: &Value) -> Result<T, Rejection> 
 
 /// The row of an entity, without the columns about which the source said nothing.
 ///
-/// A column comes from the payload path of its own name in camel case, or from the paths that `origins` lists for it.
-/// It stays absent unless **all** of them are in the payload; with an empty list it is always there.
+/// A column comes from the payload path of its own name in camel case, or from the paths that `origins` lists
+/// for it. It stays absent unless **all** of them are in the payload; with an empty list it is always there.
 pub(super) fn row(
     entity: &(impl Serialize + Validate),
     object: &Value,

@@ -89,7 +89,8 @@ fn id_prefix(id: &str) -> &str {
     id.split_once('_').map_or("", |(prefix, _)| prefix)
 }
 
-/// A digest of the text without regard to which of the two fields holds it, to blanks and to composed accents.
+/// A digest of the text without regard to which of the two fields holds it, to blanks and to composed
+/// accents.
 fn text_digest(summary: Option<&str>, comment: Option<&str>) -> String {
     let mut digest = Sha256::new();
     for word in [summary, comment]

@@ -159,7 +159,8 @@ impl Blocks {
         &self.left_out
     }
 
-    /// What each key brings together, alone and with others; `matches` are pairs in order of their numbers' size within each.
+    /// What each key brings together, alone and with others; `matches` are pairs in order of their numbers'
+    /// size within each.
     pub fn report(&self, base: &Base, matches: &[(u32, u32)]) -> Vec<KeyReport> {
         let matches: FxHashSet<(u32, u32)> = matches.iter().copied().collect();
         let chunk = 4096_u32;

@@ -167,8 +167,9 @@ impl Comparisons {
             .into_iter()
     }
 
-    /// Which levels hold only for pairs that a blocking key of one attribute brings together. A key that leaves blocks out
-    /// counts only where its attribute is one that groups share, for those blocks are learnt from by samples.
+    /// Which levels hold only for pairs that a blocking key of one attribute brings together. A key that
+    /// leaves blocks out counts only where its attribute is one that groups share, for those blocks are
+    /// learnt from by samples.
     pub fn covered(&self, keys: &[Key], reports: &[KeyReport]) -> Vec<Vec<bool>> {
         let complete = |(key, report): (&Key, &KeyReport)| {
             let attribute = key.attribute()?;
@@ -185,7 +186,8 @@ impl Comparisons {
             .collect()
     }
 
-    /// Whether an attribute's agreement is a level of a comparison that does not tell members of a group apart.
+    /// Whether an attribute's agreement is a level of a comparison that does not tell members of a group
+    /// apart.
     pub fn is_shared(&self, attribute: usize) -> bool {
         let others = self.list.iter().filter(|comparison| !comparison.individual);
         let mut conditions = others.flat_map(|comparison| {
@@ -197,8 +199,8 @@ impl Comparisons {
         conditions.any(|when| needs_equal(when, attribute))
     }
 
-    /// Reads a little of what comparing these records will read, for all at once: memory is slow to answer, but answers many
-    /// at a time.
+    /// Reads a little of what comparing these records will read, for all at once: memory is slow to answer,
+    /// but answers many at a time.
     pub fn fetch(&self, base: &Base, facts: &Facts, records: impl Iterator<Item = u32> + Clone) {
         let named = &self.asked.named;
         let mut touched = 0;

@@ -1,4 +1,5 @@
-//! Conditions on a pair of records, as a specification writes them: `equal(email) and jaro_winkler(name.given) >= 0.9`.
+//! Conditions on a pair of records, as a specification writes them: `equal(email) and
+//! jaro_winkler(name.given) >= 0.9`.
 
 /// A condition.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,4 +1,5 @@
-//! Conditions in flat form: what a few bits of a pair settle is asked first, measures last, each measure once per pair.
+//! Conditions in flat form: what a few bits of a pair settle is asked first, measures last, each measure once
+//! per pair.
 
 use super::condition::{Condition, Measure, Test};
 use super::pair::Pair;

@@ -15,8 +15,8 @@ pub fn jaro_winkler(one: &str, other: &str) -> f32 {
     strsim::jaro_winkler(one, other) as f32
 }
 
-/// What the likeness by Jaro and Winkler can be at most for two texts of which only the symbols and the length are known: a
-/// letter that the other lacks has no counterpart.
+/// What the likeness by Jaro and Winkler can be at most for two texts of which only the symbols and the
+/// length are known: a letter that the other lacks has no counterpart.
 pub fn at_most([one, other]: [(u64, u32); 2]) -> f32 {
     if (one.0 | other.0) & FOREIGN != 0 {
         return 1.0;

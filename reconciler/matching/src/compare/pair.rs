@@ -317,8 +317,8 @@ fn shared((one, other): (&[u32], &[u32])) -> Option<u32> {
         .find(|id| *id != NONE && other.contains(id))
 }
 
-/// Whether so many edits may turn one into the other, as far as lengths and letters tell: one edit takes one letter away and
-/// adds another at most.
+/// Whether so many edits may turn one into the other, as far as lengths and letters tell: one edit takes one
+/// letter away and adds another at most.
 fn may_be_within(most: usize, one: Brief, other: Brief) -> bool {
     (one.symbols | other.symbols) & FOREIGN != 0
         || one.length.abs_diff(other.length) as usize <= most
@@ -354,7 +354,8 @@ fn initial(short: &str, long: &str) -> bool {
     }
 }
 
-/// The weight of the words that two values share, and of those that only one has; words one slip apart are shared.
+/// The weight of the words that two values share, and of those that only one has; words one slip apart are
+/// shared.
 fn common(words: &Words, one: u32, other: u32) -> (f32, f32, f32) {
     let (one, other) = (words.of(one), words.of(other));
     let weight = |word: u32| words.weights[word as usize];

@@ -27,8 +27,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// Whether it holds weights for just these populations, comparisons and levels, from which scores can be made; else what is
-    /// wrong with it.
+    /// Whether it holds weights for just these populations, comparisons and levels, from which scores can be
+    /// made; else what is wrong with it.
     pub fn check(&self, comparisons: &Comparisons) -> Result<(), String> {
         if self.version != 1 {
             return Err(format!("its version {} is not known", self.version));

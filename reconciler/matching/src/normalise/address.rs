@@ -221,7 +221,8 @@ fn ordinal(word: &str) -> &str {
     }
 }
 
-/// A postal code; where letters and digits alternate as in Canada, letters that look like digits are put right.
+/// A postal code; where letters and digits alternate as in Canada, letters that look like digits are put
+/// right.
 pub fn postal_code(text: &str) -> Option<String> {
     let mut code: String = bounded(text)
         .chars()

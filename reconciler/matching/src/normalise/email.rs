@@ -20,8 +20,8 @@ impl Email {
         format!("{}@{}", self.mailbox, self.domain)
     }
 
-    /// What the mailbox says of the person beside the surname: `marie` of `marie.tessier84`, `m` of `mtessier`, `~` where it
-    /// says the surname alone.
+    /// What the mailbox says of the person beside the surname: `marie` of `marie.tessier84`, `m` of
+    /// `mtessier`, `~` where it says the surname alone.
     pub fn given(&self, surname: &str) -> Option<String> {
         if self.is_role || surname.len() < 3 {
             return None;

@@ -34,7 +34,8 @@ pub struct Party {
     pub organisation: String,
 }
 
-/// How often words stand in the columns of given names and of surnames: it tells `Roy Martin` from `Martin Roy`.
+/// How often words stand in the columns of given names and of surnames: it tells `Roy Martin` from `Martin
+/// Roy`.
 #[derive(Debug, Clone, Default)]
 pub struct Lexicon {
     counts: FxHashMap<String, (u32, u32)>,

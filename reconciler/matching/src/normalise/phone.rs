@@ -52,8 +52,8 @@ fn monotone(digits: &str) -> bool {
     tail.iter().all(|digit| *digit == tail[0])
 }
 
-/// A number with a country code. One that reads as another number when it is read again is none: national prefixes are put into
-/// numbers too short to have one.
+/// A number with a country code. One that reads as another number when it is read again is none: national
+/// prefixes are put into numbers too short to have one.
 fn foreign(number: &str) -> Option<String> {
     let home = (!number.trim_start().starts_with('+')).then_some(phonenumber::country::CA);
     let form = |parsed: phonenumber::PhoneNumber| {

@@ -7,8 +7,8 @@ use rustc_hash::FxHashMap;
 
 use super::text::{bounded, folded, is_unknown};
 
-/// Letters and digits of a serial number in upper case, without what only announces it. Fewer than three, or one
-/// repeated, is none.
+/// Letters and digits of a serial number in upper case, without what only announces it. Fewer than three, or
+/// one repeated, is none.
 pub fn serial(text: &str) -> Option<String> {
     if is_unknown(&folded(text)) {
         return None;
@@ -87,7 +87,8 @@ const MAKERS: &[(&str, &[&str])] = &[
     ("young chang", &["youngchang"]),
 ];
 
-/// A make by its one name: what a module's own aliases say, else the table, else its words without `pianos` and the like.
+/// A make by its one name: what a module's own aliases say, else the table, else its words without `pianos`
+/// and the like.
 pub fn make(text: &str, aliases: &BTreeMap<String, Vec<String>>) -> Option<String> {
     let spelled = match text.contains('&') {
         true => folded(&text.replace('&', " and ")),

@@ -18,7 +18,8 @@ pub fn bounded(text: &str) -> &str {
     &text[..end]
 }
 
-/// Words in lower case without accents, one blank between them. Apostrophes and dots within initials part words too.
+/// Words in lower case without accents, one blank between them. Apostrophes and dots within initials part
+/// words too.
 pub fn folded(text: &str) -> String {
     let text = bounded(text);
     let mut form = match text.is_ascii() {

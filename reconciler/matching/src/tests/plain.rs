@@ -205,7 +205,8 @@ fn initial(short: &str, long: &str) -> bool {
     }
 }
 
-/// The weight of the words that two values share, and of those that only one has; words one slip apart are shared.
+/// The weight of the words that two values share, and of those that only one has; words one slip apart are
+/// shared.
 fn common(words: &Words, one: u32, other: u32) -> (f32, f32, f32) {
     let (one, other) = (words.of(one), words.of(other));
     let weight = |word: u32| words.weights[word as usize];

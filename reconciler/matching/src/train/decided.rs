@@ -18,7 +18,8 @@ pub struct Label {
     pub is_match: bool,
 }
 
-/// A decided pair whose records are gone or changed since: what was shown of it to whom decided, as `explain` has it.
+/// A decided pair whose records are gone or changed since: what was shown of it to whom decided, as `explain`
+/// has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decided {
     /// What was shown.

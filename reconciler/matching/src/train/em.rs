@@ -1,7 +1,9 @@
-//! Expectation maximisation over three classes: match, related (of one household or group, but another), unrelated.
+//! Expectation maximisation over three classes: match, related (of one household or group, but another),
+//! unrelated.
 //!
-//! What tells members of a group apart (`individual`) agrees between related pairs by chance only, as it does between
-//! unrelated ones. That one assumption keeps shared telephones and addresses from being taken for identity.
+//! What tells members of a group apart (`individual`) agrees between related pairs by chance only, as it does
+//! between unrelated ones. That one assumption keeps shared telephones and addresses from being taken for
+//! identity.
 
 use rayon::prelude::*;
 
@@ -12,12 +14,13 @@ use crate::model::{Model, Population};
 
 /// So many pairs is what the first guess counts as.
 const GUESS: f64 = 4.0;
-/// Matches contradict in what tells members of a group apart in so many cases at most; else the training has taken
-/// households for matches.
+/// Matches contradict in what tells members of a group apart in so many cases at most; else the training has
+/// taken households for matches.
 const CONTRADICTING: f64 = 0.05;
 /// And so often in anything else.
 const DIFFERING: f64 = 0.2;
-/// Related pairs share what groups share at least so often as matches do; else the training has taken chance for kinship.
+/// Related pairs share what groups share at least so often as matches do; else the training has taken chance
+/// for kinship.
 const SHARED: f64 = 0.25;
 /// So many matches reach a level that is declared to speak against them.
 const AGAINST: f64 = 0.01;
@@ -231,7 +234,8 @@ fn maximise(population: &mut Population, guess: &Population, learning: &Learning
             let first = &guess.comparisons[at].levels[level];
             weights.m = (counts[level][0] + GUESS * first.m) / (total(0) + GUESS);
             if half.start > 0 {
-                // All pairs that agree in the other attribute are brought together by it, as far as its blocks are not too large.
+                // All pairs that agree in the other attribute are brought together by it, as far as its
+                // blocks are not too large.
                 let least = 0.5 / (total(2) + 1.0);
                 weights.u = (counts[level][2] + GUESS * first.u).max(least) / (total(2) + GUESS);
             } else if learning.covered[at][level] && learning.seen[at][level] < ENOUGH {

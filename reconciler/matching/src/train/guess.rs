@@ -11,7 +11,8 @@ use crate::profile::Layout;
 /// A level seen so often among random pairs has its u from there.
 pub(super) const ENOUGH: f64 = 200.0;
 
-/// The model before anything is learnt: u as random pairs have it, m and r guessed from the order of the levels.
+/// The model before anything is learnt: u as random pairs have it, m and r guessed from the order of the
+/// levels.
 pub fn start(
     comparisons: &Comparisons,
     layout: &Layout,

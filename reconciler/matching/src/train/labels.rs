@@ -1,8 +1,10 @@
-//! Learning from pairs that people decided: how far to trust each comparison, and how far each level was misjudged.
+//! Learning from pairs that people decided: how far to trust each comparison, and how far each level was
+//! misjudged.
 //!
-//! The weights themselves come from all records. Labels correct them: a logistic regression with the score as what is known already,
-//! and a Gaussian prior that holds every correction to nought, so that few labels move little. How firmly it holds is chosen by
-//! cross-validation on the labels, and where none of the corrections foretells labels it has not seen, the model stays as it was.
+//! The weights themselves come from all records. Labels correct them: a logistic regression with the score as
+//! what is known already, and a Gaussian prior that holds every correction to nought, so that few labels move
+//! little. How firmly it holds is chosen by cross-validation on the labels, and where none of the corrections
+//! foretells labels it has not seen, the model stays as it was.
 
 use std::f64::consts::LN_2;
 
@@ -21,7 +23,8 @@ pub struct Lesson {
     pub labels: usize,
     /// How many decided pairs were left out, because they were held against each other by other comparisons.
     pub unfit: usize,
-    /// How many bits better a label is foretold by a model that has not seen it, and how uncertain that is: one standard error.
+    /// How many bits better a label is foretold by a model that has not seen it, and how uncertain that is:
+    /// one standard error.
     pub gain: f64,
     /// The standard error of the gain.
     pub error: f64,
@@ -29,8 +32,9 @@ pub struct Lesson {
     pub is_adopted: bool,
 }
 
-/// The deviations expected before anything is seen, by what is corrected: all scores of a population, in nats; the scale of a
-/// comparison; a level, in nats. Taken from how far models without labels were found off, and only a measure for `FIRMNESS`.
+/// The deviations expected before anything is seen, by what is corrected: all scores of a population, in
+/// nats; the scale of a comparison; a level, in nats. Taken from how far models without labels were found
+/// off, and only a measure for `FIRMNESS`.
 const SHIFT: f64 = 1.0;
 const SCALE: f64 = 0.2;
 const LEVEL: f64 = 0.5;
@@ -192,8 +196,8 @@ fn correct(model: &mut Model, places: &Places, coefficients: &[f64]) {
     }
 }
 
-/// The pairs most worth asking a person about: half of them questions as they stand, half of them matches as they stand, since what
-/// is wrong among those is asked by nobody. Which ones depends on the pairs alone.
+/// The pairs most worth asking a person about: half of them questions as they stand, half of them matches as
+/// they stand, since what is wrong among those is asked by nobody. Which ones depends on the pairs alone.
 pub fn worth_asking(scored: &[Scored], thresholds: Thresholds, count: usize) -> Vec<(u32, u32)> {
     const LIKELY: f32 = 10.0;
     let among = |low: f32, high: f32, count: usize| {

@@ -30,8 +30,8 @@ impl Row {
 
 const ROUNDS: usize = 30;
 
-/// The likeliest coefficients, where each has a standard deviation before anything is seen. Newton's method, every step halved until
-/// it helps.
+/// The likeliest coefficients, where each has a standard deviation before anything is seen. Newton's method,
+/// every step halved until it helps.
 pub(super) fn fit(rows: &[&Row], deviations: &[f64]) -> Vec<f64> {
     let held: Vec<f64> = deviations.iter().map(|sd| sd.powi(-2)).collect();
     let value = |coefficients: &[f64]| {

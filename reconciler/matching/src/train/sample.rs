@@ -37,7 +37,8 @@ pub(super) fn mixed(mut number: u64) -> u64 {
     number ^ number >> 31
 }
 
-/// Looks at random pairs of all records, and of those within each population. Which pairs depends on the number of records only.
+/// Looks at random pairs of all records, and of those within each population. Which pairs depends on the
+/// number of records only.
 ///
 /// `own` is the population of each record by itself.
 pub fn random(base: &Base, facts: &Facts, comparisons: &Comparisons, own: &[usize]) -> Seen {
@@ -153,7 +154,8 @@ impl Seen {
     }
 }
 
-/// Distinct patterns of blocked pairs with the bits that rarity adds (all comparisons, individual ones), and how many pairs have them.
+/// Distinct patterns of blocked pairs with the bits that rarity adds (all comparisons, individual ones), and
+/// how many pairs have them.
 #[derive(Debug, Clone, Default)]
 pub struct Patterns {
     /// The patterns in order.
@@ -163,7 +165,8 @@ pub struct Patterns {
 /// A pattern and the rarity of its values in half bits: for unrelated pairs, and for related ones.
 pub type PatternKey = (Pattern, i16, i16);
 
-/// Counts the patterns of a share of the blocked pairs. A record is in the share by its place alone, so this does not depend on threads.
+/// Counts the patterns of a share of the blocked pairs. A record is in the share by its place alone, so this
+/// does not depend on threads.
 pub fn blocked(
     model: &Model,
     comparisons: &Comparisons,
@@ -228,8 +231,8 @@ fn key(comparisons: &Comparisons, scorer: &Scorer, reached: &Reached) -> Pattern
 /// A sampled pair that stood for many more would decide by itself what is usual.
 const EACH: f64 = 1000.0;
 
-/// A few pairs of every block that was too large to be compared stand for all of them: without them, what unrelated records
-/// share would be taken for rare.
+/// A few pairs of every block that was too large to be compared stand for all of them: without them, what
+/// unrelated records share would be taken for rare.
 fn left_out(
     scorer: &Scorer,
     comparisons: &Comparisons,

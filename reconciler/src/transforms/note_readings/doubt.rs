@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 /// Words and signs that may stand between a label and its number.
 pub(super) const FILLER: &str = r"(?:[\s:=~≈(,@–—-]|relati(?:ve|f)|rel\b\.?|ambiante?|int(?:é|e)rieure?|actuelle|current|indoor|level|niveau|taux|reading|lecture|de l['’]air|(?:de la|dans la) (?:pièce|salle)|du (?:local|salon|studio)|(?:in|of) the room|in room|room|est|était|is|was|at|à|a|of|de|around|about|approx\b\.?|environ|env\b\.?|(?:too|very|un peu|trop|très)|high|low|bass?e|(?:é|e)lev(?:é|e)e|haute?|s(?:è|e)che){0,12}";
 
-/// Whether a number without a unit is followed by nothing that would give it another one (`19h`, `440 Hz`, `7:30`).
+/// Whether a number without a unit is followed by nothing that would give it another one (`19h`, `440 Hz`,
+/// `7:30`).
 pub(super) fn ends_plainly(rest: &str) -> bool {
     static PLAIN: LazyLock<Regex> = LazyLock::new(|| {
         pattern(

@@ -1,5 +1,6 @@
-//! Temperature and relative humidity read out of free text, French and English, in the many spellings technicians use.
-//! Every pattern runs in linear time. Where a number might be a discount, a pitch, an hour or a wish, it is left alone.
+//! Temperature and relative humidity read out of free text, French and English, in the many spellings
+//! technicians use. Every pattern runs in linear time. Where a number might be a discount, a pitch, an hour
+//! or a wish, it is left alone.
 
 mod doubt;
 mod humidity;

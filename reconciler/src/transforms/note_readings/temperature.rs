@@ -71,7 +71,8 @@ fn temperature(text: &str, found: &Captures) -> Option<Candidate> {
     })
 }
 
-/// A letter without a degree sign: `C` is also a note name and, in small, the cent by which a string is out of tune.
+/// A letter without a degree sign: `C` is also a note name and, in small, the cent by which a string is out
+/// of tune.
 fn bare_letter(text: &str, value: f64, letter: &str, end: usize) -> Option<(f64, bool)> {
     static PITCH: LazyLock<Regex> = LazyLock::new(|| {
         pattern(
