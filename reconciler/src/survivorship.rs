@@ -8,24 +8,13 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::definition::Survivorship;
 use crate::equality::holds;
 use crate::identities::Method;
 use crate::ownership::{Owner, is_empty};
 use crate::table_rules::TableRules;
-
-/// Which claims win, as a module declares it for its table.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Survivorship {
-    /// The modules of the table, the most trusted first; those that are not named come after all that are.
-    pub trust: Vec<String>,
-    /// The column that says when a record was last changed at its source.
-    #[serde(default)]
-    pub recency: Option<String>,
-}
 
 /// What one record says about its entity.
 #[derive(Debug, Clone, PartialEq)]

@@ -12,6 +12,7 @@ use crate::decide::{Decisions, Links, Surroundings, decide};
 use crate::model::{Model, Scorer};
 use crate::normalise::Lexicon;
 use crate::profile::{Layout, Profile};
+pub use crate::scored::Scored;
 use crate::spec::Spec;
 use crate::table::{Table, TableError};
 use crate::train;
@@ -48,19 +49,6 @@ pub struct Batch {
     pub ids: Vec<Box<str>>,
     /// The records' sources; empty where none is declared.
     pub sources: Vec<Box<str>>,
-}
-
-/// A compared pair worth keeping.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scored {
-    /// One record.
-    pub one: u32,
-    /// The other, of a greater number.
-    pub other: u32,
-    /// The logarithm of the odds for a match.
-    pub score: f32,
-    /// The keys that brought them together, one bit each.
-    pub keys: u64,
 }
 
 impl Batch {

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
-use crate::batch::Scored;
 use crate::model::Thresholds;
+use crate::scored::Scored;
 use crate::spec::DecideSpec;
 
 /// What people decided; no score overturns it.

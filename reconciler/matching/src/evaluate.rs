@@ -5,7 +5,7 @@ use std::path::Path;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
-use crate::batch::Scored;
+use crate::scored::Scored;
 use crate::table::{Table, TableError};
 
 /// What is known about the records.

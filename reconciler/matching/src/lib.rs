@@ -11,6 +11,7 @@ pub mod fuzzing;
 pub mod model;
 pub mod normalise;
 pub mod profile;
+mod scored;
 pub mod spec;
 pub mod stored;
 pub mod table;

@@ -1,38 +1,12 @@
 //! Whether a table agrees with its contract, and what exactly stands between them where it does not.
 
+use super::audit_columns::AUDIT;
 use super::catalogue::Table;
 use super::column::PhysicalType;
 use super::difference::Difference;
 use super::document::Contract;
 use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::query_scalar;
-
-/// The columns the engine adds to every production table, their types and the rest of their definition.
-pub(super) const AUDIT: [(&str, PhysicalType, &str); 6] = [
-    (
-        "created_at",
-        PhysicalType::Timestamptz,
-        "not null default now()",
-    ),
-    (
-        "updated_at",
-        PhysicalType::Timestamptz,
-        "not null default now()",
-    ),
-    ("synced_at", PhysicalType::Timestamptz, ""),
-    ("deleted_at", PhysicalType::Timestamptz, ""),
-    ("version", PhysicalType::BigInt, "not null default 1"),
-    (
-        "is_placeholder",
-        PhysicalType::Boolean,
-        "not null default false",
-    ),
-];
-
-/// Whether a column is one that the engine adds: a contract may not name it.
-pub(crate) fn is_audit(column: &str) -> bool {
-    AUDIT.iter().any(|(name, ..)| *name == column)
-}
 
 /// A row that duties do not bind: a parent made up so that a child can land, or a tombstone.
 pub(super) const EXEMPT: &str = "is_placeholder or deleted_at is not null";

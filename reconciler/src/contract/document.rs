@@ -1,7 +1,8 @@
 //! Reads a contract: one table, its columns and what they promise.
 
-use super::agreement::is_audit;
+use super::audit_columns::is_audit;
 use super::column::{Column, LogicalType, PhysicalType};
+use super::error::ContractError;
 use super::node::{Fault, Node};
 use super::{quality, vocabulary};
 use serde_norway::Value;
@@ -21,22 +22,6 @@ pub struct Contract {
     pub columns: Vec<Column>,
     /// What the document asks for and no single record can prove, one sentence each.
     pub unenforced: Vec<String>,
-}
-
-/// Why a contract cannot be used: where, what, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}:{column}: {problem} {remedy}")]
-pub struct ContractError {
-    /// The contract's file.
-    pub file: String,
-    /// Line, from 1.
-    pub line: usize,
-    /// Column, from 1.
-    pub column: usize,
-    /// What is wrong, as a sentence.
-    pub problem: String,
-    /// What to do about it, as a sentence.
-    pub remedy: String,
 }
 
 impl Contract {

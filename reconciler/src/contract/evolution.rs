@@ -1,6 +1,7 @@
 //! Brings a production table to its contract: additively, in one transaction, or not at all.
 
-use super::agreement::{AUDIT, EXEMPT, Place, data_differences, is_audit, type_differences};
+use super::agreement::{EXEMPT, Place, data_differences, type_differences};
+use super::audit_columns::{AUDIT, is_audit};
 use super::catalogue::{Table, required_name, unique_name};
 use super::column::{Column, PhysicalType};
 use super::difference::{Change, EvolveError};

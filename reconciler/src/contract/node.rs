@@ -1,6 +1,6 @@
 //! A YAML document as it is read: every value knows its way from the root, so that a fault finds its line.
 
-use super::document::ContractError;
+use super::error::ContractError;
 use super::position::{Place, position_of};
 use super::vocabulary;
 use serde_norway::{Mapping, Value};

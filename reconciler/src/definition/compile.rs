@@ -1,59 +1,19 @@
 //! From the text of a module's folder to what the reconciler runs.
 
-use std::collections::BTreeMap;
-
 use fetcher::Module;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use staging::Derivation;
 
-use super::spec::{ModuleFile, ReconcileSpec, Severity, TransformKind};
-use super::{merged, order, scoring, surviving};
-use crate::contract::{Contract, ContractError, Place, position_of};
+use super::error::{DefinitionError, line_of};
+use super::spec::{ModuleFile, ReconcileSpec, Severity, Survivorship, TransformKind};
+use super::{merged, scoring};
+use crate::contract::Contract;
 use crate::entity_resolution::Scoring;
-use crate::local_day::zone_named;
-use crate::mapping::{Expression, Mapping, MappingError, Predicate, Seen};
+use crate::mapping::{Expression, Mapping, Predicate, Seen};
 use crate::ownership::Ownership;
-use crate::survivorship::Survivorship;
 use crate::transforms::Typed;
 use crate::{Rejection, Row};
-
-/// A module whose `reconcile` part or contract cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{file}:{line}: {problem}. {remedy}")]
-pub struct DefinitionError {
-    /// The file at fault.
-    pub file: String,
-    /// The line, from 1.
-    pub line: usize,
-    /// What is wrong.
-    pub problem: String,
-    /// What to do.
-    pub remedy: String,
-}
-
-impl From<ContractError> for DefinitionError {
-    fn from(e: ContractError) -> Self {
-        Self {
-            file: e.file,
-            line: e.line,
-            problem: e.problem,
-            remedy: e.remedy,
-        }
-    }
-}
-
-impl From<MappingError> for DefinitionError {
-    fn from(e: MappingError) -> Self {
-        let problem = format!("{} ({})", e.problem.trim_end_matches('.'), e.column);
-        Self {
-            file: e.file,
-            line: e.line,
-            problem,
-            remedy: e.remedy,
-        }
-    }
-}
 
 /// One module, ready to reconcile.
 pub struct Definition {
@@ -74,7 +34,7 @@ pub struct Definition {
     /// Of all files of the folder: another one replays the module's records.
     pub fingerprint: String,
     transform: Transform,
-    pub(super) merged_into: Option<Mapping>,
+    merged_into: Option<Mapping>,
     zone: TimeZone,
 }
 
@@ -149,6 +109,23 @@ impl Definition {
             .unwrap_or_default()
     }
 
+    /// The id of the record that its source says it merged this one into; `None` where it says nothing of the
+    /// sort.
+    pub(crate) fn merged_into(&self, payload: &str) -> Result<Option<String>, Rejection> {
+        let Some(said) = &self.merged_into else {
+            return Ok(None);
+        };
+        match said.apply(payload)?.get(merged::MERGED_INTO) {
+            None | Some(serde_json::Value::Null) => Ok(None),
+            Some(serde_json::Value::String(id)) => Ok(Some(id.clone()).filter(|id| !id.is_empty())),
+            Some(serde_json::Value::Number(id)) => Ok(Some(id.to_string())),
+            Some(_) => Err(Rejection::new(
+                "merged_into_no_id",
+                "`merged_into` in module.yaml gives something that is no id. Correct the expression.",
+            )),
+        }
+    }
+
     /// The derivation this module asks of staging, if any.
     pub fn derivation(&self) -> Option<Derivation> {
         self.spec.derive.as_ref().map(|derive| Derivation {
@@ -159,7 +136,7 @@ impl Definition {
         })
     }
 
-    fn compile(module: &Module, zone: &TimeZone) -> Result<Self, DefinitionError> {
+    pub(super) fn compile(module: &Module, zone: &TimeZone) -> Result<Self, DefinitionError> {
         let file = format!("{}/module.yaml", module.folder.display());
         let parsed: ModuleFile =
             serde_norway::from_str(&module.yaml).map_err(|e| DefinitionError {
@@ -291,15 +268,6 @@ fn transform_of(
     )?))
 }
 
-/// The line of the value at a path of keys and list indices.
-pub(super) fn line_of(yaml: &str, path: &[&str]) -> usize {
-    let place = |step: &&str| {
-        step.parse()
-            .map_or_else(|_| Place::Key((*step).to_owned()), Place::Item)
-    };
-    position_of(yaml, &path.iter().map(place).collect::<Vec<_>>()).0
-}
-
 /// jq expressions as written; YAML reads `12` or `true` as values, and both are jq too.
 fn expressions(
     map: &serde_json::Map<String, serde_json::Value>,
@@ -312,74 +280,4 @@ fn expressions(
             line: line(column),
         })
         .collect()
-}
-
-/// All modules, ready to reconcile.
-pub struct Definitions {
-    by_name: BTreeMap<String, Definition>,
-    order: Vec<String>,
-}
-
-impl Definitions {
-    /// Compiles the modules; `zone` is the IANA name of the account's time zone.
-    pub fn compile(modules: &[Module], zone: &str) -> Result<Self, DefinitionError> {
-        let zone = zone_named(zone).map_err(|e| DefinitionError {
-            file: "concord.toml".into(),
-            line: 1,
-            problem: e.to_string(),
-            remedy: "Use an IANA name such as America/Montreal.".into(),
-        })?;
-        let mut by_name = BTreeMap::new();
-        for module in modules {
-            by_name.insert(module.name.clone(), Definition::compile(module, &zone)?);
-        }
-        surviving::settle(&mut by_name)?;
-        let order = order::parents_first(&by_name);
-        let definitions = Self { by_name, order };
-        definitions.check_neighbours()?;
-        Ok(definitions)
-    }
-
-    /// The module of that name.
-    pub fn get(&self, name: &str) -> Option<&Definition> {
-        self.by_name.get(name)
-    }
-
-    /// All modules, those that others refer to first.
-    pub fn parents_first(&self) -> Vec<&Definition> {
-        self.order.iter().map(|name| &self.by_name[name]).collect()
-    }
-
-    /// What modules derive from others' records.
-    pub fn derivations(&self) -> Vec<Derivation> {
-        self.by_name
-            .values()
-            .filter_map(Definition::derivation)
-            .collect()
-    }
-
-    fn check_neighbours(&self) -> Result<(), DefinitionError> {
-        for definition in self.by_name.values() {
-            let references = definition
-                .spec
-                .references
-                .iter()
-                .map(|(column, r)| (column.as_str(), &r.to));
-            for (place, to) in
-                references.chain(definition.spec.derive.iter().map(|d| ("derive", &d.from)))
-            {
-                if !self.by_name.contains_key(to) {
-                    return Err(DefinitionError {
-                        file: format!("{}/module.yaml", definition.module.folder.display()),
-                        line: line_of(&definition.module.yaml, &["reconcile", "references", place]),
-                        problem: format!("`{place}` names the module `{to}`, which is not loaded"),
-                        remedy:
-                            "Correct the name, or give the folder that holds it with --modules."
-                                .into(),
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Definition;
+use super::compile::Definition;
 
 /// The names of all modules, each after those it refers to or derives from. Members of a cycle follow in
 /// order of their names: parking links them in the end.

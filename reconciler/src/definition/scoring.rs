@@ -6,7 +6,7 @@ use fetcher::Module;
 use matching::model::Model;
 use matching::spec::{From, Spec};
 
-use super::compile::{DefinitionError, line_of};
+use super::error::{DefinitionError, line_of};
 use super::spec::ReconcileSpec;
 use crate::contract::Contract;
 use crate::entity_resolution::Scoring;

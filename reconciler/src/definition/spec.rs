@@ -8,7 +8,6 @@ use serde::de::IgnoredAny;
 use crate::entity_resolution::Normal;
 use crate::guard::Guard;
 use crate::ownership::{Owner, Ownership};
-use crate::survivorship::Survivorship;
 
 /// The whole file, of which the fetcher reads the rest.
 #[derive(Debug, Deserialize)]
@@ -61,6 +60,17 @@ pub struct ReconcileSpec {
     /// The columns of a parent made up so that a child can land; `{id}` stands for the raw id.
     #[serde(default)]
     pub placeholder: BTreeMap<String, String>,
+}
+
+/// Which claims win, as a module declares it for its table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Survivorship {
+    /// The modules of the table, the most trusted first; those that are not named come after all that are.
+    pub trust: Vec<String>,
+    /// The column that says when a record was last changed at its source.
+    #[serde(default)]
+    pub recency: Option<String>,
 }
 
 /// Where rows come from.

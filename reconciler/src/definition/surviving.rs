@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::compile::{Definition, DefinitionError, line_of};
+use super::compile::Definition;
+use super::error::{DefinitionError, line_of};
 
 /// Gives every module the survivorship of its table, which one of them declares.
 pub(super) fn settle(by_name: &mut BTreeMap<String, Definition>) -> Result<(), DefinitionError> {

@@ -2,6 +2,7 @@
 
 mod budget;
 mod fence;
+mod natives;
 mod payload;
 mod predicate;
 mod program;

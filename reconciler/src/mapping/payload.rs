@@ -1,12 +1,9 @@
 //! Between a record's bytes, jaq's values and a row's: numbers keep every digit, depth and size have limits.
 
-use super::budget::Budget;
+use super::budget::{Budget, DEEPEST};
 use crate::Rejection;
 use jaq_json::{Map, Num, Val};
 use serde_json::Value;
-
-/// Deeper JSON than this is refused; no API nests its records so far.
-const DEEPEST: usize = 128;
 
 /// The payload as jaq sees it.
 pub(super) fn parse(payload: &str) -> Result<Val, Rejection> {
@@ -72,30 +69,6 @@ fn has_unpaired_surrogate(payload: &str) -> bool {
         };
     }
     high.is_some()
-}
-
-/// Whether the value is of moderate size; every node of it is a step.
-pub(super) fn fits(value: &Val, budget: &Budget) -> bool {
-    fits_below(value, budget, DEEPEST)
-}
-
-fn fits_below(value: &Val, budget: &Budget, levels: usize) -> bool {
-    budget.spend(1)
-        && match value {
-            Val::Arr(items) => {
-                levels > 0
-                    && items
-                        .iter()
-                        .all(|item| fits_below(item, budget, levels - 1))
-            }
-            Val::Obj(fields) => {
-                levels > 0
-                    && fields.iter().all(|(key, value)| {
-                        fits_below(key, budget, levels - 1) && fits_below(value, budget, levels - 1)
-                    })
-            }
-            _ => true,
-        }
 }
 
 /// jaq's value as a row holds it.

@@ -1,7 +1,8 @@
 //! One jq expression: parsed, refused where it could not be trusted, fenced and compiled.
 
-use super::budget::{Budget, Budgeted, OUTSIDE, Spending, natives};
+use super::budget::Budget;
 use super::fence::{self, Author};
+use super::natives::{Budgeted, OUTSIDE, Spending, natives};
 use super::payload;
 use crate::Rejection;
 use jaq_core::load::parse::{Def, Term};

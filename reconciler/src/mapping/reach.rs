@@ -1,6 +1,5 @@
 //! Follows payload paths through an expression without running it.
 
-use super::selection::literal;
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Def, Pattern, Term};
 use jaq_core::path::{Part, Path};
@@ -323,4 +322,15 @@ fn below(paths: &[String], key: &str) -> Vec<String> {
         }
     };
     paths.iter().map(join).collect()
+}
+
+/// The text of a string without escapes and interpolation.
+pub(super) fn literal<'s>(term: &Term<&'s str>) -> Option<&'s str> {
+    match term {
+        Term::Str(None, parts) => match parts.as_slice() {
+            [StrPart::Str(text)] => Some(text),
+            _ => None,
+        },
+        _ => None,
+    }
 }

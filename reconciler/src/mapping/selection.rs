@@ -2,9 +2,8 @@
 //! Best effort on the careful side: where a value was computed, nothing is claimed about what is read from
 //! it.
 
-use super::reach::Reach;
+use super::reach::{Reach, literal};
 use crate::Rejection;
-use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Term};
 use jaq_core::path::{Opt, Part, Path};
 use jaq_json::{Map, Val};
@@ -86,17 +85,6 @@ fn collect(term: &Term<&str>, stops: &mut Vec<(Stop, bool)>) -> Option<()> {
             }
             Some(())
         }
-        _ => None,
-    }
-}
-
-/// The text of a string without escapes and interpolation.
-pub(super) fn literal<'s>(term: &Term<&'s str>) -> Option<&'s str> {
-    match term {
-        Term::Str(None, parts) => match parts.as_slice() {
-            [StrPart::Str(text)] => Some(text),
-            _ => None,
-        },
         _ => None,
     }
 }

@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::definition::Survivorship;
 use crate::identities::Method;
 use crate::overrides::{Authors, edits};
 use crate::ownership::Ownership;
-use crate::survivorship::Survivorship;
 
 const fn own(own: Owner) -> Ownership {
     Ownership { own, erase: false }

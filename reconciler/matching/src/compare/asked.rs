@@ -1,8 +1,9 @@
 //! The conditions of comparisons as they are asked of pairs: in flat form.
 
-use super::comparison::{Comparison, MISSING};
 use super::condition::Condition;
-use super::flat::{Flat, Named};
+use super::flat::Flat;
+use super::level::{Comparison, MISSING};
+use super::named::Named;
 use super::pair::Pair;
 
 /// The conditions in flat form.

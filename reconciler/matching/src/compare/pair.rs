@@ -2,8 +2,8 @@
 
 use super::condition::{Measure, Test};
 use super::facts::{Facts, Words};
-use super::flat::{Bits, Named};
 use super::kernel::{at_most, edits, jaro_winkler};
+use super::named::{Bits, Named};
 use crate::base::{BLANK, Base, Brief, DIGITS, FOREIGN, NONE};
 
 /// So many measures of a pair are kept.

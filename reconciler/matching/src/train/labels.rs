@@ -11,10 +11,10 @@ use std::f64::consts::LN_2;
 use super::decided::{Decided, Known, Label};
 use super::logistic::{Row, fit};
 use crate::base::Base;
-use crate::batch::Scored;
 use crate::compare::{Comparisons, Facts, MISSING};
 use crate::model::{Model, Scorer, Sum, Thresholds};
 use crate::profile::Layout;
+use crate::scored::Scored;
 
 /// What labels taught.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

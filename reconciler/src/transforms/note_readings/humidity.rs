@@ -1,9 +1,9 @@
 //! Numbers that may be relative humidities.
 
 use super::{
+    candidate::Candidate,
     doubt::{FILLER, ends_plainly, is_advice, pattern, stands_alone},
     number::percentage,
-    reading::Candidate,
 };
 use regex::Regex;
 use std::sync::LazyLock;

@@ -2,6 +2,7 @@
 //! technicians use. Every pattern runs in linear time. Where a number might be a discount, a pitch, an hour
 //! or a wish, it is left alone.
 
+mod candidate;
 mod doubt;
 mod humidity;
 mod number;
@@ -9,4 +10,5 @@ mod pair;
 mod reading;
 mod temperature;
 
-pub use reading::{NoteReadings, Reading, note_readings};
+pub use candidate::{NoteReadings, Reading};
+pub use reading::note_readings;

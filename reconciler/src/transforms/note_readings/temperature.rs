@@ -1,9 +1,9 @@
 //! Numbers that may be temperatures.
 
 use super::{
+    candidate::Candidate,
     doubt::{FILLER, ends_plainly, is_advice, pattern, stands_alone},
     number::{decimal, tenth, to_celsius, unscaled},
-    reading::Candidate,
 };
 use regex::{Captures, Regex};
 use std::sync::LazyLock;
