@@ -2,7 +2,7 @@
 
 use super::column::PhysicalType;
 
-/// The columns the engine adds to every production table, their types and the rest of their definition.
+/// The audit columns, their types and the rest of their definition.
 pub(super) const AUDIT: [(&str, PhysicalType, &str); 6] = [
     (
         "created_at",
@@ -24,7 +24,7 @@ pub(super) const AUDIT: [(&str, PhysicalType, &str); 6] = [
     ),
 ];
 
-/// Whether a column is one that the engine adds: a contract may not name it.
+/// Whether a column is an audit column; a contract may not name one.
 pub(crate) fn is_audit(column: &str) -> bool {
     AUDIT.iter().any(|(name, ..)| *name == column)
 }

@@ -1,6 +1,6 @@
 //! Why a contract cannot be read.
 
-/// Why a contract cannot be used: where, what, and what to do.
+/// Why a contract is invalid: where, what, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}:{column}: {problem} {remedy}")]
 pub struct ContractError {

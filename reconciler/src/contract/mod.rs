@@ -1,5 +1,5 @@
-//! The published shape and quality of a production table: an Open Data Contract Standard v3 document,
-//! the rows it admits, and the table the engine makes of it.
+//! Contracts of production tables: Open Data Contract Standard v3 documents, the validation of rows, and the
+//! evolution of tables.
 
 mod acceptance;
 mod agreement;

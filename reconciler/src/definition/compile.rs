@@ -1,4 +1,4 @@
-//! From the text of a module's folder to what the reconciler runs.
+//! Compiles one module's folder: its `reconcile` part, contract, rules and mapping.
 
 use fetcher::Module;
 use jiff::tz::TimeZone;
@@ -15,7 +15,7 @@ use crate::ownership::Ownership;
 use crate::transforms::Typed;
 use crate::{Rejection, Row};
 
-/// One module, ready to reconcile.
+/// One compiled module.
 pub struct Definition {
     /// The module as loaded.
     pub module: Module,
@@ -23,15 +23,15 @@ pub struct Definition {
     pub spec: ReconcileSpec,
     /// Its contract.
     pub contract: Contract,
-    /// Matching by score, where the module has it.
+    /// Matching by score, if the module declares it.
     pub scoring: Option<Scoring>,
-    /// Whose word stands in its table, where one of the table's modules declares it.
+    /// The survivorship of its table, if one of the table's modules declares it.
     pub(crate) survivorship: Option<Survivorship>,
-    /// The rules, compiled, in the order written.
+    /// The compiled rules, in declared order.
     rules: Vec<Predicate>,
-    /// With `severity: fix`, the corrections of the rule of the same index.
+    /// The corrections of the rule of the same index, for `severity: fix`.
     fixes: Vec<Option<Mapping>>,
-    /// Of all files of the folder: another one replays the module's records.
+    /// A digest of all files of the folder; when it changes, the module's records are replayed.
     pub fingerprint: String,
     transform: Transform,
     merged_into: Option<Mapping>,
@@ -54,8 +54,7 @@ impl Definition {
         &self.contract.entity
     }
 
-    /// Runs the rules on a row that the contract has accepted. Returns those that fired without setting the
-    /// record aside, as (code, why).
+    /// Runs the rules on a row that the contract accepted. Returns the warnings as (code, why).
     pub fn run_rules(&self, row: &mut Row) -> Result<Vec<(String, String)>, Rejection> {
         let mut warnings = Vec::new();
         let mut seen = Seen::new(row);
@@ -81,7 +80,7 @@ impl Definition {
         Ok(warnings)
     }
 
-    /// The row that a record of the module `origin` becomes; `None` where it holds none for this module.
+    /// Transforms a record of the module `origin` to a row; `None` if the record has no row for this module.
     pub fn transform(&self, origin: &str, payload: &str) -> Result<Option<Row>, Rejection> {
         match &self.transform {
             Transform::Typed(typed) if origin == self.name() => {
@@ -92,7 +91,7 @@ impl Definition {
         }
     }
 
-    /// The mapping of a module that is only a folder.
+    /// The jq mapping, if the module has no typed transform.
     pub fn mapping(&self) -> Option<&Mapping> {
         match &self.transform {
             Transform::Mapped(mapping) => Some(mapping),
@@ -100,7 +99,7 @@ impl Definition {
         }
     }
 
-    /// Who may write a column.
+    /// The ownership of a column.
     pub fn ownership(&self, column: &str) -> Ownership {
         self.spec
             .ownership
@@ -109,8 +108,7 @@ impl Definition {
             .unwrap_or_default()
     }
 
-    /// The id of the record that its source says it merged this one into; `None` where it says nothing of the
-    /// sort.
+    /// The id of the record that this record was merged into at the source; `None` if it was not merged.
     pub(crate) fn merged_into(&self, payload: &str) -> Result<Option<String>, Rejection> {
         let Some(said) = &self.merged_into else {
             return Ok(None);
@@ -126,7 +124,7 @@ impl Definition {
         }
     }
 
-    /// The derivation this module asks of staging, if any.
+    /// The derivation this module needs in staging, if any.
     pub fn derivation(&self) -> Option<Derivation> {
         self.spec.derive.as_ref().map(|derive| Derivation {
             module: self.name().to_owned(),
@@ -198,7 +196,7 @@ impl Definition {
         Ok(definition)
     }
 
-    /// Every column that `reconcile` names must be in the contract; matching may use `_columns` of its own.
+    /// Every column that `reconcile` names must be in the contract, except `_columns` for matching.
     fn check_columns(
         &self,
         file: &str,
@@ -268,7 +266,7 @@ fn transform_of(
     )?))
 }
 
-/// jq expressions as written; YAML reads `12` or `true` as values, and both are jq too.
+/// jq expressions as written; YAML parses `12` or `true` as values, which are valid jq too.
 fn expressions(
     map: &serde_json::Map<String, serde_json::Value>,
     line: impl Fn(&str) -> usize,

@@ -10,7 +10,7 @@ use super::error::{DefinitionError, line_of};
 use super::{order, surviving};
 use crate::local_day::zone_named;
 
-/// All modules, ready to reconcile.
+/// All compiled modules.
 pub struct Definitions {
     by_name: BTreeMap<String, Definition>,
     order: Vec<String>,
@@ -41,12 +41,12 @@ impl Definitions {
         self.by_name.get(name)
     }
 
-    /// All modules, those that others refer to first.
+    /// All modules, parents before children.
     pub fn parents_first(&self) -> Vec<&Definition> {
         self.order.iter().map(|name| &self.by_name[name]).collect()
     }
 
-    /// What modules derive from others' records.
+    /// The derivations of all modules.
     pub fn derivations(&self) -> Vec<Derivation> {
         self.by_name
             .values()

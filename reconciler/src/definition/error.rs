@@ -1,9 +1,9 @@
-//! Why a module's folder cannot be used, and the line at fault.
+//! Errors in a module's folder, with their line.
 
 use crate::contract::{ContractError, Place, position_of};
 use crate::mapping::MappingError;
 
-/// A module whose `reconcile` part or contract cannot be used.
+/// A module whose `reconcile` part or contract is invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("{file}:{line}: {problem}. {remedy}")]
 pub struct DefinitionError {
@@ -13,7 +13,7 @@ pub struct DefinitionError {
     pub line: usize,
     /// What is wrong.
     pub problem: String,
-    /// What to do.
+    /// How to fix it.
     pub remedy: String,
 }
 

@@ -1,11 +1,11 @@
-//! `merged_into`: what a source says itself of records that it merged into others.
+//! `merged_into`: records that the source itself merged into others.
 
 use crate::mapping::{Expression, Mapping, MappingError};
 
 /// The key of `reconcile`.
 pub(super) const MERGED_INTO: &str = "merged_into";
 
-/// The expression of `file`, compiled.
+/// Compiles the expression of `file`.
 pub(super) fn compile(
     file: &str,
     jq: Option<&String>,

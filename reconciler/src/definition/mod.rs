@@ -1,4 +1,4 @@
-//! Modules as the reconciler sees them: their rules compiled, their contracts read, parents before children.
+//! Modules as the reconciler uses them: compiled rules, parsed contracts, parents before children.
 
 mod compile;
 mod definitions;

@@ -9,19 +9,19 @@ use std::cell::Cell;
 /// Steps that all expressions of a mapping may take together on one record.
 const STEPS: u64 = 200_000;
 
-/// Deeper JSON than this is refused; no API nests its records so far.
+/// Deeper JSON than this is rejected; no API nests its records so deep.
 pub(super) const DEEPEST: usize = 128;
 
-/// What is left for one record.
+/// The steps left for one record.
 pub(super) struct Budget {
     steps: Cell<u64>,
     turns: Cell<u64>,
 }
 
-/// A value that loops build is measured every so many turns.
+/// The size of a loop's value is measured once every so many turns.
 const TURNS: u64 = 8;
 
-/// The most nodes a loop's value may have.
+/// The maximum number of nodes in a loop's value.
 const LARGEST: u64 = 100_000;
 
 impl Budget {
@@ -33,16 +33,16 @@ impl Budget {
         }
     }
 
-    /// Takes steps from what is left; false once there are too few.
+    /// Subtracts steps; false if too few are left.
     pub(super) fn spend(&self, count: u64) -> bool {
         let left = self.steps.get().checked_sub(count);
         self.steps.set(left.unwrap_or(0));
         left.is_some()
     }
 
-    /// One turn of a loop over `value`; false where it was the last one allowed.
-    /// Without the measure a loop could nest a list in itself so deep that freeing it overflows the stack,
-    /// or share it so often that comparing it takes for ever.
+    /// Counts one turn of a loop over `value`; false if the budget is used up. Without the size limit a loop
+    /// could nest a list so deep that freeing it overflows the stack, or share it so often that comparing it
+    /// never ends.
     pub(super) fn turn(&self, value: &Val) -> bool {
         self.turns.set(self.turns.get() + 1);
         if !self.turns.get().is_multiple_of(TURNS) {
@@ -56,7 +56,7 @@ impl Budget {
     }
 }
 
-/// Whether the value is of moderate size; every node of it is a step.
+/// Whether the value is within the size limits; every node costs a step.
 pub(super) fn fits(value: &Val, budget: &Budget) -> bool {
     fits_below(value, budget, DEEPEST)
 }

@@ -1,4 +1,4 @@
-//! From a record's payload to a row by jq: the mapping and the rules of a module that is only a folder.
+//! jq mappings: payload to row, and the rules of modules without Rust code.
 
 mod budget;
 mod fence;

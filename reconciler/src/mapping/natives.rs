@@ -8,11 +8,11 @@ use jaq_core::native::{Fun, bome, v};
 use jaq_core::{Error, Exn, Lut, Native, RunPtr, ValXs};
 use jaq_json::Val;
 
-/// The longest text and the longest list an expression may build.
+/// The maximum length of a text or list that an expression may build.
 const LONGEST: usize = 1 << 20;
 
-/// Filters that look outside the record, or end the process: an expression's value depends on the record
-/// alone.
+/// Filters that read anything outside the record, or end the process. They are removed, so that the value of
+/// an expression depends on the record alone.
 pub(super) const OUTSIDE: &[&str] = &[
     "env",
     "now",
@@ -30,10 +30,10 @@ pub(super) const OUTSIDE: &[&str] = &[
     "input_line_number",
 ];
 
-/// The data jaq's filters run on: the program, and the steps that are left.
+/// The data type of jaq's filters: the program and the remaining budget.
 pub(super) struct Budgeted;
 
-/// What the native filters see while they run.
+/// The data that native filters can read while they run.
 #[derive(Clone)]
 pub(super) struct Spending<'a> {
     pub(super) lut: &'a Lut<Budgeted>,

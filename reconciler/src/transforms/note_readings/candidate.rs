@@ -6,20 +6,20 @@ use std::ops::Range;
 pub(super) struct Candidate {
     pub(super) value: f64,
     pub(super) span: Range<usize>,
-    /// Whether it stands by itself; else it needs a candidate of the other quantity beside it.
+    /// Whether it is certain by itself; otherwise it needs a candidate of the other quantity next to it.
     pub(super) sure: bool,
 }
 
-/// One reading and where in the text it stands.
+/// One reading and its place in the text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     /// Degrees Celsius or per cent, to one decimal.
     pub value: f64,
-    /// The bytes of the text that say so.
+    /// The byte range of its text.
     pub span: Range<usize>,
 }
 
-/// What a note says about the air; a quantity it is not sure about is missing.
+/// The readings in a note; a quantity is missing if it is not certain.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NoteReadings {
     /// Degrees Celsius.
@@ -29,7 +29,7 @@ pub struct NoteReadings {
 }
 
 impl NoteReadings {
-    /// The words the readings came from, and nothing that stands between them.
+    /// The text of the readings, without what is between them.
     pub fn excerpt(&self, text: &str) -> String {
         let mut spans: Vec<_> = [&self.temperature, &self.humidity]
             .into_iter()

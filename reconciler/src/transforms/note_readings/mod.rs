@@ -1,6 +1,6 @@
-//! Temperature and relative humidity read out of free text, French and English, in the many spellings
-//! technicians use. Every pattern runs in linear time. Where a number might be a discount, a pitch, an hour
-//! or a wish, it is left alone.
+//! Reads temperature and relative humidity from free text in French and English, in the many spellings that
+//! technicians use. Every pattern runs in linear time. A number that may be a discount, a pitch, an hour or
+//! advice is ignored.
 
 mod candidate;
 mod doubt;

@@ -1,4 +1,4 @@
-//! The two readings as two letters, the shortest spelling in use.
+//! Readings labelled with the letters T and H, the shortest spelling in use.
 
 use super::{
     candidate::{NoteReadings, Reading},

@@ -1,13 +1,13 @@
-//! What a note says, chosen among everything in it that might be a reading.
+//! Chooses the readings of a note among all candidates in it.
 
 use super::candidate::{Candidate, NoteReadings, Reading};
 use super::{doubt::pattern, humidity, pair, temperature};
 use regex::Regex;
 use std::sync::LazyLock;
 
-/// Reads the first temperature and the first relative humidity that a note states without doubt.
+/// Finds the first certain temperature and the first certain relative humidity of a note.
 ///
-/// A candidate stands by itself (`21 °C`, `HR 40 %`) or needs the other quantity beside it (`21c, 39%`).
+/// A candidate is certain by itself (`21 °C`, `HR 40 %`) or next to one of the other quantity (`21c, 39%`).
 pub fn note_readings(text: &str) -> NoteReadings {
     if let Some(pair) = pair::lettered(text) {
         return pair;
@@ -25,7 +25,7 @@ pub fn note_readings(text: &str) -> NoteReadings {
     }
 }
 
-/// `others` is sorted by start, so the neighbours of each candidate are found by halving.
+/// `others` is sorted by start, so that neighbours are found by binary search.
 fn first_certain(text: &str, candidates: &[Candidate], others: &[Candidate]) -> Option<Reading> {
     let beside = |candidate: &Candidate| {
         let after = others.partition_point(|other| other.span.start < candidate.span.end);
@@ -44,7 +44,7 @@ fn first_certain(text: &str, candidates: &[Candidate], others: &[Candidate]) -> 
     })
 }
 
-/// Whether only a separator or a short link word stands between two places.
+/// Whether only a separator or a short link word is between two places.
 fn adjacent(text: &str, end: usize, start: usize) -> bool {
     const LONGEST: usize = 24;
     static LINK: LazyLock<Regex> = LazyLock::new(|| {
