@@ -1,13 +1,13 @@
-//! The same work on many records at once, on every core.
+//! Runs a function on many items in parallel, on every core.
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::thread;
 
-/// Fewer records than this are not worth a thread.
+/// Fewer items than this are not worth a thread.
 const WORTH: usize = 64;
 
-/// What `work` gives for each item, in the order of the items.
+/// The results of `work`, in the order of the items.
 pub(crate) fn parallel_map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let share = items.len().div_ceil(cores).max(WORTH);

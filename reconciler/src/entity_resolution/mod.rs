@@ -1,5 +1,5 @@
-//! Which entity a record is: known identity, then exact strong keys, then the score, then new; ties go to
-//! review.
+//! Entity resolution: by known identity, then exact match keys, then the score, else a new entity. Ties are
+//! reviewed.
 
 mod blocking_keys;
 mod decide;
