@@ -1,4 +1,5 @@
-//! Which records are one person, institution or thing. Pure: no database, no clock, no network.
+//! Record matching: which records are one person, institution or thing. Pure: no database, no clock, no
+//! network.
 
 pub mod base;
 pub mod batch;

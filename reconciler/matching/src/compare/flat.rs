@@ -1,16 +1,16 @@
-//! Conditions in flat form: what a few bits of a pair settle is asked first, measures last, each measure once
+//! Conditions in flat form: bits of a pair are tested first, measures last, and each measure is computed once
 //! per pair.
 
 use super::condition::{Condition, Test};
 use super::named::{Bits, Named, listed};
 use super::pair::Pair;
 
-/// A condition all parts of which must hold.
+/// A condition whose parts must all hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Flat {
     wanted: Bits,
     barred: Bits,
-    /// What bits do not settle, cheapest first.
+    /// The parts that bits cannot decide, cheapest first.
     rest: Vec<Step>,
 }
 
@@ -24,7 +24,7 @@ enum Step {
 }
 
 impl Flat {
-    /// Brings a condition into flat form.
+    /// Compiles a condition to flat form.
     pub fn of(condition: &Condition, named: &mut Named) -> Self {
         let mut flat = Self::default();
         flat.add(condition, named);
@@ -65,7 +65,7 @@ impl Flat {
         let bits = inner.wanted.both.count_ones()
             + inner.wanted.neither.count_ones()
             + inner.wanted.equal.count_ones();
-        // One bit alone is barred as it is.
+        // The negation of a single bit is a barred bit.
         if bits == 1 && inner.barred.is_empty() && inner.rest.is_empty() {
             self.barred.add(inner.wanted);
         } else {
@@ -124,7 +124,7 @@ impl Step {
         }
     }
 
-    /// About how much work it is.
+    /// Its approximate cost.
     fn cost(&self) -> u32 {
         match self {
             Self::Test(Test::Swapped(..) | Test::Crossed(..) | Test::Initial(_)) => 1,

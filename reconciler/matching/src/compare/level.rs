@@ -2,10 +2,10 @@
 
 use super::condition::Condition;
 
-/// The level of a comparison that says nothing.
+/// The level of a comparison that does not apply.
 pub const MISSING: u8 = 15;
 
-/// The levels a pair reached, four bits per comparison, and the number of its population.
+/// The levels that a pair reached, four bits per comparison, and the number of its population.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Pattern(pub u64);
 
@@ -16,42 +16,42 @@ impl Pattern {
     }
 }
 
-/// A level ready to be asked for.
+/// A compiled level.
 #[derive(Debug, Clone)]
 pub struct Level {
     /// Its label.
     pub label: String,
-    /// When it holds; always without one.
+    /// Its condition; without one it always holds.
     pub when: Option<Condition>,
-    /// Whether it speaks against a match whatever the training says.
+    /// Whether it is evidence against a match whatever the training finds.
     pub against: bool,
     /// Whether members of one group reach it more often than chance.
     pub kin: bool,
-    /// The attribute whose rarity counts.
+    /// The attribute whose value frequency counts.
     pub frequency: Option<usize>,
-    /// Whether the value that counts is shared, and not the rarer of two.
+    /// Whether the counted value is shared; otherwise it is the rarer of two.
     pub is_equal: bool,
 }
 
-/// A comparison ready to be made.
+/// A compiled comparison.
 #[derive(Debug, Clone)]
 pub struct Comparison {
     /// Its name.
     pub name: String,
-    /// Whether it concerns the population of that number.
+    /// Whether it applies to each population, by number.
     pub among: Vec<bool>,
-    /// When it says nothing.
+    /// The condition under which it does not apply.
     pub missing: Condition,
-    /// Whether it tells members of a group apart.
+    /// Whether it distinguishes members of a group.
     pub individual: bool,
-    /// Pairs for which this holds have levels of their own: the second half of the list.
+    /// Pairs that meet this condition have their own levels: the second half of the list.
     pub beside: Option<Condition>,
     /// Its levels.
     pub levels: Vec<Level>,
 }
 
 impl Comparison {
-    /// The levels whose shares add up to one with those of this level.
+    /// The levels whose probabilities sum to one with this level's.
     pub fn half(&self, level: usize) -> std::ops::Range<usize> {
         let half = self.levels.len() / 2;
         match &self.beside {

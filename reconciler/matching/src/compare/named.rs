@@ -1,16 +1,16 @@
-//! The attributes and measures that conditions name, and the bits of a pair that stand for them.
+//! The attributes and measures that conditions name, and the bits of a pair for them.
 
 use super::condition::Measure;
 use crate::profile::Layout;
 
-/// What is known of a pair before any text is read: one bit per attribute that conditions name.
+/// Facts about a pair that need no text: one bit per attribute that conditions name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Bits {
-    /// Both have it.
+    /// Both records have a value.
     pub both: u64,
-    /// Neither has it.
+    /// Neither record has a value.
     pub neither: u64,
-    /// They share a value of it.
+    /// The records share a value.
     pub equal: u64,
 }
 
@@ -41,23 +41,23 @@ impl Bits {
     }
 }
 
-/// The attributes and measures that conditions name, each once.
+/// The attributes and measures that conditions name, without duplicates.
 #[derive(Debug, Clone, Default)]
 pub struct Named {
-    /// The attributes; their places are the bits of a pair.
+    /// The attributes; their positions are the bits of a pair.
     pub attributes: Vec<usize>,
-    /// Where the values of these begin in a record's row, and how many they are.
+    /// The offset of each attribute's values in a record's row, and their number.
     pub places: Vec<(usize, usize)>,
     /// The attributes whose texts are compared.
     pub texts: Vec<usize>,
-    /// The attributes whose words or numbers are.
+    /// The attributes whose words or numbers are compared.
     pub facts: Vec<usize>,
-    /// The measures, with the greatest number each is held against.
+    /// The measures, with the greatest bound of each.
     pub measures: Vec<(Measure, f32)>,
 }
 
 impl Named {
-    /// Looks up where the attributes stand, once all conditions are known.
+    /// Looks up the offsets of the attributes, once all conditions are known.
     pub fn settle(&mut self, layout: &Layout) {
         let attributes = self.attributes.iter();
         self.places = attributes.map(|at| layout.place_of(*at)).collect();
@@ -69,7 +69,7 @@ impl Named {
             self.attributes.push(attribute);
             self.attributes.len() - 1
         });
-        // More than 64 are refused when the conditions are compiled.
+        // More than 64 attributes are rejected when the conditions are compiled.
         1_u64.checked_shl(place as u32).unwrap_or_default()
     }
 
@@ -83,7 +83,7 @@ impl Named {
         place
     }
 
-    /// The bits without which a measure has no value.
+    /// The bits that a measure requires.
     pub(super) fn needed(&mut self, measure: Measure) -> Bits {
         match measure {
             Measure::JaroWinkler(at) | Measure::Edits(at) | Measure::Length(at) => {
