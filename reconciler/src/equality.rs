@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Number, Value};
 
-/// Whether two values are the same to PostgreSQL. A number is its value and not its spelling, so a column that was
-/// widened from `numeric(5,2)` to `numeric(9,4)`, or from `real` to `double precision`, holds what it held.
+/// Whether two values are the same to PostgreSQL. A number is its value and not its spelling, so a column
+/// that was widened from `numeric(5,2)` to `numeric(9,4)`, or from `real` to `double precision`, holds what
+/// it held.
 pub(crate) fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => same_number(one, other),

@@ -15,7 +15,8 @@ use crate::equality::canonical;
 pub struct Guard {
     /// Share of live rows that may be marked deleted at once.
     pub delete_percent: f64,
-    /// Share of live rows in which a column that held something may be erased, or be empty or left out at the source.
+    /// Share of live rows in which a column that held something may be erased, or be empty or left out at the
+    /// source.
     pub erase_percent: f64,
     /// Share of live rows that may change.
     pub change_percent: f64,
@@ -48,7 +49,8 @@ pub struct Extent {
     /// Records that are nothing like what stood under their id.
     #[serde(default)]
     pub contradicted: i64,
-    /// Records in which the source says nothing any more, in the column where they are most; their values stay.
+    /// Records in which the source says nothing any more, in the column where they are most; their values
+    /// stay.
     #[serde(default)]
     pub emptied: i64,
 }

@@ -17,19 +17,19 @@ mod survivorship;
 mod table_rules;
 
 mod absorb;
+pub mod entity_resolution;
 pub mod guard;
-pub mod matching;
 mod reconcile;
 
-mod cores;
 pub mod history;
-mod planning;
+mod parallel_map;
+mod planner_hints;
 pub mod restore;
 mod tables;
 
 pub use absorb::{UnmergeError, Unmerged, unmerge};
 pub use definition::{Definition, DefinitionError, Definitions};
-pub use matching::rekey;
+pub use entity_resolution::rekey;
 pub use reconcile::{Caution, ReconcileError, Reconciled, Reconciling, reconcile, staged_row};
 pub use row::{Rejection, Row};
 pub use tables::{LostTable, TableError, lost_table, prepare_tables};

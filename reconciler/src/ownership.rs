@@ -14,7 +14,8 @@ pub enum Owner {
     Merge,
     /// People: claims count when the row is made, an override always holds.
     Local,
-    /// A list of both: items added and removed by hand are remembered, the sources' items come and go around them.
+    /// A list of both: items added and removed by hand are remembered, the sources' items come and go around
+    /// them.
     Append,
 }
 

@@ -1,5 +1,5 @@
-//! `resolve`: the row of an entity from what its records claim and what people decided. Pure and total; the order
-//! in which records arrived or overrides were set never matters.
+//! `resolve`: the row of an entity from what its records claim and what people decided. Pure and total; the
+//! order in which records arrived or overrides were set never matters.
 //!
 //! Values are in PostgreSQL's own JSON rendering of the column types. Absent is a key that is not there.
 
@@ -208,8 +208,8 @@ pub(crate) fn same_or_none(one: Option<&Value>, other: Option<&Value>) -> bool {
     same(one.unwrap_or(&Value::Null), other.unwrap_or(&Value::Null))
 }
 
-/// What an override set now would be set against. Items that people removed earlier, and that the sources do not
-/// name at this moment, stay removed.
+/// What an override set now would be set against. Items that people removed earlier, and that the sources do
+/// not name at this moment, stay removed.
 pub(crate) fn against_now(
     claimed: &Claimed,
     cell: &str,

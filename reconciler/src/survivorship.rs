@@ -1,30 +1,20 @@
 //! Whose value stands where several records are one entity.
 //!
-//! Per column one claim wins. Where a module declares a survivorship for its table: by the declared trust in its
-//! module, then the more recent, then the one that says more, then by name. Elsewhere: the record the entity was made
-//! of, then records of the table's own modules before those derived from other modules' records, then by name. Either
-//! order depends on the claims alone, so the order in which they come never matters.
+//! Per column one claim wins. Where a module declares a survivorship for its table: by the declared trust in
+//! its module, then the more recent, then the one that says more, then by name. Elsewhere: the record the
+//! entity was made of, then records of the table's own modules before those derived from other modules'
+//! records, then by name. Either order depends on the claims alone, so the order in which they come never
+//! matters.
 
 use std::cmp::{Ordering, Reverse};
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::definition::Survivorship;
 use crate::equality::holds;
 use crate::identities::Method;
 use crate::ownership::{Owner, is_empty};
 use crate::table_rules::TableRules;
-
-/// Which claims win, as a module declares it for its table.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Survivorship {
-    /// The modules of the table, the most trusted first; those that are not named come after all that are.
-    pub trust: Vec<String>,
-    /// The column that says when a record was last changed at its source.
-    #[serde(default)]
-    pub recency: Option<String>,
-}
 
 /// What one record says about its entity.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::definition::{Definition, Definitions};
+use crate::definition::{Definition, Definitions, Survivorship};
 use crate::ownership::Ownership;
-use crate::survivorship::Survivorship;
 
 /// The columns of a table, who owns each, and which of several claims wins.
 #[derive(Debug, Clone, Default)]

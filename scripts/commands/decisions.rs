@@ -25,7 +25,7 @@ pub(super) async fn of_spec(text: &str, config: &Config) -> anyhow::Result<Decis
         return Ok(Decisions::default());
     };
     let found = reading(config, async |tx| {
-        Ok(reconciler::matching::decided(tx, &module.name).await?)
+        Ok(reconciler::entity_resolution::decided(tx, &module.name).await?)
     })
     .await
     .context("What people decided cannot be read; `--without-decisions` trains without it.")?;

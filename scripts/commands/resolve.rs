@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use reconciler::Definitions;
-use reconciler::matching::{Decision, Likely, Resolution, Verdict, resolve};
+use reconciler::entity_resolution::{Decision, Likely, Resolution, Verdict, resolve};
 use serde::Serialize;
 use serde_json::{Map, Value};
 

@@ -1,7 +1,7 @@
 //! `concord review`: records whose match a person decides.
 
 use anyhow::Context;
-use reconciler::matching::{Word, say};
+use reconciler::entity_resolution::{Word, say};
 use reconciler::{Definition, Definitions};
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! `concord why-match`: why two records are, or are not, the same entity.
 
 use matching::explain::Explanation;
-use reconciler::matching::{Scoring, why};
+use reconciler::entity_resolution::{Scoring, why};
 use reconciler::{Definition, Definitions, staged_row};
 use serde::Serialize;
 use serde_json::{Map, Value};

@@ -1,26 +1,26 @@
-//! Many profiles side by side: every distinct value once, and a record as a row of numbers.
+//! The compared records: every distinct value once, and each record as a row of value numbers.
 
 use hashbrown::HashTable;
 use rayon::prelude::*;
 
 use crate::profile::{Layout, Profile};
 
-/// The number of a value that a record does not have.
+/// The number of a missing value.
 pub const NONE: u32 = 0;
 
-/// Where a value's text stands, and what of it can be asked without reading it.
+/// The place of a value's text, and facts about it that need no reading of the text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Brief {
-    /// Which letters, digits and signs it has, one bit each; `FOREIGN` where it has others than ASCII.
+    /// Its letters, digits and signs, one bit each; `FOREIGN` if it has non-ASCII characters.
     pub symbols: u64,
     start: u32,
-    /// How many bytes it has.
+    /// Its length in bytes.
     pub length: u32,
 }
 
 /// The bit of a text that is not ASCII.
 pub const FOREIGN: u64 = 1 << 63;
-/// The bit of a text of more than one word.
+/// The bit of a blank: the text has more than one word.
 pub const BLANK: u64 = 1 << 36;
 /// The bits of the digits.
 pub const DIGITS: u64 = 0x3ff << 26;
@@ -36,7 +36,7 @@ pub fn symbols(text: &str) -> u64 {
             b'.' => 1 << 38,
             b'-' => 1 << 39,
             0x80.. => FOREIGN,
-            // Capitals and other signs, eight bits for all.
+            // Capitals and other signs share eight bits.
             _ => 1 << (40 + byte % 8),
         }
     })
@@ -45,11 +45,11 @@ pub fn symbols(text: &str) -> u64 {
 /// The values of one attribute.
 #[derive(Debug, Default)]
 pub struct Column {
-    /// How many values a record may have.
+    /// How many values of it a record may have.
     pub width: usize,
-    /// Where they stand in the row of a record.
+    /// Their offset in the row of a record.
     pub offset: usize,
-    /// In how many records each value stands.
+    /// The number of records with each value.
     pub counts: Vec<u32>,
     text: String,
     briefs: Vec<Brief>,
@@ -74,12 +74,12 @@ impl Column {
         &self.text[brief.start as usize..(brief.start + brief.length) as usize]
     }
 
-    /// What of a value can be asked without reading it.
+    /// The facts about a value that need no reading of its text.
     pub fn brief(&self, id: u32) -> Brief {
         self.briefs[id as usize]
     }
 
-    /// How many distinct values there are, the absent one included.
+    /// The number of distinct values, including the missing one.
     pub fn len(&self) -> usize {
         self.briefs.len()
     }
@@ -89,7 +89,7 @@ impl Column {
         self.briefs.len() == 1
     }
 
-    /// The number of a value, which is given one if it is new.
+    /// The number of a value; a new value gets the next number.
     fn intern(&mut self, value: &str, hash: u32) -> u32 {
         let (text, briefs) = (&self.text, &self.briefs);
         let is_it = |(id, of): &(u32, u32)| {
@@ -113,7 +113,7 @@ impl Column {
         id
     }
 
-    /// Values by number, `width` for each of so many records.
+    /// Value numbers, `width` per record.
     fn take(&mut self, values: &[Value], records: usize) -> Vec<u32> {
         let mut ids = vec![NONE; records * self.width];
         for values in values.chunks(AT_ONCE) {
@@ -134,8 +134,8 @@ impl Column {
         ids
     }
 
-    /// Reads a little of where values will be looked for, for many at once: memory is slow to answer, but answers many at a
-    /// time.
+    /// Prefetches the table entries of several values: memory is slow to answer one read, but answers many at
+    /// once.
     fn fetch(&self, values: &[Value]) {
         let mut found = [0; AT_ONCE];
         for (found, (_, _, hash)) in found.iter_mut().zip(values) {
@@ -157,24 +157,25 @@ impl Column {
 /// A value of a record, and its hash.
 type Value<'a> = (u32, &'a str, u32);
 
-/// So many values are looked for together.
+/// The number of values that are looked up together.
 const AT_ONCE: usize = 48;
 
-/// A hash over all bits of a word, as the table wants it.
+/// A hash of all bits of a word, as the hash table needs it.
 fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// The records that are compared.
+/// The compared records.
 #[derive(Debug)]
 pub struct Base {
     /// The attributes' values, in the order of the layout.
     pub columns: Vec<Column>,
     /// How many records there are.
     pub records: u32,
-    /// Where the second of two tables begins; all records may be compared where there is one table.
+    /// The first record of the second table; `None` if there is one table, whose records are all compared
+    /// with each other.
     pub second_table: Option<u32>,
-    /// The values of a record side by side, so that a comparison reads them at once.
+    /// The values of each record in a row, so that a comparison reads adjacent memory.
     rows: Vec<u32>,
     stride: usize,
 }
@@ -232,7 +233,7 @@ impl Base {
         &self.rows[record as usize * self.stride..(record as usize + 1) * self.stride]
     }
 
-    /// Reads every part of a record's row; what it returns means nothing.
+    /// Prefetches a record's row; the result has no meaning.
     pub fn touch(&self, record: u32) -> u64 {
         let row = self.row(record);
         let line = row.iter().step_by(16).chain(row.last());
@@ -250,7 +251,7 @@ impl Base {
         self.row(record)[self.columns[attribute].offset]
     }
 
-    /// Lets go of what only the adding of records needs.
+    /// Frees the memory that is needed only for adding records.
     pub fn seal(&mut self) {
         for column in &mut self.columns {
             column.table = HashTable::new();

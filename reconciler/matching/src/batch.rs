@@ -1,4 +1,4 @@
-//! Whole files: read, profiled, blocked, scored.
+//! Matching of whole files: read, profile, block, score, decide.
 
 use std::path::Path;
 
@@ -12,22 +12,23 @@ use crate::decide::{Decisions, Links, Surroundings, decide};
 use crate::model::{Model, Scorer};
 use crate::normalise::Lexicon;
 use crate::profile::{Layout, Profile};
+pub use crate::scored::Scored;
 use crate::spec::Spec;
 use crate::table::{Table, TableError};
 use crate::train;
 
-/// Why files cannot be matched.
+/// Errors in matching files.
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
     /// A file cannot be read.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// The specification asks for something that is not there.
+    /// The specification refers to something that does not exist.
     #[error(transparent)]
     Condition(#[from] ConditionError),
 }
 
-/// Files ready to be compared.
+/// Records of files, ready to be compared.
 #[derive(Debug)]
 pub struct Batch {
     /// The attributes.
@@ -36,37 +37,24 @@ pub struct Batch {
     pub comparisons: Comparisons,
     /// The records.
     pub base: Base,
-    /// What is known about their values.
+    /// Facts about their values.
     pub facts: Facts,
-    /// Which are compared.
+    /// The blocks: which records are compared.
     pub blocks: Blocks,
-    /// The keys they are sorted into blocks by.
+    /// The blocking keys.
     pub keys: Vec<Key>,
-    /// Which words are given names.
+    /// The lexicon of given names and surnames.
     pub lexicon: Lexicon,
     /// The records' ids.
     pub ids: Vec<Box<str>>,
-    /// The records' sources; empty where none is declared.
+    /// The records' sources; empty if none is declared.
     pub sources: Vec<Box<str>>,
 }
 
-/// A compared pair worth keeping.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scored {
-    /// One record.
-    pub one: u32,
-    /// The other, of a greater number.
-    pub other: u32,
-    /// The logarithm of the odds for a match.
-    pub score: f32,
-    /// The keys that brought them together, one bit each.
-    pub keys: u64,
-}
-
 impl Batch {
-    /// Reads one file whose records are compared with each other, or two that are linked. Records are put in the order of their
-    /// ids, so that the order in which they come never matters. `told` hears the name of each step when it is done: `load`,
-    /// `normalise`, `block`.
+    /// Reads one file whose records are compared with each other, or two that are linked. Records are sorted
+    /// by their ids, so that their order in the file does not matter. `told` is called with the name of each
+    /// finished step: `load`, `normalise`, `block`.
     pub fn read(
         spec: &Spec,
         files: &[&Path],
@@ -100,7 +88,8 @@ impl Batch {
                 };
                 part.par_iter().map(profile).collect()
             };
-            // As many as stay in the processor's cache until their values are numbered, which goes on while the next are read.
+            // A chunk fits in the processor's cache until its values are numbered, while the next one is
+            // read.
             let mut waiting = Vec::new();
             for part in order.chunks(1 << 12) {
                 let (profiles, ()) = rayon::join(|| profiled(part), || base.extend(&waiting));
@@ -145,7 +134,7 @@ impl Batch {
         )
     }
 
-    /// Scores the blocked pairs and keeps those with at least this score. The order is that of the records' ids.
+    /// Scores the blocked pairs and keeps those with at least this score, in order of the records' ids.
     pub fn score(&self, model: &Model, least: f32) -> Vec<Scored> {
         let scorer = Scorer::new(model, &self.comparisons, &self.layout, &self.base);
         let chunk = 2048_u32;
@@ -177,7 +166,7 @@ impl Batch {
     }
 }
 
-/// More evidence than so many bits against a match within a group is a contradiction.
+/// A match within a group is a contradiction if more than this many bits speak against it.
 const CONTRADICTION: f32 = 4.0;
 
 impl Batch {

@@ -1,72 +1,72 @@
-//! From scores to decisions: which records are one, which pairs a person must look at.
+//! Decides on scored pairs: which records are one, and which pairs a person must review.
 //!
-//! Everything is taken in the order of the scores, ties in the order of the records, so that the outcome depends on neither
-//! the order of the pairs nor the number of threads.
+//! Pairs are processed in order of their scores, then of their records, so that the outcome depends neither
+//! on the order of the pairs nor on the number of threads.
 
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
-use crate::batch::Scored;
 use crate::model::Thresholds;
+use crate::scored::Scored;
 use crate::spec::DecideSpec;
 
-/// What people decided; no score overturns it.
+/// Decisions of people; they overrule every score.
 #[derive(Debug, Clone, Default)]
 pub struct Links {
-    /// Pairs that are one, the lower number first.
+    /// Matching pairs, the lower number first.
     pub same: FxHashSet<(u32, u32)>,
-    /// Pairs that are not.
+    /// Pairs that do not match.
     pub different: FxHashSet<(u32, u32)>,
 }
 
-/// Why a person must look at a pair.
+/// Why a pair needs a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The score lies between the thresholds.
     Score,
-    /// Another partner that contradicts this one is nearly as likely.
+    /// Another partner that contradicts this one has nearly the same score.
     Margin,
-    /// It would put records together that contradict each other.
+    /// It would join records that contradict each other.
     Contradiction,
     /// The cluster would become too large.
     Size,
-    /// The cluster would hold two records of a source that holds each entity once.
+    /// The cluster would contain two records of a source without duplicates.
     Source,
 }
 
-/// A pair a person must look at.
+/// A pair for review.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Review {
     /// The pair.
     pub pair: Scored,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
 }
 
 /// The outcome for a set of records.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Decisions {
-    /// Per record, the lowest record of its cluster.
+    /// For each record, the lowest record of its cluster.
     pub clusters: Vec<u32>,
-    /// The pairs that brought clusters about, best first.
+    /// The matched pairs that formed the clusters, best first.
     pub matches: Vec<Scored>,
-    /// The pairs for a person, best first.
+    /// The pairs for review, best first.
     pub reviews: Vec<Review>,
 }
 
-/// What the decision must know of the records beside the scores.
+/// The data about the records that a decision needs besides scores.
 pub struct Surroundings<'a> {
-    /// How many records there are.
+    /// The number of records.
     pub records: u32,
-    /// The source of each record; empty where none is known.
+    /// The source of each record; empty if unknown.
     pub sources: &'a [u32],
-    /// Whether two records contradict each other in what tells members of a group apart.
+    /// Whether two records contradict each other in `individual` comparisons.
     pub contradict: &'a (dyn Fn(u32, u32) -> bool + Sync),
 }
 
-/// Decides over scored pairs.
+/// Decides on scored pairs.
 pub fn decide(
     spec: &DecideSpec,
     thresholds: Thresholds,
@@ -100,7 +100,7 @@ pub fn decide(
     } else {
         ambiguous(&order[..certain], spec.margin, around)
     };
-    // Asked of all of them at once; the clusters themselves grow one pair after the other.
+    // Computed in parallel for all pairs; the clusters then grow one pair at a time.
     let apart: Vec<bool> = order[..certain]
         .par_iter()
         .map(|pair| (around.contradict)(pair.one, pair.other))
@@ -137,7 +137,7 @@ pub fn decide(
     let partnered = |record: u32| clustering.members.contains_key(&clusters[record as usize]);
     decisions.reviews.retain(|review| {
         let apart = clusters[review.pair.one as usize] != clusters[review.pair.other as usize];
-        // Where each has one partner at most, a pair whose partner is found is no question any more.
+        // If a record has at most one partner, a pair with an already matched record needs no review.
         apart
             && !(spec.one_to_one
                 && review.reason == Reason::Score
@@ -146,7 +146,8 @@ pub fn decide(
     decisions
 }
 
-/// Of pairs sorted best first, those in which each is the other's best; for tables that hold each entity once.
+/// Filters pairs, sorted best first, to those in which each record is the other's best; for tables without
+/// duplicates.
 pub fn assigned(scored: &[Scored]) -> Vec<Scored> {
     let mut order = scored.to_vec();
     order.sort_unstable_by(|one, other| {
@@ -166,7 +167,7 @@ pub fn assigned(scored: &[Scored]) -> Vec<Scored> {
     order
 }
 
-/// Which pairs have a record with another partner that is nearly as good, where each has one at most.
+/// The pairs with a record that has another partner with nearly the same score, if each has at most one.
 fn runners_up(order: &[Scored], margin: f32) -> Vec<bool> {
     let mut best: FxHashMap<u32, Vec<f32>> = FxHashMap::default();
     for pair in order {
@@ -188,11 +189,11 @@ fn runners_up(order: &[Scored], margin: f32) -> Vec<bool> {
         .collect()
 }
 
-/// Which pairs have a record with another partner, nearly as good, that contradicts this one.
+/// The pairs with a record that has another partner with nearly the same score that contradicts this one.
 fn ambiguous(order: &[Scored], margin: f32, around: &Surroundings) -> Vec<bool> {
     const PARTNERS: usize = 6;
     const NONE: u32 = u32::MAX;
-    // The best pairs of each record, by their places in the order.
+    // The best pairs of each record, by their positions in the order.
     let mut partners = vec![[NONE; PARTNERS]; around.records as usize];
     for (at, pair) in order.iter().enumerate() {
         for record in [pair.one, pair.other] {
@@ -281,7 +282,8 @@ impl<'a> Clustering<'a> {
         self.parents[high as usize] = low;
     }
 
-    /// Why the clusters of a pair may not become one; `apart` says whether the two themselves contradict each other.
+    /// Why the clusters of a pair may not be joined; `apart` is whether the two records themselves contradict
+    /// each other.
     fn objection(&mut self, pair: &Scored, apart: bool) -> Option<Reason> {
         let (one, other) = (self.cluster(pair.one), self.cluster(pair.other));
         let paired = |pair: (u32, u32)| (pair.0.min(pair.1), pair.0.max(pair.1));
@@ -314,23 +316,24 @@ fn odds(probability: f64) -> f32 {
     (probability / (1.0 - probability)).log2() as f32
 }
 
-/// The score from which a person is asked.
+/// The review threshold.
 pub fn review_score(spec: &DecideSpec) -> f32 {
     odds(spec.review.clamp(0.001, 0.999))
 }
 
-/// The thresholds that a model's own probabilities give for a wanted precision.
+/// The thresholds for a wanted precision, from the model's own probabilities.
 pub fn thresholds(spec: &DecideSpec, scored: &[Scored]) -> Thresholds {
     let mut scores: Vec<f32> = scored.iter().map(|pair| pair.score).collect();
     scores.par_sort_unstable_by(|one, other| other.total_cmp(one));
     let review = review_score(spec);
-    // Taken together the matches are as right as wanted, and the least likely of them is wrong five times as often at most.
+    // The mean precision of all matches is as wanted, and the least likely match is wrong at most five times
+    // as often as that.
     let mut is_match = odds((1.0 - 5.0 * (1.0 - spec.precision)).clamp(0.5, 0.9999));
     let mut right = 0.0;
     let mut enough = f32::INFINITY;
     for (number, score) in scores.iter().enumerate() {
         right += 1.0 / (1.0 + f64::from(-score).exp2());
-        // The mean of ever lower probabilities only falls.
+        // The mean only falls as lower probabilities are added.
         if right / ((number + 1) as f64) < spec.precision {
             break;
         }

@@ -1,17 +1,17 @@
-//! How well scored pairs agree with what is known.
+//! Measures scored pairs and clusters against known matches.
 
 use std::path::Path;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
-use crate::batch::Scored;
+use crate::scored::Scored;
 use crate::table::{Table, TableError};
 
-/// What is known about the records.
+/// The known truth about the records.
 #[derive(Debug, Default)]
 pub struct Gold {
-    /// Pairs that match, the lower number first.
+    /// Matching pairs, the lower number first.
     pub pairs: FxHashSet<(u32, u32)>,
     /// The entity of each record, where known.
     pub entities: Vec<Option<u32>>,
@@ -20,7 +20,7 @@ pub struct Gold {
 }
 
 impl Gold {
-    /// Reads the pairs (`id_l`, `id_r`) and, where given, the truth (id, `entity_id`, `group_id`).
+    /// Reads the pairs (`id_l`, `id_r`) and the optional truth (id, `entity_id`, `group_id`).
     pub fn read(ids: &[Box<str>], pairs: &Path, truth: Option<&Path>) -> Result<Self, TableError> {
         let places: FxHashMap<&str, u32> = ids
             .iter()
@@ -70,35 +70,35 @@ impl Gold {
     }
 }
 
-/// Precision, recall and their mean.
+/// Precision, recall and F1 at a threshold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Quality {
-    /// From this score on.
+    /// The threshold.
     pub threshold: f32,
-    /// The share of the pairs said to match that do.
+    /// Precision: the share of the predicted matches that are right.
     pub precision: f64,
-    /// The share of the pairs that match that are said to.
+    /// Recall: the share of the known matches that are predicted.
     pub recall: f64,
-    /// Their harmonic mean.
+    /// F1: their harmonic mean.
     pub f1: f64,
 }
 
-/// How well clusters agree with the truth.
+/// The quality of clusters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct ClusterQuality {
-    /// The share of the pairs within clusters that match.
+    /// Precision: the share of the pairs within clusters that match.
     pub precision: f64,
-    /// The share of the pairs that match that are within clusters.
+    /// Recall: the share of the known matches that are within clusters.
     pub recall: f64,
-    /// Their harmonic mean.
+    /// F1: their harmonic mean.
     pub f1: f64,
-    /// The records of the largest cluster.
+    /// The size of the largest cluster.
     pub largest: usize,
-    /// Pairs of one household or group, but of two entities.
+    /// Pairs of different entities of one household or group.
     pub hard_negatives: u64,
-    /// Those that are within a cluster.
+    /// Those that were wrongly clustered.
     pub hard_negatives_merged: u64,
-    /// The share of those.
+    /// The share of those that were wrongly clustered.
     pub hard_negative_rate: f64,
 }
 
@@ -114,7 +114,7 @@ fn pairs_within<T: std::hash::Hash + Eq>(labels: impl Iterator<Item = T>) -> (u6
     )
 }
 
-/// Measures clusters; without a truth of entities, nothing.
+/// Measures clusters; `None` if the entities are unknown.
 pub fn evaluate_clusters(gold: &Gold, clusters: &[u32]) -> Option<ClusterQuality> {
     if gold.entities.is_empty() {
         return None;
@@ -146,14 +146,14 @@ pub fn evaluate_clusters(gold: &Gold, clusters: &[u32]) -> Option<ClusterQuality
     })
 }
 
-/// How well it went.
+/// The quality of scored pairs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Evaluation {
     /// Known matches.
     pub gold: usize,
     /// Scored pairs.
     pub scored: usize,
-    /// The share of the known matches among them.
+    /// The share of the known matches that were scored.
     pub blocking_recall: f64,
     /// At the threshold with the best F1.
     pub best: Quality,
@@ -163,7 +163,7 @@ pub struct Evaluation {
     pub at: Vec<Quality>,
 }
 
-/// Measures scored pairs, at fixed scores too.
+/// Measures scored pairs, also at fixed thresholds.
 pub fn evaluate(gold: &Gold, scored: &[Scored], fixed: &[f32]) -> Evaluation {
     let mut order: Vec<(f32, bool)> = scored
         .iter()

@@ -1,4 +1,4 @@
-//! Why a pair is or is not a match: the levels it reached, with their weights.
+//! Explains a pair: the levels it reached, with their weights.
 
 use serde::Serialize;
 
@@ -11,24 +11,24 @@ use crate::model::{Model, Scorer, Sum};
 pub struct Step {
     /// The comparison.
     pub comparison: String,
-    /// The level it reached; none where it says nothing.
+    /// The level it reached; `None` if the comparison does not apply.
     pub level: Option<String>,
-    /// The value whose rarity counted.
+    /// The value whose frequency counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// How many bits it adds, held against the likelier rival.
+    /// How many bits it adds, against the likelier rival.
     pub weight: f32,
-    /// How many of those its rarity adds.
+    /// How many of those bits come from the value's rarity.
     pub rarity: f32,
 }
 
-/// A class that rivals a match.
+/// A class other than a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rival {
-    /// Of one household or group, but another.
+    /// Related: different entities of one household or group.
     Related,
-    /// Nothing to do with each other.
+    /// Unrelated.
     Unrelated,
 }
 
@@ -37,42 +37,42 @@ pub enum Rival {
 pub struct Explanation {
     /// The records.
     pub records: [String; 2],
-    /// The sort of pair.
+    /// The population.
     pub population: String,
-    /// The likelier of the classes that are no match.
+    /// The likelier of the two other classes.
     pub rival: Rival,
-    /// What a match is likely without any evidence, in bits.
+    /// The prior of a match, in bits.
     pub prior: f32,
     /// The comparisons in their order.
     pub steps: Vec<Step>,
-    /// What is taken off because the other rival is likely too.
+    /// What is subtracted because the other rival is likely too.
     pub second_rival: f32,
     /// The logarithm of the odds.
     pub score: f32,
     /// The probability of a match.
     pub probability: f64,
-    /// The score of the best other partner of either, and how far this pair is ahead of it.
+    /// The best other partner of either record, and the margin of this pair.
     pub runner_up: Option<RunnerUp>,
-    /// The blocking keys that bring the two together; none where no key does.
+    /// The blocking keys that the two share; `None` if there are none.
     pub keys: Vec<String>,
-    /// The layout version and the number of records of the model.
+    /// The model's layout version and its number of records.
     pub model: String,
 }
 
 /// The best other partner.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunnerUp {
-    /// The record that has it.
+    /// The record whose partner it is.
     pub of: String,
     /// The partner.
     pub record: String,
     /// Its score.
     pub score: f32,
-    /// How far the explained pair is ahead.
+    /// The margin of the explained pair.
     pub margin: f32,
 }
 
-/// Explains a pair, whether or not a key brings it together.
+/// Explains a pair, whether or not it shares a blocking key.
 pub fn explain(batch: &Batch, model: &Model, one: u32, other: u32) -> Explanation {
     let (one, other) = (one.min(other), one.max(other));
     let scorer = Scorer::new(model, &batch.comparisons, &batch.layout, &batch.base);

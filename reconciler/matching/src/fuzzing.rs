@@ -1,4 +1,5 @@
-//! What fuzzers feed with any text: `tests/fuzz` without end and guided by coverage, the tests below for a while.
+//! Targets for fuzzing with any text: `tests/fuzz` runs them without end, guided by coverage; the tests below
+//! run them briefly.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +14,13 @@ use crate::normalise::{
 use crate::profile::Layout;
 use crate::spec::Spec;
 
-/// No normal form is longer than so many times what is read of a text: short words stand for long ones, `st` for `saint`.
+/// The maximum ratio of the length of a normal form to its text: short words stand for long ones, `st` for
+/// `saint`.
 const LONGEST: usize = 8 * LIMIT;
-/// What is cut off may part a word, so only of shorter texts is the normal form of a normal form promised to be itself.
+/// Truncation may split a word, so idempotence is checked only for shorter texts.
 const WHOLE: usize = LIMIT / 4;
 
-/// Every normal form of a text is bounded, and that of a normal form is itself.
+/// Every normal form of a text is bounded and idempotent.
 pub fn forms(text: &str) {
     let address = |text: &str| email(text).map(|found| found.address());
     let some = |form: fn(&str) -> String| move |text: &str| Some(form(text));
@@ -45,7 +47,7 @@ fn stable(name: &str, text: &str, form: &dyn Fn(&str) -> Option<String>) {
     }
 }
 
-/// What takes a text apart.
+/// The functions that parse a text.
 fn parts(text: &str) {
     let lexicon = Lexicon::default();
     let column = |place: usize, at: usize| if place == at { text } else { "" };
@@ -75,14 +77,14 @@ fn parts(text: &str) {
     }
 }
 
-/// A text is a specification whose conditions and keys can be asked of records, or it is refused.
+/// A text is either rejected or a specification whose conditions and keys can be evaluated.
 pub fn spec_file(text: &str) {
     if let Ok(spec) = Spec::parse(text) {
         let _ = prepared(&spec);
     }
 }
 
-/// A text is a model that gives any two records a score, or it is refused.
+/// A text is either rejected or a model that can score any two records.
 pub fn model_file(text: &str) {
     let Ok(model) = serde_norway::from_str::<Model>(text) else {
         return;
@@ -133,7 +135,7 @@ mod tests {
     use crate::decide::Links;
     use crate::tests::records::{SPEC, matched, rows, written};
 
-    /// A well-mixed number: the same in every run.
+    /// A pseudo-random number, the same in every run.
     fn mixed(number: &mut u64) -> u64 {
         *number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let word = (*number ^ *number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -159,7 +161,7 @@ mod tests {
         "\u{301}", "\u{202e}", "Ã©", "ﬃ", "İ", "0", "O",
     ];
 
-    /// Some letters of a seed lost, doubled or replaced by a word.
+    /// Mutates a seed: some letters lost, doubled or replaced by a word.
     fn mutated(round: u64, seed: &str, words: &[&str]) -> String {
         let mut random = round;
         let mut letters: Vec<char> = seed.chars().collect();
@@ -183,7 +185,7 @@ mod tests {
 
     fn feed(rounds: u64, seeds: &[&str], words: &[&str], target: impl Fn(&str)) {
         for round in 0..rounds {
-            // Printed where the target panics.
+            // Printed if the target panics.
             println!("round {round}");
             target(&mutated(
                 round,
@@ -195,7 +197,7 @@ mod tests {
 
     #[test]
     fn any_text_has_stable_and_bounded_forms() {
-        // What coverage once found.
+        // Inputs that fuzzing once found.
         for text in ["11144LLLLLLLL", "0110113os33os3", ")@0, 4ul|S,\0\n<<"] {
             forms(text);
         }

@@ -1,4 +1,5 @@
-//! Which records are one person, institution or thing. Pure: no database, no clock, no network.
+//! Record matching: which records are one person, institution or thing. Pure: no database, no clock, no
+//! network.
 
 pub mod base;
 pub mod batch;
@@ -11,6 +12,7 @@ pub mod fuzzing;
 pub mod model;
 pub mod normalise;
 pub mod profile;
+mod scored;
 pub mod spec;
 pub mod stored;
 pub mod table;

@@ -10,21 +10,21 @@ use crate::normalise::{
 };
 use crate::spec::{FieldSpec, Form, From, Spec};
 
-/// A value that can be compared, under the name that conditions and keys call it by.
+/// An attribute: a comparable value, with the name that conditions and keys use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attribute {
-    /// Its name: the field's, or the field's and the part's.
+    /// Its name: the field's, or `field.part`.
     pub name: String,
     /// How many values of it a record may have.
     pub width: usize,
 }
 
-/// Which attributes the fields of a specification give, and from which columns.
+/// The attributes of a specification's fields, and their columns.
 #[derive(Debug, Clone)]
 pub struct Layout {
     /// The attributes in order.
     pub attributes: Vec<Attribute>,
-    /// The columns that are read, in order.
+    /// The columns to read, in order.
     pub columns: Vec<String>,
     fields: Vec<Field>,
 }
@@ -32,21 +32,21 @@ pub struct Layout {
 #[derive(Debug, Clone)]
 struct Field {
     spec: FieldSpec,
-    /// Places of its columns by part; a field of one meaning has the part "".
+    /// The positions of its columns by part; a field without parts has the part "".
     columns: Vec<(String, usize)>,
     first: usize,
     of: Option<usize>,
 }
 
-/// Values in normal form with the numbers of their attributes.
+/// A record's values in normal form, with the numbers of their attributes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Profile {
     text: String,
-    /// In the order of the attributes once it is whole.
+    /// The values, finally in order of the attributes.
     marks: Vec<Mark>,
 }
 
-/// A value within a profile.
+/// A value in a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Mark {
     attribute: u16,
@@ -78,12 +78,12 @@ impl Profile {
     }
 }
 
-/// A hash of a value, by which it is found among those of its attribute.
+/// A hash of a value, by which it is looked up among those of its attribute.
 fn hashed(value: &str) -> u32 {
     (FxBuildHasher.hash_one(value) >> 16) as u32
 }
 
-/// The parts of a form in the order of their attributes; the part "" is the field itself.
+/// The parts of a form, in order of their attributes; the part "" is the field itself.
 fn parts(form: Form) -> &'static [&'static str] {
     match form {
         Form::Party => &[
@@ -167,7 +167,7 @@ impl Layout {
             .position(|attribute| attribute.name == name)
     }
 
-    /// Where the values of an attribute begin in a record's row, and how many they are.
+    /// The offset of an attribute's values in a record's row, and their number.
     pub fn place_of(&self, attribute: usize) -> (usize, usize) {
         let before = self.attributes[..attribute].iter();
         (
@@ -176,7 +176,7 @@ impl Layout {
         )
     }
 
-    /// Counts the names of a record whose columns are not in doubt.
+    /// Adds the name of a record to the lexicon, if its columns separate given name and surname.
     pub fn learn(&self, values: &[&str], lexicon: &mut Lexicon) {
         for field in self
             .fields
@@ -189,7 +189,7 @@ impl Layout {
 
     /// The profile of a record whose columns have these values.
     pub fn profile(&self, values: &[&str], lexicon: &Lexicon) -> Profile {
-        // Room for what a record has as a rule.
+        // Capacity for a typical record.
         let mut profile = Profile {
             text: String::with_capacity(256),
             marks: Vec::with_capacity(self.attributes.len()),
@@ -229,7 +229,7 @@ impl Field {
             .iter()
             .find(|(part, _)| part == name)
             .or_else(|| {
-                // A field of one column gives its leading part.
+                // A field of one column has its first part.
                 (matches!(name, "full" | "line"))
                     .then(|| self.columns.iter().find(|(part, _)| part.is_empty()))
                     .flatten()
@@ -262,7 +262,7 @@ impl Field {
         }
     }
 
-    /// Puts the addresses; a mailbox that names the person lends the given name where the record has none.
+    /// Adds the e-mail addresses; a mailbox with a given name supplies the record's, if it has none.
     fn put_email(&self, values: &[&str], mut owner: Option<&mut Party>, profile: &mut Profile) {
         for (_, column) in &self.columns {
             let Some(found) = email(values[*column]) else {
@@ -370,7 +370,7 @@ fn put_organisation(first: usize, text: &str, profile: &mut Profile) {
     }
 }
 
-/// A number without signs of currency and thousands.
+/// Parses a number, ignoring currency signs and thousands separators.
 fn number(text: &str) -> String {
     let kept: String = text
         .chars()

@@ -4,30 +4,31 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// How the records of a stream are told apart and brought together.
+/// How records are compared and matched.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// The column that holds a record's id.
     pub id: String,
-    /// The column that says which source a record is from.
+    /// The column with a record's source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// The values that are compared.
     pub fields: Vec<FieldSpec>,
-    /// Sorts of pairs with weights of their own; the first that holds is the pair's. Without any, all pairs are one sort.
+    /// Populations of pairs with their own weights; a pair belongs to the first whose condition holds.
+    /// Without any, all pairs are one population.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub populations: Vec<PopulationSpec>,
-    /// Records that share the value of a key are compared.
+    /// Blocking keys: records that share a key are compared.
     pub blocking: Vec<KeySpec>,
-    /// What is compared, and in which levels.
+    /// The comparisons and their levels.
     pub comparisons: Vec<ComparisonSpec>,
-    /// When a pair is a match.
+    /// The decision rules.
     #[serde(default)]
     pub decide: DecideSpec,
 }
 
-/// One value, or several that come from one, in normal form.
+/// A field: one or several values in normal form.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct FieldSpec {
@@ -36,12 +37,12 @@ pub struct FieldSpec {
     /// The normal form.
     #[serde(rename = "as")]
     pub form: Form,
-    /// The columns it comes from.
+    /// Its columns.
     pub from: From,
-    /// Other spellings of a value: makes.
+    /// Aliases of values, for makes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub aliases: BTreeMap<String, Vec<String>>,
-    /// The field that holds the name of the person an e-mail address belongs to.
+    /// The name field of the person whom an e-mail address belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
 }
@@ -50,11 +51,11 @@ pub struct FieldSpec {
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 #[serde(untagged)]
 pub enum From {
-    /// One.
+    /// One column.
     One(String),
-    /// Several of the same meaning.
+    /// Several columns with the same meaning.
     Many(Vec<String>),
-    /// Several of different meaning, by the part they give.
+    /// Several columns with different meanings, by part.
     Parts(BTreeMap<String, String>),
 }
 
@@ -62,7 +63,7 @@ pub enum From {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
-    /// As it is, without blanks around it.
+    /// The text, without blanks around it.
     Exact,
     /// Words without case and accents.
     Text,
@@ -94,17 +95,17 @@ pub enum Form {
     Code,
     /// A number.
     Number,
-    /// Digits of a day, year first.
+    /// A day as digits, year first.
     Date,
 }
 
-/// A sort of pairs.
+/// A population of pairs.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct PopulationSpec {
     /// Its name.
     pub population: String,
-    /// Which pairs it holds; the last may hold all others.
+    /// The condition for its pairs; the last population needs none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
 }
@@ -113,9 +114,10 @@ pub struct PopulationSpec {
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct KeySpec {
-    /// Its parts, such as `email`, `prefix(address.code, 3)`, `sound(name.surname)`, `first(name.given)`, `rarest(name.proper)`.
+    /// Its parts, such as `email`, `prefix(address.code, 3)`, `sound(name.surname)`, `first(name.given)`,
+    /// `rarest(name.proper)`.
     pub key: Vec<String>,
-    /// Larger blocks are left out; the report says how many pairs that drops.
+    /// Larger blocks are ignored; the report counts the pairs that are lost.
     #[serde(default = "largest_block")]
     pub most: usize,
 }
@@ -130,19 +132,19 @@ fn largest_block() -> usize {
 pub struct ComparisonSpec {
     /// Its name.
     pub comparison: String,
-    /// The populations it concerns; all by default.
+    /// The populations it applies to; by default all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub among: Vec<String>,
-    /// When it says nothing at all.
+    /// The condition under which it does not apply.
     pub missing: String,
-    /// When the compared value agrees because another does, as e-mail addresses are made of names: such pairs have shares of
-    /// their own, so that what follows from the one is not counted again in the other.
+    /// The condition under which agreement follows from another attribute, as e-mail addresses are made of
+    /// names. Such pairs have their own probabilities, so that the same evidence is not counted twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<String>,
-    /// Whether it tells the members of one household or group apart: between two of them it agrees by chance only.
+    /// Whether it distinguishes members of one household or group: two of them agree only by chance.
     #[serde(default)]
     pub individual: bool,
-    /// The levels; the first that holds is the pair's.
+    /// The levels; a pair reaches the first whose condition holds.
     pub levels: Vec<LevelSpec>,
 }
 
@@ -152,36 +154,37 @@ pub struct ComparisonSpec {
 pub struct LevelSpec {
     /// Its label, shown to people.
     pub level: String,
-    /// When it holds; without it, always.
+    /// Its condition; without one it always holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
-    /// Whether it speaks against a match whatever the training says: a flat, a branch or a generation that differs.
+    /// Whether it is evidence against a match whatever the training finds: another flat, branch or
+    /// generation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub against: bool,
-    /// Whether members of one group reach it more often than chance, though the comparison tells them apart: neighbouring
-    /// serial numbers bought together.
+    /// Whether members of one group reach it more often than by chance, though the comparison distinguishes
+    /// them: adjacent serial numbers bought together.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kin: bool,
-    /// The value whose rarity counts.
+    /// The attribute whose value frequency counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frequency: Option<String>,
 }
 
-/// What makes a match.
+/// The decision rules.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub struct DecideSpec {
-    /// The share of matches that must be right.
+    /// The wanted precision.
     pub precision: f64,
-    /// Pairs at least this likely to be a match are shown to a person.
+    /// Pairs with at least this probability of a match are reviewed.
     pub review: f64,
-    /// How many bits a record's best partner must be ahead of the next, where only one can be right.
+    /// The margin in bits by which a record's best partner must lead, if only one can be right.
     pub margin: f32,
     /// Whether a record of one table has at most one partner in the other.
     pub one_to_one: bool,
-    /// Whether each source holds an entity once only.
+    /// Whether each source has each entity only once.
     pub source_is_unique: bool,
-    /// Larger clusters are shown to a person.
+    /// Larger clusters are reviewed.
     pub largest_cluster: usize,
 }
 
@@ -199,7 +202,7 @@ impl Default for DecideSpec {
 }
 
 impl Spec {
-    /// Reads a specification; the message of an error names the line.
+    /// Parses a specification; an error message names the line.
     pub fn parse(yaml: &str) -> Result<Self, serde_norway::Error> {
         serde_norway::from_str(yaml)
     }

@@ -1,11 +1,11 @@
-//! Blocking keys as texts, for keys that are stored: equal wherever and whenever they are computed.
+//! Blocking keys as texts for storage: they do not depend on where or when they are computed.
 
 use crate::base::{Base, NONE};
 use crate::blocking::{Key, Part, prefix};
 use crate::normalise::sound;
 
 impl Key {
-    /// The key's values for a record as texts, to be stored: they are the same in every base and version.
+    /// The key's values for a record as texts, the same in every base and version.
     pub fn texts(&self, base: &Base, record: u32) -> Vec<String> {
         let mut values = vec![String::new()];
         for part in &self.parts {
@@ -22,7 +22,7 @@ impl Key {
 }
 
 impl Part {
-    /// This part's values for a record as texts, equal wherever and whenever they are computed.
+    /// This part's values for a record as texts, the same in every base and version.
     fn texts(self, base: &Base, record: u32) -> Vec<String> {
         let at = self.attribute();
         let column = &base.columns[at];

@@ -1,13 +1,13 @@
-//! Records from files: CSV with a line of names, or JSON lines.
+//! Reads records from files: CSV with a header, or JSON lines.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-/// Why a file cannot be read.
+/// Errors in reading a file.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// The file itself.
+    /// The file cannot be opened or read.
     #[error("{path}")]
     File {
         /// The file.
@@ -15,7 +15,7 @@ pub enum TableError {
         /// The cause.
         source: std::io::Error,
     },
-    /// Its CSV.
+    /// Its CSV is invalid.
     #[error("{path}")]
     Csv {
         /// The file.
@@ -23,7 +23,7 @@ pub enum TableError {
         /// The cause.
         source: csv::Error,
     },
-    /// Its JSON.
+    /// Its JSON is invalid.
     #[error("{path}, line {line}")]
     Json {
         /// The file.
@@ -33,7 +33,7 @@ pub enum TableError {
         /// The cause.
         source: serde_json::Error,
     },
-    /// A column that the specification names is not there.
+    /// A column of the specification is missing.
     #[error("{path} has no column `{column}`; it has {columns}")]
     Column {
         /// The file.
@@ -43,7 +43,7 @@ pub enum TableError {
         /// The columns it has.
         columns: String,
     },
-    /// More than four gigabytes of text.
+    /// It has more than four gigabytes of text.
     #[error("{path} is larger than four gigabytes; match it in parts")]
     Size {
         /// The file.
@@ -51,7 +51,7 @@ pub enum TableError {
     },
 }
 
-/// The wanted columns of a file's records.
+/// The columns of a file that a specification needs.
 #[derive(Debug, Default)]
 pub struct Table {
     width: usize,
@@ -60,7 +60,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Reads the columns of a file. A file ending in `.csv` is CSV, every other one JSON lines.
+    /// Reads the columns of a file: CSV if its name ends in `.csv`, else JSON lines.
     pub fn read(path: &Path, columns: &[String]) -> Result<Self, TableError> {
         let mut table = Self {
             width: columns.len(),

@@ -1,4 +1,5 @@
-//! Absorbing entities: their children follow, what people wrote into them is carried over, and they go or stay deleted.
+//! Absorbing entities: their children follow, what people wrote into them is carried over, and they go or
+//! stay deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +38,8 @@ pub(crate) enum Remains {
     Tombstone,
 }
 
-/// Absorbs the placeholders of a batch whose records turned out to be other entities, behind the batch's own changes.
+/// Absorbs the placeholders of a batch whose records turned out to be other entities, behind the batch's own
+/// changes.
 pub(crate) async fn absorb_placeholders(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,
@@ -153,8 +155,8 @@ async fn stand_for_others(
     Ok(known.into_keys().collect())
 }
 
-/// Takes the placeholders away. Where something that no module declares may still name one, it stays, marked as
-/// deleted.
+/// Takes the placeholders away. Where something that no module declares may still name one, it stays, marked
+/// as deleted.
 async fn remove(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,

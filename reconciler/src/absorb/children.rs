@@ -33,8 +33,8 @@ struct Link<'a> {
     modules: Vec<&'a str>,
 }
 
-/// Moves the children of absorbed entities to those that absorb them. Of a `shared` one, which stays for another
-/// module's record, only this module's children go.
+/// Moves the children of absorbed entities to those that absorb them. Of a `shared` one, which stays for
+/// another module's record, only this module's children go.
 pub(super) async fn move_all(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,

@@ -1,14 +1,14 @@
-//! Records whose source says itself, with a field that the module names (`merged_into`), into which other record it
-//! merged them. The record becomes another name of that one at once.
+//! Records whose source says itself, with a field that the module names (`merged_into`), into which other
+//! record it merged them. The record becomes another name of that one at once.
 
 use sqlx::PgConnection;
 use staging::database::query_scalar;
 use staging::{ProblemKind, Report};
 
 use super::detect::{self, Vanished, alias, merge_all};
-use crate::cores::on_every_core;
 use crate::definition::Definition;
 use crate::identities::{self, Identity, Method, RecordId};
+use crate::parallel_map::parallel_map;
 use crate::reconcile::apply::{apply, wake};
 use crate::reconcile::change_set::{self, ChangeSet};
 use crate::reconcile::context::Ctx;
@@ -31,7 +31,7 @@ pub(crate) fn split<'r>(
     if definition.spec.merged_into.is_none() {
         return (present, Vec::new());
     }
-    let said = on_every_core(&present, |record| {
+    let said = parallel_map(&present, |record| {
         match record.origin == definition.name() {
             true => definition.merged_into(record.text()?),
             false => Ok(None),
@@ -48,8 +48,9 @@ pub(crate) fn split<'r>(
     (rest, declared)
 }
 
-/// Settles them one after the other, since one may be merged into another of them; seldom many. One whose other record
-/// has not come yet waits for it. Counts are added to `counted`; says whether records of the module were woken.
+/// Settles them one after the other, since one may be merged into another of them; seldom many. One whose
+/// other record has not come yet waits for it. Counts are added to `counted`; says whether records of the
+/// module were woken.
 pub(crate) async fn settle(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,

@@ -1,7 +1,7 @@
-//! Records that their source merged into others. The vanished one becomes another name of the one that survives: its children
-//! follow, what people wrote into it is carried over, its row stays marked as deleted, and a later mention of its id leads to
-//! the survivor. The evidence is what its children say (`staging.moves`); where they do not agree, a person is asked. A record
-//! that comes back is parted again.
+//! Records that their source merged into others. The vanished one becomes another name of the one that
+//! survives: its children follow, what people wrote into it is carried over, its row stays marked as deleted,
+//! and a later mention of its id leads to the survivor. The evidence is what its children say
+//! (`staging.moves`); where they do not agree, a person is asked. A record that comes back is parted again.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,9 +14,9 @@ use super::absorb::{Absorption, Remains, absorb};
 use super::children::referring;
 use super::restore::restore_returned;
 use crate::definition::Definition;
+use crate::entity_resolution::{self, Said, rekey};
 use crate::history::{self, Evidence};
 use crate::identities::{self, Assigned, IdentityChange, Method, RecordId};
-use crate::matching::{self, Said, rekey};
 use crate::reconcile::change_set::ChangeSet;
 use crate::reconcile::context::{Ctx, Progress};
 use crate::reconcile::pending::StagedRecord;
@@ -63,7 +63,8 @@ enum Verdict {
     Ask,
 }
 
-/// Takes records apart that came back, and absorbs those of which their children say that their source merged them.
+/// Takes records apart that came back, and absorbs those of which their children say that their source merged
+/// them.
 pub(crate) async fn detect(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,
@@ -76,7 +77,7 @@ pub(crate) async fn detect(
         return Ok(());
     }
     let ids: Vec<&str> = vanished.iter().map(|v| v.source_id.as_str()).collect();
-    let said = matching::said(conn, ctx.definition, &ids).await?;
+    let said = entity_resolution::said(conn, ctx.definition, &ids).await?;
     let ids: Vec<&str> = vanished.iter().map(|v| v.entity_id.as_str()).collect();
     let mut children = Vec::new();
     for link in referring(ctx.definitions, ctx.definition) {
@@ -115,7 +116,8 @@ pub(crate) async fn detect(
     Ok(())
 }
 
-/// The vanished records of the module whose children were given to others after the reading before the first that missed them.
+/// The vanished records of the module whose children were given to others after the reading before the first
+/// that missed them.
 async fn vanished(ctx: &Ctx<'_>, conn: &mut PgConnection) -> sqlx::Result<Vec<Vanished>> {
     let definition = ctx.definition;
     query_as(AssertSqlSafe(format!(
@@ -155,8 +157,8 @@ fn missed_in_a_row(definition: &Definition) -> i64 {
     }
 }
 
-/// Forgets children that were given away so long before the latest readings that no record which still stands can turn
-/// out to have been merged then.
+/// Forgets children that were given away so long before the latest readings that no record which still stands
+/// can turn out to have been merged then.
 async fn forget_old_moves(ctx: &Ctx<'_>, conn: &mut PgConnection) -> sqlx::Result<()> {
     let definition = ctx.definition;
     query(AssertSqlSafe(format!(
@@ -255,7 +257,8 @@ async fn still_naming(
     Ok(rows.into_iter().collect())
 }
 
-/// Whether all records of a module were read, and taken up, after the pass in which a record was found missing.
+/// Whether all records of a module were read, and taken up, after the pass in which a record was found
+/// missing.
 async fn is_read_since(
     conn: &mut PgConnection,
     child: &Definition,

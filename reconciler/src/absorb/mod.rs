@@ -1,5 +1,5 @@
-//! One entity becomes part of another one, reversibly: a placeholder whose record is another entity, and a record that
-//! its source merged into another.
+//! One entity becomes part of another one, reversibly: a placeholder whose record is another entity, and a
+//! record that its source merged into another.
 
 mod absorb;
 mod children;

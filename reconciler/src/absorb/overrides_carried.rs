@@ -12,8 +12,8 @@ use crate::reconcile::context::Ctx;
 use crate::reconcile::row_change::Entity;
 use crate::resolve::{Claimed, against_now, resolve};
 
-/// Carries the overrides of `from` over to `into`: they fill what stands empty there and are added to lists that grow.
-/// One that contradicts what stands is reported and kept with its entity as released.
+/// Carries the overrides of `from` over to `into`: they fill what stands empty there and are added to lists
+/// that grow. One that contradicts what stands is reported and kept with its entity as released.
 pub(super) fn carry(
     ctx: &Ctx<'_>,
     of: &Absorption,

@@ -6,10 +6,10 @@ use staging::database::{query_as, query_scalar};
 
 use super::children::referring;
 use crate::definition::Definition;
+use crate::entity_resolution::rekey;
 use crate::history::{self, Operation};
 use crate::identities::{self, Assigned, IdentityChange, Method, RecordId};
 use crate::image::read_rows;
-use crate::matching::rekey;
 use crate::overrides::{self, OverrideChange, State};
 use crate::reconcile::apply::{apply, write_rows};
 use crate::reconcile::change_set::{ChangeSet, RowChange};
@@ -78,9 +78,9 @@ pub(super) async fn restore_returned(
     Ok(())
 }
 
-/// Makes a record again the entity that it was before promotion `alias.promotion`: what was carried from its row leaves
-/// the other one, rows that others wrote lead to it again, and its children are taken up by their modules' next runs, each
-/// as its source says. Its own row stays marked as deleted until the record comes.
+/// Makes a record again the entity that it was before promotion `alias.promotion`: what was carried from its
+/// row leaves the other one, rows that others wrote lead to it again, and its children are taken up by their
+/// modules' next runs, each as its source says. Its own row stays marked as deleted until the record comes.
 pub(super) async fn restore(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,
@@ -229,7 +229,8 @@ async fn give_back(
     Ok(())
 }
 
-/// Makes the records of child rows pending, so that their module reads again whom they name; returns the rows that have one.
+/// Makes the records of child rows pending, so that their module reads again whom they name; returns the rows
+/// that have one.
 async fn enqueue_children(
     conn: &mut PgConnection,
     child: &Definition,
@@ -256,7 +257,8 @@ async fn enqueue_children(
     .await
 }
 
-/// Of records that are other names and that their source shows, those of which it does not say any more that they are.
+/// Of records that are other names and that their source shows, those of which it does not say any more that
+/// they are.
 async fn taken_back(
     conn: &mut PgConnection,
     definition: &Definition,

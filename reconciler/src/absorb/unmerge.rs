@@ -10,10 +10,10 @@ use super::children::move_named;
 use super::restore::{alias_of, restore};
 use crate::Row;
 use crate::definition::{Definition, Definitions};
+use crate::entity_resolution::{self, Word, rekey};
 use crate::history::{self, Operation, Promotion, PromotionKind, Sealed};
 use crate::identities::{self, Assigned, Identity, IdentityChange, Method, RecordId};
 use crate::image::Image;
-use crate::matching::{self, Word, rekey};
 use crate::reconcile::apply::apply;
 use crate::reconcile::change_set::{ChangeSet, RowChange};
 use crate::reconcile::context::Ctx;
@@ -43,8 +43,9 @@ pub struct Unmerged {
     pub sealed: Sealed,
 }
 
-/// Makes a record the entity of its own that it would have been: what it brought to the entity it leaves goes with it,
-/// and a negative link keeps the two apart. One promotion, which a rollback undoes; the caller commits.
+/// Makes a record the entity of its own that it would have been: what it brought to the entity it leaves goes
+/// with it, and a negative link keeps the two apart. One promotion, which a rollback undoes; the caller
+/// commits.
 pub async fn unmerge(
     conn: &mut PgConnection,
     definitions: &Definitions,
@@ -87,7 +88,7 @@ pub async fn unmerge(
         author,
         reason,
     };
-    matching::say(conn, definition, word).await?;
+    entity_resolution::say(conn, definition, word).await?;
     let promotion = Promotion {
         kind: PromotionKind::Unmerge,
         module: Some(definition.name().to_owned()),
@@ -100,8 +101,8 @@ pub async fn unmerge(
     Ok(Unmerged { from, into, sealed })
 }
 
-/// Gives a record that joined an entity a row of its own; the entity becomes what the others say. Answers both
-/// entities. Children that name the record come with it.
+/// Gives a record that joined an entity a row of its own; the entity becomes what the others say. Answers
+/// both entities. Children that name the record come with it.
 async fn take_out(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,
@@ -179,7 +180,8 @@ async fn joined(
     Ok(joined)
 }
 
-/// The id of the row that will be the record's own: the one it had before it joined, else its own, else the source's.
+/// The id of the row that will be the record's own: the one it had before it joined, else its own, else the
+/// source's.
 async fn own_id(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,

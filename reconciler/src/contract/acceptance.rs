@@ -1,4 +1,4 @@
-//! Whether a row may enter the table: the contract's word on a record, taken without a database.
+//! Checks a row against its contract, without a database.
 
 use super::coercion::coerce;
 use super::column::{Bound, Check, Column, PhysicalType};
@@ -9,8 +9,8 @@ use serde_json::Value;
 use std::cmp::Ordering;
 
 impl Contract {
-    /// The row with every value in its column's type, or why the record is refused.
-    /// Every required column must be there: use it for what is to be inserted.
+    /// The row with every value converted to its column's type, or the reason for its rejection. Every
+    /// required column must be present: use it for rows to insert.
     pub fn check(&self, row: &Row) -> Result<Row, Rejection> {
         let checked = self.check_partial(row)?;
         for column in self.columns.iter().filter(|column| column.required) {
@@ -21,7 +21,7 @@ impl Contract {
         Ok(checked)
     }
 
-    /// As `check`, where required columns may be absent (not null): for what updates a row that exists.
+    /// As `check`, but required columns may be absent (not null): for updates of existing rows.
     pub fn check_partial(&self, row: &Row) -> Result<Row, Rejection> {
         let mut checked = Row::default();
         for (name, value) in &row.0 {
@@ -109,7 +109,7 @@ fn holds(check: &Check, column: &Column, value: &Value) -> Result<(), Rejection>
     ))
 }
 
-/// Whether a value does not fall on the `wrong` side of a bound.
+/// Whether a value lies on the `wrong` side of a bound.
 fn within(column: &Column, spelled: &str, bound: &Bound, wrong: Ordering) -> bool {
     let ordering = match column.physical {
         PhysicalType::SmallInt
@@ -120,7 +120,7 @@ fn within(column: &Column, spelled: &str, bound: &Bound, wrong: Ordering) -> boo
             (Some(value), Some(bound)) => value.compare(&bound),
             _ => return false,
         },
-        // Days and instants are spelled so that the order of texts is the order of time.
+        // In their canonical spelling, days and instants sort in order of time.
         _ => spelled.cmp(bound.value.as_str()),
     };
     ordering != wrong && !(bound.exclusive && ordering == Ordering::Equal)

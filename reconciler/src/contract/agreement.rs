@@ -1,5 +1,6 @@
-//! Whether a table agrees with its contract, and what exactly stands between them where it does not.
+//! Compares a table with its contract and lists the differences.
 
+use super::audit_columns::AUDIT;
 use super::catalogue::Table;
 use super::column::PhysicalType;
 use super::difference::Difference;
@@ -7,38 +8,12 @@ use super::document::Contract;
 use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::query_scalar;
 
-/// The columns the engine adds to every production table, their types and the rest of their definition.
-pub(super) const AUDIT: [(&str, PhysicalType, &str); 6] = [
-    (
-        "created_at",
-        PhysicalType::Timestamptz,
-        "not null default now()",
-    ),
-    (
-        "updated_at",
-        PhysicalType::Timestamptz,
-        "not null default now()",
-    ),
-    ("synced_at", PhysicalType::Timestamptz, ""),
-    ("deleted_at", PhysicalType::Timestamptz, ""),
-    ("version", PhysicalType::BigInt, "not null default 1"),
-    (
-        "is_placeholder",
-        PhysicalType::Boolean,
-        "not null default false",
-    ),
-];
-
-/// Whether a column is one that the engine adds: a contract may not name it.
-pub(crate) fn is_audit(column: &str) -> bool {
-    AUDIT.iter().any(|(name, ..)| *name == column)
-}
-
-/// A row that duties do not bind: a parent made up so that a child can land, or a tombstone.
+/// Rows exempt from required and unique: placeholder parents and tombstones.
 pub(super) const EXEMPT: &str = "is_placeholder or deleted_at is not null";
 
-/// The check before a run: how the table has come to differ from its contract under a running service.
-/// What `evolve` would simply do (a missing column that is not required, say) is also named: it has not been done.
+/// The check before a run: how the table has drifted from its contract while the service was running. It also
+/// lists what `evolve` would add without conflict, such as a missing optional column, because that has not
+/// been done.
 pub async fn contract_problems(
     db: &mut PgConnection,
     schema: &str,
@@ -87,7 +62,7 @@ pub async fn contract_problems(
     Ok(problems)
 }
 
-/// The table being spoken of.
+/// The table that differences are about.
 pub(super) struct Place<'n> {
     pub(super) schema: &'n str,
     pub(super) table: &'n str,
@@ -115,7 +90,7 @@ impl Place<'_> {
     }
 }
 
-/// Columns whose type is neither the contract's nor widens to it.
+/// Columns whose type is neither the contract's nor can be widened to it.
 pub(super) fn type_differences(
     place: &Place,
     contract: &Contract,
@@ -150,7 +125,7 @@ pub(super) fn type_differences(
     differences
 }
 
-/// New duties that rows already there do not fulfil.
+/// New required or unique columns that existing rows violate.
 pub(super) async fn data_differences(
     tx: &mut PgConnection,
     place: &Place<'_>,

@@ -1,10 +1,10 @@
-//! What the database has: a table's columns and the constraints the engine named.
+//! A table's columns and named constraints, read from the database's catalogue.
 
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use staging::database::{query_as, query_scalar};
 
-/// A production table as it stands.
+/// A production table in the database.
 pub(super) struct Table {
     pub(super) columns: Vec<TableColumn>,
     pub(super) comment: Option<String>,
@@ -12,7 +12,7 @@ pub(super) struct Table {
     indexes: Vec<String>,
 }
 
-/// A column as it stands.
+/// A column in the database.
 #[derive(sqlx::FromRow)]
 pub(super) struct TableColumn {
     pub(super) name: String,
@@ -27,7 +27,7 @@ struct Relation {
 }
 
 impl Table {
-    /// The table, or `None` where there is none.
+    /// The table, or `None` if it does not exist.
     pub(super) async fn read(
         db: &mut PgConnection,
         schema: &str,
@@ -82,17 +82,17 @@ impl Table {
     }
 }
 
-/// The name of the constraint that makes a column required.
+/// The name of the constraint on a required column.
 pub(super) fn required_name(table: &str, column: &str) -> String {
     bounded(format!("{table}_{column}_required"))
 }
 
-/// The name of the index that keeps a column's values apart.
+/// The name of the index on a unique column.
 pub(super) fn unique_name(table: &str, column: &str) -> String {
     bounded(format!("{table}_{column}_unique"))
 }
 
-/// PostgreSQL cuts names at 63 bytes; a hash keeps two long ones apart.
+/// PostgreSQL cuts names at 63 bytes; a hash keeps long names distinct.
 fn bounded(name: String) -> String {
     if name.len() <= 63 {
         return name;

@@ -1,5 +1,5 @@
-//! From a JSON value to a column's type, without loss. The result is spelled as PostgreSQL's `to_jsonb` spells it
-//! in UTC, so that a row read back from the table compares equal to the row that was written.
+//! Converts a JSON value to a column's type without loss. The result has the spelling of PostgreSQL's
+//! `to_jsonb` in UTC, so that a row read back from the table equals the row that was written.
 
 use super::column::PhysicalType;
 use super::decimal::Decimal;
@@ -48,7 +48,7 @@ pub(super) fn coerce(physical: PhysicalType, value: &Value) -> Result<Value, Rej
     }
 }
 
-/// Says what kind of value came, never the value itself: it may be personal.
+/// Names the kind of value, never the value itself: it may be personal data.
 fn wrong_kind(code: &str, wanted: &str, value: &Value) -> Rejection {
     let kind = match value {
         Value::Null => "null",
@@ -145,7 +145,8 @@ fn numeric(value: &Value, size: Option<(u32, u32)>) -> Result<Value, Rejection> 
     number_of(&fitted.to_string())
 }
 
-/// Floating point is inexact by the contract's own choice; what comes back is the shortest text of the same float.
+/// A floating-point column is inexact by the contract's choice; the result is the shortest text of the same
+/// float.
 fn double(value: &Value) -> Result<Value, Rejection> {
     let Value::Number(number) = value else {
         return Err(wrong_kind("not_a_number", "a number", value));
@@ -208,7 +209,7 @@ fn list(
         .map(Value::Array)
 }
 
-/// JSON as `jsonb` keeps it: numbers without exponent, and no NUL anywhere.
+/// JSON as `jsonb` stores it: numbers without exponent, and no NUL character.
 fn json(value: &Value) -> Result<Value, Rejection> {
     match value {
         Value::String(text) => no_nul(text).map(|()| value.clone()),

@@ -1,8 +1,8 @@
-//! One column of a contract: its types, its duties and its checks.
+//! One column of a contract: its types, constraints and checks.
 
 use regex::Regex;
 
-/// The type of a column as the standard names it.
+/// The logical type of a column, as the standard names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogicalType {
     /// Text.
@@ -23,7 +23,7 @@ pub enum LogicalType {
     Boolean,
 }
 
-/// The PostgreSQL types a contract may ask for; there are no others.
+/// The PostgreSQL types that a contract may use; no others are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhysicalType {
     /// `text`
@@ -63,10 +63,10 @@ pub struct Bound {
     pub exclusive: bool,
 }
 
-/// What a value must be, beyond its type.
+/// A check on a value, beyond its type.
 #[derive(Debug, Clone)]
 pub enum Check {
-    /// Some part of the text matches.
+    /// The text contains a match of the pattern.
     Pattern(Regex),
     /// Not less than the bound.
     Minimum(Bound),
@@ -85,19 +85,19 @@ pub enum Check {
 pub struct Column {
     /// Its name, an identifier from the allow-list.
     pub name: String,
-    /// Its type as the standard names it.
+    /// Its logical type.
     pub logical: LogicalType,
     /// Its type in PostgreSQL.
     pub physical: PhysicalType,
-    /// Whether a row that is neither placeholder nor tombstone must have it.
+    /// Whether every row must have it, except placeholders and tombstones.
     pub required: bool,
     /// Whether no two living rows may share a value.
     pub unique: bool,
-    /// Who may see it: `public`, `restricted`, `personal` or the house's own word.
+    /// Its classification: `public`, `restricted`, `personal` or an organisation's own term.
     pub classification: Option<String>,
-    /// What it means, for people; becomes the column's comment.
+    /// A description; becomes the column's comment.
     pub description: Option<String>,
-    /// What its values must be.
+    /// The checks on its values.
     pub checks: Vec<Check>,
 }
 
@@ -116,7 +116,7 @@ impl LogicalType {
         })
     }
 
-    /// The physical type of a column that names none.
+    /// The default physical type.
     pub(super) fn default_physical(self) -> PhysicalType {
         match self {
             Self::String => PhysicalType::Text,
@@ -192,7 +192,7 @@ impl PhysicalType {
         }
     }
 
-    /// The logical type of a column that names only a physical one.
+    /// The logical type of a column that declares only a physical one.
     pub(super) fn default_logical(self) -> LogicalType {
         match self {
             Self::Text | Self::Varchar(_) => LogicalType::String,
@@ -206,7 +206,7 @@ impl PhysicalType {
         }
     }
 
-    /// Whether every value of `self` is a value of `wider` and keeps its meaning.
+    /// Whether `self` can be widened to `wider`: every value fits and keeps its meaning.
     pub(super) fn widens_to(self, wider: Self) -> bool {
         match (self, wider) {
             (Self::Varchar(n), Self::Varchar(m)) => m > n,

@@ -1,9 +1,9 @@
-//! Exact decimal numbers as text: what PostgreSQL's `numeric` holds, without a detour through floating point.
+//! Exact decimal numbers as text, as PostgreSQL's `numeric` stores them, without floating point.
 
 use std::cmp::Ordering;
 
-/// PostgreSQL's own limit of digits before the point is 131,072; a thousand is beyond any measure a business has,
-/// and keeps a record like `1e99999` from growing.
+/// PostgreSQL allows 131,072 digits before the point. A thousand is more than any business value needs, and
+/// keeps `1e99999` from expanding to that many digits.
 const MOST_DIGITS: i64 = 1000;
 
 /// A decimal number: its digits without leading zeros, `scale` of them after the point.
@@ -15,7 +15,7 @@ pub(super) struct Decimal {
 }
 
 impl Decimal {
-    /// Reads a JSON number; `None` where it is not one or has more than a thousand digits.
+    /// Parses a JSON number; `None` if it is none or has more than a thousand digits.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (negative, rest) = text
             .strip_prefix('-')
@@ -50,7 +50,7 @@ impl Decimal {
         })
     }
 
-    /// The same value with no zeros at the end of its fraction.
+    /// The same value without trailing zeros in its fraction.
     pub(super) fn trimmed(mut self) -> Self {
         while self.scale > 0 && (self.digits.ends_with('0') || self.digits.is_empty()) {
             self.digits.pop();
@@ -59,8 +59,8 @@ impl Decimal {
         self
     }
 
-    /// The same value with exactly `scale` digits after the point, or `None` if that would lose some or if more than
-    /// `precision` digits were needed.
+    /// The same value with exactly `scale` digits after the point; `None` if that would lose digits or need
+    /// more than `precision` of them.
     pub(super) fn fitted(self, precision: u32, scale: u32) -> Option<Self> {
         let mut fitted = self.trimmed();
         let (precision, scale) = (precision as usize, scale as usize);
@@ -76,7 +76,7 @@ impl Decimal {
         (fitted.digits.len() <= precision).then_some(fitted)
     }
 
-    /// The whole number, where there is no fraction.
+    /// The integer, if there is no fraction.
     pub(super) fn as_i64(&self) -> Option<i64> {
         let whole = self.clone().trimmed();
         if whole.scale > 0 {

@@ -1,6 +1,6 @@
-//! What changes a table, and what stands between a table and its contract.
+//! Changes to a table, and differences between a table and its contract.
 
-/// One thing that evolving a table did.
+/// One change that evolving a table made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// The table was created.
@@ -22,20 +22,20 @@ pub enum Change {
     RequiredDropped(String),
     /// A column's values became unique.
     UniqueAdded(String),
-    /// A column's values may repeat again.
+    /// A column is no longer unique.
     UniqueDropped(String),
-    /// The contract no longer names a column: it stays, with its values, and is no longer filled.
+    /// The contract no longer names a column: the column keeps its values and is no longer filled.
     ColumnRetired(String),
-    /// The meaning of the table (`None`) or of a column was written down anew.
+    /// The description of the table (`None`) or of a column changed.
     Described(Option<String>),
 }
 
-/// One disagreement between a table and its contract.
+/// One difference between a table and its contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// The table, with its schema.
     pub table: String,
-    /// The column at fault, where there is one.
+    /// The column at fault, if any.
     pub column: Option<String>,
     /// What the database has.
     pub database: String,
@@ -59,18 +59,18 @@ impl std::fmt::Display for Difference {
     }
 }
 
-/// Why a table could not be brought to its contract.
+/// Why a table could not be changed to match its contract.
 #[derive(Debug, thiserror::Error)]
 pub enum EvolveError {
-    /// The contract breaks the table: nothing was changed.
+    /// The change would be breaking; nothing was changed.
     #[error("The contract breaks the table, so nothing was changed:\n{}", listed(.0))]
     Breaking(Vec<Difference>),
-    /// The schema's name is not on the allow-list of identifiers.
+    /// The schema's name is not a valid identifier.
     #[error(
         "`{0}` cannot be the name of a schema. Use lower-case letters, digits and underscores in the configuration."
     )]
     SchemaName(String),
-    /// The database refused.
+    /// The database returned an error.
     #[error(
         "The table could not be read or changed. See the database's own message below, and check the rights of this account."
     )]

@@ -1,42 +1,27 @@
-//! Reads a contract: one table, its columns and what they promise.
+//! Parses a contract: one table, its columns and their constraints.
 
-use super::agreement::is_audit;
+use super::audit_columns::is_audit;
 use super::column::{Column, LogicalType, PhysicalType};
+use super::error::ContractError;
 use super::node::{Fault, Node};
 use super::{quality, vocabulary};
 use serde_norway::Value;
 
-/// The published shape and quality of one production table.
+/// A contract: the schema and the checks of one production table.
 #[derive(Debug, Clone)]
 pub struct Contract {
-    /// The table, and the kind of entity its rows are.
+    /// The table, which is also the name of the entity.
     pub entity: String,
     /// The file the contract was read from, for messages.
     pub file: String,
     /// The contract's own version.
     pub version: String,
-    /// What a row is, for people; becomes the table's comment.
+    /// A description of a row; becomes the table's comment.
     pub description: Option<String>,
     /// The columns in the order of the document; `id` is among them.
     pub columns: Vec<Column>,
-    /// What the document asks for and no single record can prove, one sentence each.
+    /// Checks of the document that no single record can prove, one sentence each.
     pub unenforced: Vec<String>,
-}
-
-/// Why a contract cannot be used: where, what, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}:{column}: {problem} {remedy}")]
-pub struct ContractError {
-    /// The contract's file.
-    pub file: String,
-    /// Line, from 1.
-    pub line: usize,
-    /// Column, from 1.
-    pub column: usize,
-    /// What is wrong, as a sentence.
-    pub problem: String,
-    /// What to do about it, as a sentence.
-    pub remedy: String,
 }
 
 impl Contract {
@@ -49,8 +34,9 @@ impl Contract {
         })
     }
 
-    /// The contract of a table that several modules fill: all their columns, each required only where every
-    /// contract requires it, so that no module's rows are refused for another's columns.
+    /// The combined contract of a table that several modules fill. It has all their columns. A column is
+    /// required only if every contract requires it, so that one module's rows are not rejected for the lack
+    /// of another module's columns.
     pub fn union(contracts: &[Self]) -> Result<Self, ContractError> {
         let mut all = contracts.iter();
         let mut union = all.next().cloned().ok_or_else(|| ContractError {
@@ -340,7 +326,7 @@ fn identifier(node: &Node, what: &str, name: &str) -> Result<(), Fault> {
     ))
 }
 
-/// Whether a name is on the allow-list of SQL identifiers: `^[a-z][a-z0-9_]{0,62}$`.
+/// Whether a name is a valid SQL identifier: `^[a-z][a-z0-9_]{0,62}$`.
 pub(super) fn is_identifier(name: &str) -> bool {
     name.len() <= 63
         && name.starts_with(|c: char| c.is_ascii_lowercase())

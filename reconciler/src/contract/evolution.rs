@@ -1,6 +1,7 @@
-//! Brings a production table to its contract: additively, in one transaction, or not at all.
+//! Changes a production table to match its contract: only additions, in one transaction.
 
-use super::agreement::{AUDIT, EXEMPT, Place, data_differences, is_audit, type_differences};
+use super::agreement::{EXEMPT, Place, data_differences, type_differences};
+use super::audit_columns::{AUDIT, is_audit};
 use super::catalogue::{Table, required_name, unique_name};
 use super::column::{Column, PhysicalType};
 use super::difference::{Change, EvolveError};
@@ -8,14 +9,14 @@ use super::document::{Contract, is_identifier};
 use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::{query, query_scalar};
 
-/// What a retired column's comment begins with.
+/// The prefix of a retired column's comment.
 const RETIRED: &str = "No longer in the contract; kept with its values. ";
 
-/// Brings the table `schema.entity` to the contract and says what it did; nothing, when they agree.
+/// Changes the table `schema.entity` to match the contract and returns the changes; none if they match.
 ///
-/// Call it in a transaction, with the `Contract::union` of all modules that fill the table. Whatever could lose or
-/// refuse data that is there already is a breaking change, and then nothing is done.
-/// Names come only from the contract, whose parser holds them to an allow-list, and are quoted all the same.
+/// Call it in a transaction, with the `Contract::union` of all modules that fill the table. A change that
+/// could lose data or reject existing rows is breaking: then nothing is changed. Names come only from the
+/// contract, whose parser accepts only valid identifiers, and they are quoted all the same.
 pub async fn evolve(
     tx: &mut PgConnection,
     schema: &str,
@@ -24,7 +25,7 @@ pub async fn evolve(
     if !is_identifier(schema) {
         return Err(EvolveError::SchemaName(schema.to_owned()));
     }
-    // Two runs may find the same contract new; the second waits and then finds nothing to do.
+    // Two runs may see the same new contract; the second waits and then has nothing to do.
     query("select pg_advisory_xact_lock(hashtextextended($1, 0))")
         .bind(format!("concord:evolve:{schema}.{}", contract.entity))
         .execute(&mut *tx)
@@ -58,7 +59,7 @@ async fn run(tx: &mut PgConnection, sql: String) -> sqlx::Result<()> {
     query(AssertSqlSafe(sql)).execute(tx).await.map(drop)
 }
 
-/// Creates the table with nothing but its key and the audit columns; the rest is added as to any table.
+/// Creates the table with only its key and the audit columns; other columns are added as to any table.
 async fn create(tx: &mut PgConnection, schema: &str, contract: &Contract) -> sqlx::Result<Table> {
     let known: bool = query_scalar("select exists (select from pg_namespace where nspname = $1)")
         .bind(schema)
@@ -107,7 +108,7 @@ async fn apply(
             .and_then(|found| found.comment.as_deref());
         if comment != column.description.as_deref() {
             describe(tx, place, Some(&column.name), column.description.as_deref()).await?;
-            // A new column's meaning is no news beside the column itself.
+            // The description of a new column is not reported as a change of its own.
             if table.column(&column.name).is_some() {
                 changes.push(Change::Described(Some(column.name.clone())));
             }
@@ -162,7 +163,7 @@ async fn shape(
     Ok(())
 }
 
-/// Required and unique, as named constraints that spare placeholders and tombstones.
+/// Adds required and unique as named constraints that exempt placeholders and tombstones.
 async fn bind_duties(
     tx: &mut PgConnection,
     place: &Place<'_>,
@@ -208,7 +209,8 @@ async fn bind_duties(
     Ok(())
 }
 
-/// A column the contract no longer names keeps its values and loses its duties; its comment says so, once.
+/// A column that the contract no longer names keeps its values and loses its constraints; its comment says
+/// so.
 async fn retire(
     tx: &mut PgConnection,
     place: &Place<'_>,
@@ -225,7 +227,8 @@ async fn retire(
         changes.push(Change::UniqueDropped(found.name.clone()));
     }
     let comment = found.comment.as_deref().unwrap_or_default();
-    // A column that people added by hand may bear any name; only names the engine could have given are touched.
+    // People may have added a column under any name; only names that the engine could have chosen are
+    // touched.
     if !comment.starts_with(RETIRED) && is_identifier(&found.name) {
         describe(
             tx,
@@ -263,7 +266,7 @@ async fn drop_unique(tx: &mut PgConnection, place: &Place<'_>, column: &str) -> 
     .await
 }
 
-/// `comment on` takes no parameters, so PostgreSQL itself quotes the text.
+/// `comment on` takes no parameters, so PostgreSQL's own quoting is used.
 async fn describe(
     tx: &mut PgConnection,
     place: &Place<'_>,

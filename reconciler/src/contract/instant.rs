@@ -1,13 +1,13 @@
-//! Instants in the many spellings of APIs. Whatever names a zone is understood; whatever does not is refused,
-//! because a guess would be wrong by hours, silently.
+//! Parses instants in the many formats that APIs use. A text without a time zone is rejected: a guess could
+//! be wrong by hours, and nobody would notice.
 
 use crate::Rejection;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 
-/// The instant a text names: ISO 8601 and its relatives, with `Z`, `UTC`, `GMT` or an offset.
-/// Microseconds are kept, as PostgreSQL does; finer digits are cut off.
+/// Parses ISO 8601 and similar formats with `Z`, `UTC`, `GMT` or an offset. Microseconds are kept, as in
+/// PostgreSQL; finer digits are cut off.
 pub fn instant(text: &str) -> Result<Timestamp, Rejection> {
     let mut scan = Scan(text.trim().as_bytes());
     let date = date(&mut scan).ok_or_else(not_an_instant)?;
@@ -86,7 +86,8 @@ fn date(scan: &mut Scan) -> Option<Date> {
     .ok()
 }
 
-/// Hours and minutes, seconds and fraction where there are any; `24:00` ends the day and `:60` the minute.
+/// Hours and minutes, with optional seconds and fraction; `24:00` is the end of the day and `:60` the end of
+/// the minute.
 fn time_of_day(scan: &mut Scan) -> Option<SignedDuration> {
     let hour = scan.digits(2)?;
     let colons = scan.eat(b":");
@@ -142,14 +143,14 @@ fn zone(scan: &mut Scan) -> Option<SignedDuration> {
     (hours <= 18).then(|| SignedDuration::from_secs(sign * seconds))
 }
 
-/// `[America/Montreal]` after an offset adds a name and changes nothing.
+/// `[America/Montreal]` after an offset only adds a name.
 fn bracketed_name(scan: &mut Scan) {
     if scan.0.first() == Some(&b'[') && scan.0.last() == Some(&b']') {
         scan.0 = &[];
     }
 }
 
-/// What is left to read.
+/// The rest of the text.
 struct Scan<'t>(&'t [u8]);
 
 impl Scan<'_> {

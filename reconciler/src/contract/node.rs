@@ -1,11 +1,11 @@
-//! A YAML document as it is read: every value knows its way from the root, so that a fault finds its line.
+//! A YAML document in which every value has its path from the root, so that an error can name its line.
 
-use super::document::ContractError;
+use super::error::ContractError;
 use super::position::{Place, position_of};
 use super::vocabulary;
 use serde_norway::{Mapping, Value};
 
-/// A fault before it is known on which line it stands.
+/// A fault whose line is not yet known.
 pub(super) struct Fault {
     pub(super) path: Vec<Place>,
     pub(super) at: Option<(usize, usize)>,
@@ -26,7 +26,7 @@ impl Fault {
     }
 }
 
-/// A value of the document with the way to it.
+/// A value of the document and its path.
 #[derive(Clone)]
 pub(super) struct Node<'v> {
     pub(super) value: &'v Value,
@@ -43,7 +43,7 @@ impl<'v> Node<'v> {
         }
     }
 
-    /// The value of a key; a key whose value is null counts as not written.
+    /// The value of a key; null counts as absent.
     pub(super) fn get(&self, key: &str) -> Option<Node<'v>> {
         let value = self
             .value

@@ -1,11 +1,11 @@
-//! Where in a YAML text a value stands, so that a message can name file, line and column.
+//! Finds the line and column of a value in a YAML text, for error messages.
 
 use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 use std::fmt;
 
-/// One step on the way from the root of a YAML document to a value in it.
+/// One step of a path from the root of a YAML document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// The value of a key.
@@ -14,8 +14,8 @@ pub enum Place {
     Item(usize),
 }
 
-/// Line and column (both from 1) of the value at `path`, or of the nearest parent that exists.
-/// It is only called once something is wrong, so it reads the text again rather than burden every value with a mark.
+/// Line and column (both from 1) of the value at `path`, or of the nearest existing parent. It is called only
+/// to report an error, so it parses the text again; no value has to carry its position.
 pub fn position_of(text: &str, path: &[Place]) -> (usize, usize) {
     (0..=path.len())
         .rev()
@@ -33,7 +33,7 @@ fn exact_position(text: &str, path: &[Place]) -> Option<(usize, usize)> {
     error.location().map(|at| (at.line(), at.column()))
 }
 
-/// The message by which a seek recognises its own stop.
+/// The error message that stops the search.
 const FOUND: &str = "the value that was looked for";
 
 struct Seek<'p>(&'p [Place]);
@@ -85,7 +85,7 @@ impl<'de> Visitor<'de> for Seek<'_> {
     }
 }
 
-/// Refuses whatever stands there: the error carries the position.
+/// Fails on any value: the error carries the position.
 struct Stop;
 
 impl<'de> Visitor<'de> for Stop {

@@ -1,5 +1,5 @@
-//! Reads what values must be: `quality` rules, `logicalTypeOptions` and `enum`.
-//! What a single record cannot prove (a share of rows, SQL, prose) is noted as unenforced, never dropped in silence.
+//! Parses the checks on values: `quality` rules, `logicalTypeOptions` and `enum`. Rules that no single record
+//! can prove (a share of rows, SQL, prose) are listed as unenforced, never silently dropped.
 
 use super::coercion;
 use super::column::{Bound, Check, Column};
@@ -8,7 +8,7 @@ use super::vocabulary;
 use regex::RegexBuilder;
 use serde_json::Value as Json;
 
-/// Reads the rules of a table: all of them are about many rows at once.
+/// Parses the rules of a table; all of them concern many rows at once.
 pub(super) fn read_table_rules(
     rules: &Node,
     table: &str,
@@ -24,7 +24,7 @@ pub(super) fn read_table_rules(
     Ok(())
 }
 
-/// Reads the rules of a column into its duties and checks.
+/// Parses the rules of a column into constraints and checks.
 pub(super) fn read_rules(
     rules: &Node,
     column: &mut Column,
@@ -75,7 +75,7 @@ pub(super) fn read_rules(
     Ok(())
 }
 
-/// Reads `logicalTypeOptions`.
+/// Parses `logicalTypeOptions`.
 pub(super) fn read_options(
     options: &Node,
     column: &mut Column,
@@ -97,11 +97,11 @@ pub(super) fn read_options(
     Ok(())
 }
 
-/// Reads a list of the values a column may have.
+/// Parses the list of a column's valid values.
 pub(super) fn read_enum(words: &Node, column: &mut Column) -> Result<(), Fault> {
     let mut allowed = Vec::new();
     for word in words.items("the list of valid values")? {
-        // 3.2 writes `- value: x`, 3.1 writes `- x`; null is the business of `required`.
+        // Version 3.2 writes `- value: x`, 3.1 writes `- x`; `required` decides about null.
         let word = word.get("value").unwrap_or(word);
         if !word.value.is_null() {
             allowed.push(canonical(&word, column)?);
@@ -160,7 +160,7 @@ fn length(limits: &Node, key: &str) -> Result<Option<usize>, Fault> {
     })
 }
 
-/// A bound or valid value, spelled as the column spells its values.
+/// A bound or valid value, in the canonical spelling of the column.
 fn canonical(node: &Node, column: &Column) -> Result<String, Fault> {
     let value = serde_json::to_value(node.value).unwrap_or(Json::Null);
     match coercion::coerce(column.physical, &value) {

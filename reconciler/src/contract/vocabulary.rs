@@ -1,5 +1,5 @@
-//! The words of the Open Data Contract Standard, 3.0 to 3.2: a key outside these lists is a slip of the pen.
-//! Keys that are in the standard and not honoured here are accepted and left alone.
+//! The keys of the Open Data Contract Standard, 3.0 to 3.2; any other key is a typo. Keys of the standard
+//! that are not supported here are accepted and ignored.
 
 /// Keys of the document.
 pub(super) const DOCUMENT: &[&str] = &[
@@ -28,7 +28,7 @@ pub(super) const DOCUMENT: &[&str] = &[
     "context",
 ];
 
-/// Keys of `description`, where it is a mapping.
+/// Keys of `description`, if it is a mapping.
 pub(super) const DESCRIPTION: &[&str] = &[
     "usage",
     "purpose",
@@ -95,7 +95,7 @@ pub(super) const COLUMN: &[&str] = &[
     "map",
 ];
 
-/// Keys of `logicalTypeOptions`, of every logical type. `enum` is this engine's addition.
+/// Keys of `logicalTypeOptions`, for all logical types. `enum` is an addition of this engine.
 pub(super) const OPTIONS: &[&str] = &[
     "minLength",
     "maxLength",
@@ -155,7 +155,7 @@ pub(super) const QUALITY: &[&str] = &[
     "mustNotBeBetween",
 ];
 
-/// Keys of the arguments of `invalidValues` that can be checked record by record.
+/// Keys of the arguments of `invalidValues` that a single record can be checked against.
 pub(super) const ARGUMENTS: &[&str] = &[
     "validValues",
     "pattern",
@@ -167,7 +167,7 @@ pub(super) const ARGUMENTS: &[&str] = &[
     "maxLength",
 ];
 
-/// The known word nearest to a wrong one, where one is near enough to be meant.
+/// The known key most similar to a wrong one, if any is similar enough.
 pub(super) fn nearest<'w>(wrong: &str, words: &[&'w str]) -> Option<&'w str> {
     words
         .iter()

@@ -1,61 +1,21 @@
-//! From the text of a module's folder to what the reconciler runs.
-
-use std::collections::BTreeMap;
+//! Compiles one module's folder: its `reconcile` part, contract, rules and mapping.
 
 use fetcher::Module;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use staging::Derivation;
 
-use super::spec::{ModuleFile, ReconcileSpec, Severity, TransformKind};
-use super::{merged, order, scoring, surviving};
-use crate::contract::{Contract, ContractError, Place, position_of};
-use crate::local_day::zone_named;
-use crate::mapping::{Expression, Mapping, MappingError, Predicate, Seen};
-use crate::matching::Scoring;
+use super::error::{DefinitionError, line_of};
+use super::spec::{ModuleFile, ReconcileSpec, Severity, Survivorship, TransformKind};
+use super::{merged, scoring};
+use crate::contract::Contract;
+use crate::entity_resolution::Scoring;
+use crate::mapping::{Expression, Mapping, Predicate, Seen};
 use crate::ownership::Ownership;
-use crate::survivorship::Survivorship;
 use crate::transforms::Typed;
 use crate::{Rejection, Row};
 
-/// A module whose `reconcile` part or contract cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{file}:{line}: {problem}. {remedy}")]
-pub struct DefinitionError {
-    /// The file at fault.
-    pub file: String,
-    /// The line, from 1.
-    pub line: usize,
-    /// What is wrong.
-    pub problem: String,
-    /// What to do.
-    pub remedy: String,
-}
-
-impl From<ContractError> for DefinitionError {
-    fn from(e: ContractError) -> Self {
-        Self {
-            file: e.file,
-            line: e.line,
-            problem: e.problem,
-            remedy: e.remedy,
-        }
-    }
-}
-
-impl From<MappingError> for DefinitionError {
-    fn from(e: MappingError) -> Self {
-        let problem = format!("{} ({})", e.problem.trim_end_matches('.'), e.column);
-        Self {
-            file: e.file,
-            line: e.line,
-            problem,
-            remedy: e.remedy,
-        }
-    }
-}
-
-/// One module, ready to reconcile.
+/// One compiled module.
 pub struct Definition {
     /// The module as loaded.
     pub module: Module,
@@ -63,18 +23,18 @@ pub struct Definition {
     pub spec: ReconcileSpec,
     /// Its contract.
     pub contract: Contract,
-    /// Matching by score, where the module has it.
+    /// Matching by score, if the module declares it.
     pub scoring: Option<Scoring>,
-    /// Whose word stands in its table, where one of the table's modules declares it.
+    /// The survivorship of its table, if one of the table's modules declares it.
     pub(crate) survivorship: Option<Survivorship>,
-    /// The rules, compiled, in the order written.
+    /// The compiled rules, in declared order.
     rules: Vec<Predicate>,
-    /// With `severity: fix`, the corrections of the rule of the same index.
+    /// The corrections of the rule of the same index, for `severity: fix`.
     fixes: Vec<Option<Mapping>>,
-    /// Of all files of the folder: another one replays the module's records.
+    /// A digest of all files of the folder; when it changes, the module's records are replayed.
     pub fingerprint: String,
     transform: Transform,
-    pub(super) merged_into: Option<Mapping>,
+    merged_into: Option<Mapping>,
     zone: TimeZone,
 }
 
@@ -94,8 +54,7 @@ impl Definition {
         &self.contract.entity
     }
 
-    /// Runs the rules on a row that the contract has accepted. Returns those that fired without setting the
-    /// record aside, as (code, why).
+    /// Runs the rules on a row that the contract accepted. Returns the warnings as (code, why).
     pub fn run_rules(&self, row: &mut Row) -> Result<Vec<(String, String)>, Rejection> {
         let mut warnings = Vec::new();
         let mut seen = Seen::new(row);
@@ -121,7 +80,7 @@ impl Definition {
         Ok(warnings)
     }
 
-    /// The row that a record of the module `origin` becomes; `None` where it holds none for this module.
+    /// Transforms a record of the module `origin` to a row; `None` if the record has no row for this module.
     pub fn transform(&self, origin: &str, payload: &str) -> Result<Option<Row>, Rejection> {
         match &self.transform {
             Transform::Typed(typed) if origin == self.name() => {
@@ -132,7 +91,7 @@ impl Definition {
         }
     }
 
-    /// The mapping of a module that is only a folder.
+    /// The jq mapping, if the module has no typed transform.
     pub fn mapping(&self) -> Option<&Mapping> {
         match &self.transform {
             Transform::Mapped(mapping) => Some(mapping),
@@ -140,7 +99,7 @@ impl Definition {
         }
     }
 
-    /// Who may write a column.
+    /// The ownership of a column.
     pub fn ownership(&self, column: &str) -> Ownership {
         self.spec
             .ownership
@@ -149,7 +108,23 @@ impl Definition {
             .unwrap_or_default()
     }
 
-    /// The derivation this module asks of staging, if any.
+    /// The id of the record that this record was merged into at the source; `None` if it was not merged.
+    pub(crate) fn merged_into(&self, payload: &str) -> Result<Option<String>, Rejection> {
+        let Some(said) = &self.merged_into else {
+            return Ok(None);
+        };
+        match said.apply(payload)?.get(merged::MERGED_INTO) {
+            None | Some(serde_json::Value::Null) => Ok(None),
+            Some(serde_json::Value::String(id)) => Ok(Some(id.clone()).filter(|id| !id.is_empty())),
+            Some(serde_json::Value::Number(id)) => Ok(Some(id.to_string())),
+            Some(_) => Err(Rejection::new(
+                "merged_into_no_id",
+                "`merged_into` in module.yaml gives something that is no id. Correct the expression.",
+            )),
+        }
+    }
+
+    /// The derivation this module needs in staging, if any.
     pub fn derivation(&self) -> Option<Derivation> {
         self.spec.derive.as_ref().map(|derive| Derivation {
             module: self.name().to_owned(),
@@ -159,7 +134,7 @@ impl Definition {
         })
     }
 
-    fn compile(module: &Module, zone: &TimeZone) -> Result<Self, DefinitionError> {
+    pub(super) fn compile(module: &Module, zone: &TimeZone) -> Result<Self, DefinitionError> {
         let file = format!("{}/module.yaml", module.folder.display());
         let parsed: ModuleFile =
             serde_norway::from_str(&module.yaml).map_err(|e| DefinitionError {
@@ -221,7 +196,7 @@ impl Definition {
         Ok(definition)
     }
 
-    /// Every column that `reconcile` names must be in the contract; matching may use `_columns` of its own.
+    /// Every column that `reconcile` names must be in the contract, except `_columns` for matching.
     fn check_columns(
         &self,
         file: &str,
@@ -291,16 +266,7 @@ fn transform_of(
     )?))
 }
 
-/// The line of the value at a path of keys and list indices.
-pub(super) fn line_of(yaml: &str, path: &[&str]) -> usize {
-    let place = |step: &&str| {
-        step.parse()
-            .map_or_else(|_| Place::Key((*step).to_owned()), Place::Item)
-    };
-    position_of(yaml, &path.iter().map(place).collect::<Vec<_>>()).0
-}
-
-/// jq expressions as written; YAML reads `12` or `true` as values, and both are jq too.
+/// jq expressions as written; YAML parses `12` or `true` as values, which are valid jq too.
 fn expressions(
     map: &serde_json::Map<String, serde_json::Value>,
     line: impl Fn(&str) -> usize,
@@ -312,74 +278,4 @@ fn expressions(
             line: line(column),
         })
         .collect()
-}
-
-/// All modules, ready to reconcile.
-pub struct Definitions {
-    by_name: BTreeMap<String, Definition>,
-    order: Vec<String>,
-}
-
-impl Definitions {
-    /// Compiles the modules; `zone` is the IANA name of the account's time zone.
-    pub fn compile(modules: &[Module], zone: &str) -> Result<Self, DefinitionError> {
-        let zone = zone_named(zone).map_err(|e| DefinitionError {
-            file: "concord.toml".into(),
-            line: 1,
-            problem: e.to_string(),
-            remedy: "Use an IANA name such as America/Montreal.".into(),
-        })?;
-        let mut by_name = BTreeMap::new();
-        for module in modules {
-            by_name.insert(module.name.clone(), Definition::compile(module, &zone)?);
-        }
-        surviving::settle(&mut by_name)?;
-        let order = order::parents_first(&by_name);
-        let definitions = Self { by_name, order };
-        definitions.check_neighbours()?;
-        Ok(definitions)
-    }
-
-    /// The module of that name.
-    pub fn get(&self, name: &str) -> Option<&Definition> {
-        self.by_name.get(name)
-    }
-
-    /// All modules, those that others refer to first.
-    pub fn parents_first(&self) -> Vec<&Definition> {
-        self.order.iter().map(|name| &self.by_name[name]).collect()
-    }
-
-    /// What modules derive from others' records.
-    pub fn derivations(&self) -> Vec<Derivation> {
-        self.by_name
-            .values()
-            .filter_map(Definition::derivation)
-            .collect()
-    }
-
-    fn check_neighbours(&self) -> Result<(), DefinitionError> {
-        for definition in self.by_name.values() {
-            let references = definition
-                .spec
-                .references
-                .iter()
-                .map(|(column, r)| (column.as_str(), &r.to));
-            for (place, to) in
-                references.chain(definition.spec.derive.iter().map(|d| ("derive", &d.from)))
-            {
-                if !self.by_name.contains_key(to) {
-                    return Err(DefinitionError {
-                        file: format!("{}/module.yaml", definition.module.folder.display()),
-                        line: line_of(&definition.module.yaml, &["reconcile", "references", place]),
-                        problem: format!("`{place}` names the module `{to}`, which is not loaded"),
-                        remedy:
-                            "Correct the name, or give the folder that holds it with --modules."
-                                .into(),
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
 }

@@ -1,14 +1,18 @@
-//! Modules as the reconciler sees them: their rules compiled, their contracts read, parents before children.
+//! Modules as the reconciler uses them: compiled rules, parsed contracts, parents before children.
 
 mod compile;
+mod definitions;
+mod error;
 mod merged;
 mod order;
 mod scoring;
 mod spec;
 mod surviving;
 
-pub use compile::{Definition, DefinitionError, Definitions};
+pub use compile::Definition;
+pub use definitions::Definitions;
+pub use error::DefinitionError;
 pub use spec::{
     DeriveSpec, KeySpec, MatchSpec, Missing, NormalSpec, OwnershipSpec, ReconcileSpec,
-    ReferenceSpec, RuleSpec, ScoredSpec, Severity, TransformKind,
+    ReferenceSpec, RuleSpec, ScoredSpec, Severity, Survivorship, TransformKind,
 };

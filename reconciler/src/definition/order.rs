@@ -1,11 +1,11 @@
-//! Parents before children, so that a first run parks as little as can be.
+//! Orders modules so that parents come before children, and a first run parks few records.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Definition;
+use super::compile::Definition;
 
-/// The names of all modules, each after those it refers to or derives from. Members of a cycle follow in
-/// order of their names: parking links them in the end.
+/// The names of all modules, each after those it refers to or derives from. Modules of a cycle are in order
+/// of their names; parked records link up once their parents exist.
 pub(super) fn parents_first(all: &BTreeMap<String, Definition>) -> Vec<String> {
     let mut order = Vec::with_capacity(all.len());
     let mut waiting: BTreeSet<&str> = all.keys().map(String::as_str).collect();
@@ -22,7 +22,7 @@ pub(super) fn parents_first(all: &BTreeMap<String, Definition>) -> Vec<String> {
 }
 
 impl Definition {
-    /// The names of the other modules whose entities or records it needs.
+    /// The names of the other modules whose entities or records this one needs.
     pub fn parents(&self) -> impl Iterator<Item = &str> {
         let own = self.name();
         let derived = self.spec.derive.iter().map(|derive| derive.from.as_str());

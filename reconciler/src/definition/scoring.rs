@@ -1,4 +1,4 @@
-//! A module's matching specification and the model trained for it, read from its folder.
+//! A module's matching specification and its trained model, read from its folder.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use fetcher::Module;
 use matching::model::Model;
 use matching::spec::{From, Spec};
 
-use super::compile::{DefinitionError, line_of};
+use super::error::{DefinitionError, line_of};
 use super::spec::ReconcileSpec;
 use crate::contract::Contract;
-use crate::matching::Scoring;
+use crate::entity_resolution::Scoring;
 
-/// Reads and checks what `match.scored` names; nothing where it is not declared.
+/// Reads and checks the files that `match.scored` names; `None` if it is not declared.
 pub(super) fn compile(
     module: &Module,
     file: &str,
@@ -80,7 +80,7 @@ fn read_model(file: &str, text: &str) -> Result<Model, DefinitionError> {
     }
 }
 
-/// Every column that a field comes from must be in the contract: rows of production are compared, too.
+/// Every column of a field must be in the contract, because production rows are compared, too.
 fn check_columns(
     spec: &Spec,
     file: &str,
@@ -111,7 +111,8 @@ fn check_columns(
     Ok(())
 }
 
-/// What a model must have been trained for; thresholds and blocks may change without training.
+/// The part of a specification that must equal the model's; thresholds and blocking keys may change without
+/// training.
 fn differs(declared: &Spec, trained: &Spec) -> Option<&'static str> {
     if declared.fields != trained.fields {
         return Some("fields");

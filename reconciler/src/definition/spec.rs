@@ -1,16 +1,15 @@
-//! The `reconcile` part of `module.yaml`, as written.
+//! The `reconcile` part of `module.yaml`.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::entity_resolution::Normal;
 use crate::guard::Guard;
-use crate::matching::Normal;
 use crate::ownership::{Owner, Ownership};
-use crate::survivorship::Survivorship;
 
-/// The whole file, of which the fetcher reads the rest.
+/// The whole file; the fetcher reads the other parts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ModuleFile {
@@ -23,61 +22,74 @@ pub(crate) struct ModuleFile {
     pub(crate) reconcile: ReconcileSpec,
 }
 
-/// What becomes of a module's records.
+/// How a module's records become rows.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReconcileSpec {
-    /// A jq mapping in this file, or a typed transform registered under the module's name.
+    /// Either a jq mapping in this file or the typed transform registered under the module's name.
     pub transform: TransformKind,
-    /// Column to jq expression, in the order written.
+    /// Columns and their jq expressions, in declared order.
     #[serde(default)]
     pub map: serde_json::Map<String, serde_json::Value>,
-    /// Who may write a column; `merge` where nothing is said.
+    /// The ownership of columns; the default is `merge`.
     #[serde(default)]
     pub ownership: BTreeMap<String, OwnershipSpec>,
-    /// Whose word stands where several records are one entity; without it the first record's, and others fill what is empty.
+    /// Which value wins if several records are one entity. By default the first record's, and others fill
+    /// empty columns.
     #[serde(default)]
     pub survivorship: Option<Survivorship>,
-    /// How records that no identity knows find their entity.
+    /// How records without an identity are matched to entities.
     #[serde(default, rename = "match")]
     pub matching: MatchSpec,
-    /// jq expression on the record: the id of the one that its source merged it into, where the source says so itself.
+    /// jq expression on the record: the id of the record that the source merged it into, if the source has
+    /// such a field.
     #[serde(default)]
     pub merged_into: Option<String>,
-    /// Columns that hold another module's entity.
+    /// References to entities of other modules, by column.
     #[serde(default)]
     pub references: BTreeMap<String, ReferenceSpec>,
-    /// Faults that need more than the contract's look at one field.
+    /// Rules for faults that a check of one field cannot find.
     #[serde(default)]
     pub rules: Vec<RuleSpec>,
-    /// What may change at once without a person's word.
+    /// How much may change in one run without approval.
     #[serde(default)]
     pub guard: Guard,
-    /// Another module's records that also give rows here.
+    /// Records of another module that also give rows here.
     #[serde(default)]
     pub derive: Option<DeriveSpec>,
-    /// The columns of a parent made up so that a child can land; `{id}` stands for the raw id.
+    /// The columns of a placeholder parent; `{id}` stands for the raw id.
     #[serde(default)]
     pub placeholder: BTreeMap<String, String>,
 }
 
-/// Where rows come from.
+/// Survivorship, as a module declares it for its table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Survivorship {
+    /// The modules of the table, the most trusted first; unnamed modules come last.
+    pub trust: Vec<String>,
+    /// The column with the time of a record's last change at its source.
+    #[serde(default)]
+    pub recency: Option<String>,
+}
+
+/// How rows are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransformKind {
     /// The `map` of this file.
     Map,
-    /// Compiled in under the module's name.
+    /// A Rust transform under the module's name.
     Rust,
 }
 
-/// `tags: append`, or `email: { own: merge, erase: true }`.
+/// Ownership of a column: `tags: append`, or `email: { own: merge, erase: true }`.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(untagged)]
 pub enum OwnershipSpec {
     /// The owner alone.
     Short(Owner),
-    /// The owner and whether emptiness erases.
+    /// The owner, and whether an empty source value erases.
     Long(OwnershipFields),
 }
 
@@ -94,7 +106,7 @@ pub struct OwnershipFields {
 }
 
 impl OwnershipSpec {
-    /// The ownership said, in full.
+    /// The ownership in its long form.
     pub fn ownership(self) -> Ownership {
         match self {
             Self::Short(own) => Ownership { own, erase: false },
@@ -106,20 +118,20 @@ impl OwnershipSpec {
     }
 }
 
-/// Exact strong keys, and ids that an import minted.
+/// How records are matched: exact keys, minted ids, scores.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MatchSpec {
-    /// The keys, any of which links a record to the one entity that has it.
+    /// The exact keys; any of them links a record to the one entity that has it.
     pub keys: Vec<KeySpec>,
-    /// Prefixes of ids that are not the vendor's own. Such records are decided last, so that the entity
-    /// bears the vendor's id where both come.
+    /// Prefixes of ids that an import minted, not the vendor. Such records are matched last, so that an
+    /// entity with both kinds of record keeps the vendor's id.
     pub minted: Vec<String>,
-    /// How records that no exact key decides are matched by score.
+    /// Matching by score, for records without a matching exact key.
     pub scored: Option<ScoredSpec>,
 }
 
-/// The files of matching by score, beside `module.yaml`.
+/// The files for matching by score, beside `module.yaml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScoredSpec {
@@ -127,32 +139,34 @@ pub struct ScoredSpec {
     pub by: String,
     /// The model trained for it.
     pub model: String,
-    /// Whether two records of this module may be one entity. By default the source knows its own apart.
+    /// Whether two records of this module may be one entity. By default they may not: the source is trusted
+    /// to have no duplicates.
     #[serde(default)]
     pub within_source: bool,
 }
 
-/// One exact strong key.
+/// One exact key.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeySpec {
     /// Its name in decisions.
     pub label: String,
-    /// The columns that together make the key; `_columns` of the transform that serve matching alone may
-    /// be among them.
+    /// The columns of the key; they may include `_columns` that the transform makes for matching.
     pub on: Vec<String>,
-    /// The normal form compared: one for all columns, or one for each.
+    /// The normal form in which values are compared: one for all columns, or one for each.
     #[serde(default)]
     pub normal: NormalSpec,
-    /// Whether two records of this module may be one entity. By default the source knows its own apart.
+    /// Whether two records of this module may be one entity. By default they may not: the source is trusted
+    /// to have no duplicates.
     #[serde(default)]
     pub within_source: bool,
-    /// A column of which an entity takes each value once: records that share a value stay two entities.
+    /// A column whose values are distinct within an entity: two records with the same value stay two
+    /// entities.
     #[serde(default)]
     pub distinct: Option<String>,
 }
 
-/// `email`, or `[serial, text]`.
+/// Normal forms: `email`, or `[serial, text]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum NormalSpec {
@@ -184,22 +198,22 @@ impl NormalSpec {
 pub struct ReferenceSpec {
     /// The parent's module.
     pub to: String,
-    /// jq expression of the parent's raw source id; the column's own mapping where it is left out.
+    /// jq expression for the parent's raw source id; by default the column's own mapping.
     #[serde(default)]
     pub from: Option<String>,
-    /// What to do while the parent is missing.
+    /// What to do if the parent is missing.
     pub missing: Missing,
 }
 
-/// The fallback for a missing parent.
+/// What happens to a record whose parent is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
-    /// The record waits.
+    /// The record is parked until the parent exists.
     Park,
-    /// A flagged parent is made up, and replaced when the true one comes.
+    /// A placeholder parent is created, and replaced by the real one later.
     Placeholder,
-    /// The record lands without it, and is linked when the parent comes.
+    /// The record is promoted without the reference, which is set once the parent exists.
     Unlink,
 }
 
@@ -209,30 +223,30 @@ pub enum Missing {
 pub struct RuleSpec {
     /// The fault's name.
     pub code: String,
-    /// True of a row that has the fault.
+    /// True if a row has the fault.
     pub when: String,
-    /// What to do about it.
+    /// What happens to the record.
     pub severity: Severity,
-    /// One sentence for the operator.
+    /// A one-sentence explanation for the operator.
     pub why: String,
-    /// With `fix`: column to the jq expression of its corrected value.
+    /// For `fix`: columns and the jq expressions of their corrected values.
     #[serde(default)]
     pub set: serde_json::Map<String, serde_json::Value>,
 }
 
-/// What a rule does about its fault.
+/// What a rule does with a record that has its fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Correct it and go on.
+    /// Correct the row and continue.
     Fix,
-    /// Land the record and tell the operator.
+    /// Promote the record and warn the operator.
     Warn,
-    /// Set the record aside.
+    /// Quarantine the record.
     Quarantine,
 }
 
-/// Another module's staged records that also give rows here.
+/// Staged records of another module that also give rows here.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeriveSpec {
@@ -240,6 +254,6 @@ pub struct DeriveSpec {
     pub from: String,
     /// A top-level field of its payload.
     pub field: String,
-    /// The values of the field that matter.
+    /// The values of that field that select a record.
     pub values: Vec<String>,
 }

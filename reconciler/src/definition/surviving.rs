@@ -1,12 +1,13 @@
-//! Survivorship is declared once for a table: by one of its modules, for all of them.
+//! Survivorship is declared once per table, by one of its modules.
 
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::compile::{Definition, DefinitionError, line_of};
+use super::compile::Definition;
+use super::error::{DefinitionError, line_of};
 
-/// Gives every module the survivorship of its table, which one of them declares.
+/// Sets the survivorship of a table on all its modules.
 pub(super) fn settle(by_name: &mut BTreeMap<String, Definition>) -> Result<(), DefinitionError> {
     let mut declared: BTreeMap<String, String> = BTreeMap::new();
     for definition in by_name.values() {
@@ -32,7 +33,8 @@ pub(super) fn settle(by_name: &mut BTreeMap<String, Definition>) -> Result<(), D
         for definition in by_name.values_mut() {
             if definition.entity() == table {
                 definition.survivorship.clone_from(&survivorship);
-                // Another order decides every record of the table again, also those of modules that do not declare it.
+                // A changed survivorship replays all records of the table, also those of modules that do not
+                // declare it.
                 let ordered = format!("{} {survivorship:?}", definition.fingerprint);
                 definition.fingerprint = hex::encode(Sha256::digest(ordered));
             }

@@ -1,4 +1,4 @@
-//! Two images of a row, cell by cell.
+//! Compares two images of a row, cell by cell.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,19 +9,19 @@ use serde_json::{Map, Value};
 /// The image of a row.
 pub(super) type Image = Map<String, Value>;
 
-/// What stands in a cell; absent, null and empty are three different things.
+/// The value of a cell; absent, null and empty are three different values.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum CellValue {
-    /// The row or its column is not there.
+    /// The row or its column does not exist.
     #[serde(skip)]
     Absent,
-    /// It is there and null, empty or anything else.
+    /// The value: null, empty or anything else.
     Present(Value),
 }
 
 impl CellValue {
-    /// The cell of a column in a row that may not be there.
+    /// The cell of a column in a row that may not exist.
     pub(super) fn of(image: Option<&Image>, column: &str) -> Self {
         match image.and_then(|image| image.get(column)) {
             None => Self::Absent,
@@ -49,15 +49,15 @@ impl fmt::Display for CellValue {
 pub struct Cell {
     /// The column.
     pub column: String,
-    /// What stood there.
+    /// The value before.
     #[serde(skip_serializing_if = "CellValue::is_absent")]
     pub before: CellValue,
-    /// What stands there.
+    /// The value after.
     #[serde(skip_serializing_if = "CellValue::is_absent")]
     pub after: CellValue,
 }
 
-/// The cells that differ, by column.
+/// The cells that differ, in order of their columns.
 pub(super) fn cells(before: Option<&Image>, after: Option<&Image>) -> Vec<Cell> {
     let columns: BTreeSet<&String> = before
         .into_iter()

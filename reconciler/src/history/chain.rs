@@ -1,29 +1,29 @@
-//! The chain of promotions: its head is locked, numbered and moved here and nowhere else.
+//! The chain of promotions: only this file locks its head, numbers promotions and moves the head.
 
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use staging::database::{query, query_as};
 
-/// What sort of promotion it is.
+/// The kind of a promotion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PromotionKind {
-    /// A run brought production to its source.
+    /// A run updated production from its source.
     Sync,
-    /// A person brought production to an earlier promotion.
+    /// A person rolled production back to an earlier promotion.
     Rollback,
-    /// A contract changed the tables.
+    /// A changed contract changed the tables.
     Evolve,
-    /// A person took a record out of the entity it had joined.
+    /// A person removed a record from its entity.
     Unmerge,
-    /// A table was filled again from claims and overrides.
+    /// A table was rebuilt from claims and overrides.
     Rebuild,
     /// A person released an override.
     Release,
 }
 
 impl PromotionKind {
-    /// The kind by its name in the database.
+    /// Parses the name in the database.
     pub(super) fn parse(name: &str) -> Option<Self> {
         [
             Self::Sync,
@@ -53,11 +53,11 @@ impl PromotionKind {
 /// Who promotes, and why.
 #[derive(Debug, Clone)]
 pub struct Promotion {
-    /// What sort it is.
+    /// The kind.
     pub kind: PromotionKind,
     /// The module, for a sync.
     pub module: Option<String>,
-    /// The run, where one promotes.
+    /// The run, if one promotes.
     pub run_id: Option<i64>,
     /// The promotion that a rollback returns to.
     pub target: Option<i64>,
@@ -70,30 +70,30 @@ pub struct Promotion {
 /// The locked head of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// The number the promotion that locked it will bear.
+    /// The number of the promotion that locked it.
     pub number: i64,
-    /// The hash of the promotion before.
+    /// The hash of the previous promotion.
     pub prev_hash: Vec<u8>,
-    /// The state hash of the promotion before.
+    /// The state hash of the previous promotion.
     pub state_hash: Vec<u8>,
 }
 
-/// A finished promotion; it stands once the caller commits.
+/// A finished promotion; it takes effect when the caller commits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
     /// Its number.
     pub number: i64,
-    /// How many rows it changed, edits by hand that it found not counted.
+    /// How many rows it changed, without the edits by hand that it found.
     pub changes: i64,
-    /// Its place in the chain.
+    /// Its hash in the chain.
     pub hash: Vec<u8>,
-    /// The set hash of all rows the ledger knows.
+    /// The set hash of all rows in the ledger.
     pub state_hash: Vec<u8>,
 }
 
-/// Locks the head and says the next number. Until the transaction ends, other promotions wait.
+/// Locks the head and returns the next number. Other promotions wait until the transaction ends.
 ///
-/// The session speaks UTC for the rest of the transaction.
+/// The session uses UTC for the rest of the transaction.
 pub async fn open(conn: &mut PgConnection) -> sqlx::Result<Head> {
     write_as_engine(conn).await?;
     let (number, prev_hash, state_hash) = query_as::<(i64, Vec<u8>, Vec<u8>)>(
@@ -108,8 +108,8 @@ pub async fn open(conn: &mut PgConnection) -> sqlx::Result<Head> {
     })
 }
 
-/// For the rest of the transaction the session writes as the engine: the triggers of production tables keep what
-/// anybody else replaces. It speaks UTC, so that an image has one spelling.
+/// Marks the session as the engine for the rest of the transaction: the triggers of production tables record
+/// the old rows of any other writer. It also sets UTC, so that an image has one spelling.
 pub(crate) async fn write_as_engine(conn: &mut PgConnection) -> sqlx::Result<()> {
     settle(conn).await?;
     query("select set_config('concord.writer', 'engine', true)")
@@ -118,8 +118,8 @@ pub(crate) async fn write_as_engine(conn: &mut PgConnection) -> sqlx::Result<()>
         .map(drop)
 }
 
-/// For the rest of the transaction the session speaks UTC, so that an image has one spelling, and compiles
-/// no statements: the planner takes the ledger's wide ones for dearer than they are.
+/// Sets UTC for the rest of the transaction, so that an image has one spelling, and turns JIT off: the
+/// planner overestimates the cost of the ledger's wide statements.
 pub(super) async fn settle(conn: &mut PgConnection) -> sqlx::Result<()> {
     query("select set_config('timezone', 'UTC', true), set_config('jit', 'off', true)")
         .execute(conn)
@@ -127,7 +127,7 @@ pub(super) async fn settle(conn: &mut PgConnection) -> sqlx::Result<()> {
         .map(drop)
 }
 
-/// Hashes what promotion `number` changed, writes it into the chain and moves the head.
+/// Hashes the changes of promotion `number`, adds it to the chain and moves the head.
 ///
 /// Fails with [`sqlx::Error::RowNotFound`] when `number` is not the one that [`open`] gave.
 pub async fn seal(
@@ -178,7 +178,7 @@ pub async fn seal(
     })
 }
 
-/// The hash that ties a promotion to the one before.
+/// The hash that links a promotion to the previous one.
 pub(super) fn link(
     prev_hash: &[u8],
     number: i64,
@@ -206,12 +206,12 @@ pub(super) fn link(
         .to_vec()
 }
 
-/// Four 64-bit lanes that add up modulo 2^64.
+/// Four 64-bit lanes, added modulo 2^64.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Lanes([u64; 4]);
 
 impl Lanes {
-    /// From the sums of signed lanes as PostgreSQL prints them.
+    /// Parses the sums of signed lanes as PostgreSQL prints them.
     pub(super) fn from_sums(sums: &[String]) -> sqlx::Result<Self> {
         let mut lanes = [0; 4];
         for (lane, sum) in lanes.iter_mut().zip(sums) {
@@ -244,11 +244,11 @@ impl Lanes {
     }
 }
 
-/// What one promotion's changes add up to.
+/// The totals of one promotion's changes.
 pub(super) struct Sums {
-    /// Rows it changed, edits by hand not counted.
+    /// Rows it changed, without edits by hand.
     pub(super) rows: i64,
-    /// What it adds to the state.
+    /// The amount it adds to the state hash.
     pub(super) state: Lanes,
     /// The set hash of the changes themselves.
     pub(super) changes: Lanes,

@@ -1,4 +1,4 @@
-//! What differs between production after one promotion and after another.
+//! The difference of production between two promotions.
 
 use futures::{Stream, TryStreamExt};
 use serde::Serialize;
@@ -16,13 +16,13 @@ pub struct RowDiff {
     pub entity: String,
     /// The row.
     pub entity_id: String,
-    /// What leads from the one state to the other.
+    /// The operation that leads from one state to the other.
     pub operation: Operation,
     /// The cells that differ.
     pub cells: Vec<Cell>,
 }
 
-/// How many rows of an entity differ, and how.
+/// The number of rows of an entity that differ, by operation.
 #[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
 pub struct DiffTally {
     /// The entity.
@@ -33,8 +33,8 @@ pub struct DiffTally {
     pub rows: i64,
 }
 
-/// Rows whose last image up to promotion `$1` is not the one up to `$2`. A row that changed and
-/// changed back is not among them.
+/// Rows whose last image up to promotion `$1` differs from the one up to `$2`. Rows that changed and changed
+/// back are not included.
 const DIFFERING: &str = "
     select t.entity, t.entity_id, a.after as before, b.after as after
     from (select distinct entity, entity_id from history.changes
@@ -47,9 +47,9 @@ const DIFFERING: &str = "
                        order by number desc, part desc limit 1) b on true
     where a.after is distinct from b.after";
 
-/// From the state after promotion `a` to the state after `b`, row by row in order of entity and id.
+/// The difference between the states after promotions `a` and `b`, in order of entity and id.
 ///
-/// Either may be the later one. `after` (entity, id) goes on behind a row, `limit` ends early.
+/// Either may be the later one. `after` (entity, id) continues after a row; `limit` ends early.
 pub fn diff<'c>(
     conn: &'c mut PgConnection,
     a: i64,
@@ -76,7 +76,7 @@ pub fn diff<'c>(
         })
 }
 
-/// How many rows [`diff`] would give, by entity and operation.
+/// The number of rows that [`diff`] would return, by entity and operation.
 pub async fn diff_tally(conn: &mut PgConnection, a: i64, b: i64) -> sqlx::Result<Vec<DiffTally>> {
     let sql = format!(
         "select entity, operation, count(*) as rows
@@ -96,7 +96,7 @@ pub async fn diff_tally(conn: &mut PgConnection, a: i64, b: i64) -> sqlx::Result
         .await
 }
 
-/// The row as it stood after promotion `n`; nothing, where it did not exist.
+/// The row after promotion `n`; `None` if it did not exist.
 pub async fn state_at(
     conn: &mut PgConnection,
     n: i64,
@@ -117,7 +117,7 @@ pub async fn state_at(
     Ok(image.map(|image| image.0))
 }
 
-/// Two images as a difference.
+/// The difference of two images.
 pub(super) fn row_diff(
     entity: String,
     entity_id: String,

@@ -1,4 +1,4 @@
-//! Where one row, and each of its values, comes from.
+//! The history of one row, and the origin of each of its values.
 
 use std::collections::BTreeMap;
 
@@ -11,56 +11,56 @@ use super::cells::{Cell, CellValue, Image, cells};
 use super::chain::settle;
 use super::table::EntityTable;
 
-/// One thing that happened to a row.
+/// One change of a row.
 #[derive(Debug, Clone, Serialize)]
 pub struct EntityChange {
-    /// The promotion that did it, or found it when it was done by hand.
+    /// The promotion that made it, or that found it if it was made by hand.
     pub number: i64,
     /// `insert`, `update`, `tombstone`, `delete`, or `local` for an edit by hand.
     pub operation: String,
     /// The promotion's kind.
     pub kind: String,
-    /// Who promoted.
+    /// The author.
     pub actor: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// When, RFC 3339.
+    /// The time, RFC 3339.
     pub created_at: String,
     /// The run.
     pub run_id: Option<i64>,
-    /// The module whose record it was.
+    /// The module of the record.
     pub module: Option<String>,
     /// The record.
     pub source_id: Option<String>,
-    /// The hash of its content, in hexadecimal.
+    /// The hash of the record's content, in hexadecimal.
     pub record_hash: Option<String>,
-    /// The pass that brought it.
+    /// The pass that fetched it.
     pub pass_id: Option<i64>,
-    /// The page it stood on.
+    /// The page that contained it.
     pub page: Option<i32>,
-    /// The cells it changed.
+    /// The changed cells.
     pub cells: Vec<Cell>,
 }
 
-/// Whom to ask about one value.
+/// The origin of one value.
 #[derive(Debug, Clone, Serialize)]
 pub struct Blame {
     /// The column.
     pub column: String,
-    /// What stands there in production.
+    /// The value in production.
     pub value: CellValue,
-    /// The promotion that wrote it, or that found it when `by_hand`; none, when the edit is newer than the last
+    /// The promotion that wrote it, or that found it if `by_hand`; none if the edit is newer than the last
     /// promotion of this row.
     pub promotion: Option<i64>,
-    /// Whether a person wrote it into production.
+    /// Whether a person edited it in production.
     pub by_hand: bool,
     /// The module.
     pub module: Option<String>,
     /// The record.
     pub source_id: Option<String>,
-    /// The pass that brought it.
+    /// The pass that fetched it.
     pub pass_id: Option<i64>,
-    /// The page it stood on.
+    /// The page that contained it.
     pub page: Option<i32>,
 }
 
@@ -82,7 +82,7 @@ struct ChangeRow {
     after: Option<Json<Image>>,
 }
 
-/// Everything that happened to a row, oldest first.
+/// All changes of a row, oldest first.
 pub async fn entity_history(
     conn: &mut PgConnection,
     entity: &str,
@@ -107,7 +107,7 @@ pub async fn entity_history(
     Ok(changes.collect())
 }
 
-/// For each column of a row that stands in production, the change that gave it its value.
+/// For each column of a row in production, the change that set its value.
 pub async fn blame(
     conn: &mut PgConnection,
     entity: &str,

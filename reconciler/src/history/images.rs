@@ -1,4 +1,4 @@
-//! Writes rows of production from their images, and what happened to them into the ledger.
+//! Writes production rows from their images, and records the changes in the ledger.
 
 use std::collections::BTreeSet;
 
@@ -10,19 +10,19 @@ use sqlx::{AssertSqlSafe, PgConnection, Postgres};
 use staging::database::{query, query_scalar};
 
 use super::table::EntityTable;
-use crate::planning;
+use crate::planner_hints;
 
-/// What happens to a row.
+/// The operation on a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
-    /// It was not there.
+    /// The row is new.
     Insert,
-    /// It becomes another.
+    /// The row changes.
     Update,
-    /// It stays, marked as deleted.
+    /// The row is marked as deleted.
     Tombstone,
-    /// It goes.
+    /// The row is removed.
     Delete,
 }
 
@@ -38,7 +38,7 @@ impl Operation {
     }
 }
 
-/// The record that a change comes from.
+/// The record that caused a change.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Evidence {
     /// The module.
@@ -47,32 +47,32 @@ pub struct Evidence {
     pub source_id: String,
     /// The hash of its content.
     pub record_hash: Vec<u8>,
-    /// The pass that brought it.
+    /// The pass that fetched it.
     pub pass_id: i64,
-    /// The page it stood on.
+    /// The page that contained it.
     pub page: i32,
 }
 
-/// One row as it shall be.
+/// The desired state of one row.
 #[derive(Debug, Clone)]
 pub struct RowWrite {
     /// The row's `id`.
     pub entity_id: String,
     /// All its columns as a JSON object (a column not in it becomes null); `None` removes the row.
     pub image: Option<Box<RawValue>>,
-    /// What that means.
+    /// The operation.
     pub operation: Operation,
-    /// Where it comes from.
+    /// The record it comes from.
     pub evidence: Option<Evidence>,
 }
 
-/// Brings rows of one entity to the given images and records them as changes of promotion `number`.
+/// Changes rows of one entity to the given images and records the changes under promotion `number`.
 ///
-/// Returns how many rows changed; a row that is as it shall be already leaves nothing in the ledger.
-/// Where production differs from what the ledger last knew, the edit by hand is recorded first.
-/// The caller holds the head ([`super::open`]) and has locked the rows that stand (`select … for update`)
-/// since it read them, or an edit made meanwhile would be lost. An id may occur once per call, and again
-/// in another call of the same promotion: then the first image before and the last after are kept.
+/// Returns how many rows changed; a row that already equals its image is not recorded. If production differs
+/// from the last image in the ledger, the edit by hand is recorded first. The caller holds the head
+/// ([`super::open`]) and locked the existing rows (`select … for update`) when it read them; otherwise a
+/// concurrent edit would be lost. An id may occur once per call, and again in another call of the same
+/// promotion: then the first image before and the last image after are kept.
 pub async fn apply_images(
     conn: &mut PgConnection,
     number: i64,
@@ -83,7 +83,7 @@ pub async fn apply_images(
     apply_to(conn, number, table, rows).await
 }
 
-/// Like [`apply_images`]; other columns than `columns` keep their values, or get their defaults.
+/// Like [`apply_images`]; columns not in `columns` keep their values, or get their defaults.
 pub(crate) async fn apply_columns(
     conn: &mut PgConnection,
     number: i64,
@@ -95,8 +95,8 @@ pub(crate) async fn apply_columns(
     apply_to(conn, number, table.with_only(columns), rows).await
 }
 
-/// Writes rows that are new to table and ledger, which looks nothing up; other columns than `columns` get their defaults.
-/// A row whose id the ledger knows already is returned, unwritten: it is for [`apply_columns`].
+/// Writes new rows to table and ledger without looking anything up; columns not in `columns` get their
+/// defaults. Rows whose ids are already in the ledger are returned unwritten: they are for [`apply_columns`].
 pub(crate) async fn insert_new<'r>(
     conn: &mut PgConnection,
     number: i64,
@@ -136,9 +136,9 @@ pub(crate) async fn insert_new<'r>(
         .bind(texts(&new, |e| e.record_hash.as_slice()))
         .bind(texts(&new, |e| e.pass_id))
         .bind(texts(&new, |e| e.page));
-    let before = planning::by_hash(conn).await?;
+    let before = planner_hints::by_hash(conn).await?;
     statement.execute(&mut *conn).await?;
-    planning::as_before(conn, before).await?;
+    planner_hints::as_before(conn, before).await?;
     Ok(known)
 }
 
@@ -171,7 +171,7 @@ fn insert_statement(table: &EntityTable) -> String {
     )
 }
 
-/// The columns of a table of which no two rows may have the same value.
+/// The columns of a table with unique values.
 pub(crate) async fn unique_columns(
     conn: &mut PgConnection,
     entity: &str,
@@ -247,17 +247,17 @@ async fn apply_to(
     Ok(changed.unsigned_abs())
 }
 
-/// How the ledger spells a row that it wrote.
+/// How the ledger spells a row that was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// As the table stands.
+    /// As the row is in the table.
     Table,
-    /// As given, when nothing but columns that the table gained since (and that are null) differs:
-    /// so a rolled-back row has the very hash it had.
+    /// As given, if the only difference is columns that were added since and are null: so a rolled-back row
+    /// has the same hash as before.
     Given,
 }
 
-/// Whether a row is as an older image says, columns that the table gained since (all null) not counted.
+/// Whether a row equals an older image, ignoring null columns that were added since.
 pub(super) fn same_row(row: &str, image: &str) -> String {
     format!(
         "not exists (select from jsonb_each({row}) cell
@@ -265,7 +265,7 @@ pub(super) fn same_row(row: &str, image: &str) -> String {
     )
 }
 
-/// The one statement that writes rows and ledger, run by [`write_rows`]. `$1` is the number, `$2` the entity;
+/// The statement that writes rows and ledger, run by [`write_rows`]. `$1` is the number, `$2` the entity;
 /// `given` yields `entity_id, image, operation, module, source_id, record_hash, pass_id, page`.
 pub(super) fn statement(table: &EntityTable, given: &str, shape: Shape) -> String {
     let name = &table.name;
@@ -339,13 +339,13 @@ pub(super) fn statement(table: &EntityTable, given: &str, shape: Shape) -> Strin
     )
 }
 
-/// Runs a [`statement`] with its arguments: rows given and rows written meet by hash.
+/// Runs a [`statement`] with its arguments; given rows and written rows are joined by hash.
 pub(super) async fn write_rows(
     conn: &mut PgConnection,
     statement: QueryScalar<'_, Postgres, i64, PgArguments>,
 ) -> sqlx::Result<i64> {
-    let before = planning::by_hash(conn).await?;
+    let before = planner_hints::by_hash(conn).await?;
     let changed = statement.fetch_one(&mut *conn).await?;
-    planning::as_before(conn, before).await?;
+    planner_hints::as_before(conn, before).await?;
     Ok(changed)
 }

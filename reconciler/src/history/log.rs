@@ -1,4 +1,4 @@
-//! The promotions as people read them.
+//! The log of promotions.
 
 use std::collections::BTreeMap;
 
@@ -18,23 +18,23 @@ pub struct LogEntry {
     pub module: Option<String>,
     /// The run.
     pub run_id: Option<i64>,
-    /// The promotion that a rollback returned to.
+    /// The target of a rollback.
     pub target: Option<i64>,
-    /// Who.
+    /// The author.
     pub actor: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Rows by operation; `local` are edits by hand that it found.
+    /// Rows by operation; `local` counts edits by hand that it found.
     pub operations: Json<BTreeMap<String, i64>>,
-    /// When, RFC 3339.
+    /// The time, RFC 3339.
     pub created_at: String,
     /// The set hash of all rows after it, in hexadecimal.
     pub state_hash: String,
-    /// Its place in the chain, in hexadecimal.
+    /// Its hash in the chain, in hexadecimal.
     pub hash: String,
 }
 
-/// The latest promotions, newest first; those before number `before`, where one is given.
+/// The latest promotions, newest first; only those before number `before`, if given.
 pub async fn log(
     conn: &mut PgConnection,
     limit: i64,

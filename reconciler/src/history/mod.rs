@@ -1,8 +1,8 @@
-//! Every promotion, numbered and chained: what it changed, how rows looked before, and the way back.
+//! The history: numbered, chained promotions with their changes and before-images, and rollback.
 //!
-//! All functions work on the connection of the caller's transaction. A promotion is `open`, any number of
-//! [`apply_images`], `seal`; between the first and the last the head of the chain is locked, so promotions
-//! happen one after the other and their numbers have no gaps.
+//! All functions use the connection of the caller's transaction. A promotion is `open`, any number of
+//! [`apply_images`], then `seal`. Until `seal` the head of the chain is locked, so promotions run one after
+//! the other and their numbers have no gaps.
 
 mod chain;
 mod images;

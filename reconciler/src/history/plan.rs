@@ -1,4 +1,4 @@
-//! What a rollback would do, before anyone does it.
+//! Plans a rollback without writing anything.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ use super::diff::{DiffTally, RowDiff, row_diff};
 use super::table::EntityTable;
 use super::targets::{Touched, targets};
 
-/// Rows shown, and kept edits named.
+/// The maximum number of rows shown and kept edits listed.
 const SHOWN: usize = 20;
 const NAMED: usize = 100;
 
-/// What a rollback would do.
+/// The plan of a rollback.
 #[derive(Debug, Clone, Serialize)]
 pub struct RollbackPlan {
     /// The promotion to return to.
@@ -26,31 +26,31 @@ pub struct RollbackPlan {
     pub head: i64,
     /// Rows by entity and operation.
     pub rows: Vec<DiffTally>,
-    /// The first of them.
+    /// The first rows.
     pub sample: Vec<RowDiff>,
-    /// Edits by hand that stay, the first hundred.
+    /// Edits by hand that are kept, the first hundred.
     pub kept_local: Vec<KeptLocal>,
-    /// How many there are.
+    /// How many edits are kept.
     pub kept_local_count: i64,
-    /// Edits by hand that promotions after the target found and wrote into the history: rows that had them
-    /// return to how they were before.
+    /// Edits by hand that promotions after the target recorded in the history; the rollback undoes them.
     pub undone_local_rows: i64,
-    /// Why it cannot be done, as sentences.
+    /// Why it is impossible, as sentences.
     pub refused: Vec<String>,
 }
 
-/// An edit by hand that a rollback leaves alone.
+/// An edit by hand that a rollback keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KeptLocal {
     /// The entity.
     pub entity: String,
     /// The row.
     pub entity_id: String,
-    /// The column; none: the whole row, which a person added, removed, or edited though it would go.
+    /// The column; `None` means the whole row: a person added or removed it, or edited a row that the
+    /// rollback would remove.
     pub column: Option<String>,
 }
 
-/// Plans the return to the state after promotion `n`; writes nothing.
+/// Plans a rollback to the state after promotion `n`; writes nothing.
 pub async fn plan_rollback(
     conn: &mut PgConnection,
     n: i64,
@@ -99,7 +99,7 @@ pub async fn plan_rollback(
     Ok(plan)
 }
 
-/// Why nothing can return to promotion `n`.
+/// Why a rollback to promotion `n` is impossible.
 pub(super) fn refusals(n: i64, head: i64) -> Vec<String> {
     if (0..=head).contains(&n) {
         return Vec::new();
@@ -109,7 +109,7 @@ pub(super) fn refusals(n: i64, head: i64) -> Vec<String> {
     )]
 }
 
-/// What becomes of one row; the images only of rows that are shown.
+/// The outcome for one row; images only for rows that are shown.
 #[derive(sqlx::FromRow)]
 struct Fate {
     entity_id: String,

@@ -1,4 +1,4 @@
-//! Back to the state after an earlier promotion, as a new promotion.
+//! Rolls production back to an earlier promotion, by a new promotion.
 
 use std::collections::BTreeSet;
 
@@ -11,37 +11,37 @@ use super::plan::refusals;
 use super::table::EntityTable;
 use super::targets::{Touched, targets};
 
-/// What came of a rollback.
+/// The outcome of a rollback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RollbackOutcome {
-    /// Production returned.
+    /// Production was rolled back.
     Done {
-        /// The promotion that did it.
+        /// The new promotion.
         sealed: Sealed,
-        /// The entities whose rows changed; their match keys want computing anew.
+        /// The entities whose rows changed; their match keys must be recomputed.
         entities: BTreeSet<String>,
     },
-    /// Production was there already; nothing was written.
+    /// Production was already in that state; nothing was written.
     AlreadyThere,
 }
 
-/// Why a rollback was not done; the transaction must be rolled back.
+/// Why a rollback failed; the caller must roll the transaction back.
 #[derive(Debug, thiserror::Error)]
 pub enum RollbackError {
     /// There is no such promotion.
     #[error("{0}")]
     Refused(String),
-    /// A row that stays needs one that would go, or has a value that another would get back.
+    /// A remaining row refers to a removed row, or has a unique value that another row would get back.
     #[error(
         "promotion {target} cannot return: rows that were added or edited since stand in its way \
          (constraint `{constraint}`); change those rows first, or roll back to a later promotion"
     )]
     InTheWay {
-        /// The promotion to return to.
+        /// The target.
         target: i64,
-        /// The constraint that says so.
+        /// The violated constraint.
         constraint: String,
-        /// What PostgreSQL said.
+        /// PostgreSQL's message.
         source: sqlx::Error,
     },
     /// The database failed.
@@ -49,7 +49,7 @@ pub enum RollbackError {
     Database(#[from] sqlx::Error),
 }
 
-/// Writes back the rows that promotions after `n` changed, as part of promotion `number`; returns the tables they are of.
+/// Restores the rows that promotions after `n` changed, as part of promotion `number`; returns their tables.
 pub(crate) async fn restore_rows(
     conn: &mut PgConnection,
     number: i64,
@@ -99,8 +99,8 @@ async fn restore(
     Ok(entities)
 }
 
-/// Unique indexes are checked row by row, and a value may have to pass from one row to another. So rows that
-/// give one up leave the living first; the ledger keeps only where each row came from and where it ended.
+/// Unique indexes are checked row by row, and a value may have to move from one row to another. So rows that
+/// give up a value are marked as deleted first; the ledger keeps only the first and last image of each row.
 #[derive(Clone, Copy)]
 enum Step {
     MakeRoom,
@@ -108,7 +108,7 @@ enum Step {
 }
 
 impl Step {
-    /// The rows to write as [`statement`] wants them; none, where the table needs no such step.
+    /// The rows to write, as [`statement`] expects them; `None` if the table needs no such step.
     fn given(self, table: &EntityTable) -> Option<String> {
         let (image, filter) = match self {
             Self::Restore => ("wish", "true".to_owned()),
@@ -133,7 +133,7 @@ impl Step {
     }
 }
 
-/// Locks the rows that stand, so that nobody edits them between our reading and our writing.
+/// Locks the existing rows, so that nobody edits them between reading and writing.
 async fn lock(conn: &mut PgConnection, table: &EntityTable, ids: &[String]) -> sqlx::Result<()> {
     let sql = format!(
         "select count(*) from (select from {} where id = any($1) order by id for update) locked",

@@ -1,11 +1,11 @@
-//! The tables of entities as the catalogue knows them; nothing else names a table in a statement.
+//! The tables of entities, read from the catalogue; no other code puts a table name into a statement.
 
 use std::collections::BTreeSet;
 
 use sqlx::PgConnection;
 use staging::database::{query_as, query_scalar};
 
-/// An entity's table in schema `prod`, with names that are safe to write into a statement.
+/// An entity's table in schema `prod`, with quoted names.
 #[derive(Debug, Clone)]
 pub(super) struct EntityTable {
     /// The entity.
@@ -16,12 +16,12 @@ pub(super) struct EntityTable {
     pub(super) columns: Vec<String>,
     /// Whether the table has the column that marks a row as deleted.
     pub(super) tombstones: bool,
-    /// Columns of unique indexes other than that of `id`, and the mark of deletion with them, as SQL literals.
+    /// Columns of unique indexes other than that of `id`, plus the deletion mark, as SQL literals.
     pub(super) unique: Vec<String>,
 }
 
 impl EntityTable {
-    /// The table of an entity; an error where the catalogue has none with a text `id`.
+    /// The table of an entity; an error if the catalogue has none with a text `id`.
     pub(super) async fn read(conn: &mut PgConnection, entity: &str) -> sqlx::Result<Self> {
         let columns: Vec<(String, String)> = query_as(
             "select a.attname::text, quote_ident(a.attname)
@@ -64,7 +64,7 @@ impl EntityTable {
         })
     }
 
-    /// The same table with only those columns of which `names` holds the name.
+    /// The same table with only the columns in `names`.
     pub(super) fn with_only(mut self, names: &BTreeSet<String>) -> Self {
         let quoted: BTreeSet<String> = names
             .iter()

@@ -1,4 +1,4 @@
-//! What a rollback makes of each row: the one query that the plan shows and the rollback applies.
+//! The outcome of a rollback for each row: one query for both the plan and the rollback.
 
 use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::{query, query_as};
@@ -9,16 +9,17 @@ use super::table::EntityTable;
 /// Rows per statement.
 const BATCH: usize = 1_000;
 
-/// What becomes of rows in a rollback.
+/// The outcome of a rollback for a batch of rows.
 ///
-/// `$1` is the number the rollback bears, `$2` the entity, `$3` ids, `$4` the promotion to return to, `$5` whether
-/// edits by hand are given up. Yields the row as `found`, as it shall be (`wish`, null: not at all), and the
-/// columns `kept` because a person wrote them since the ledger last knew the row; a null among them is the whole
-/// row: one that a person added, removed, or edited though it shall go.
+/// `$1` is the number of the rollback, `$2` the entity, `$3` ids, `$4` the target promotion, `$5` whether
+/// edits by hand are discarded. Yields the row as `found`, its target image (`wish`, null if it is removed),
+/// and the columns `kept` because a person edited them since the last image in the ledger. A null among them
+/// means the whole row: a person added or removed it, or edited a row that would be removed.
 ///
-/// A row that no promotion up to `$4` touched did not exist, unless it stood there by hand when the ledger first met
-/// it. Each lookup is lateral with a limit, so that it stays an index probe however old the statistics are: the ledger
-/// grows by the rollback's own rows meanwhile. Where the rollback itself touched the row already, `found` is what it found then.
+/// A row that no promotion up to `$4` touched did not exist, unless it was added by hand before the ledger
+/// first recorded it. Each lookup is lateral with a limit, so that it uses the index even with stale
+/// statistics: the ledger grows by the rollback's own rows meanwhile. If this rollback already touched the
+/// row, `found` is the image before that.
 pub(super) fn targets(table: &EntityTable) -> String {
     let name = &table.name;
     let unedited = same_row("found", "known");
@@ -86,9 +87,9 @@ pub(super) fn targets(table: &EntityTable) -> String {
     )
 }
 
-/// The rows that promotions after `n` (and before `below`) changed, batch by batch, one entity per batch.
+/// The rows that promotions after `n` (and before `below`) changed, in batches of one entity each.
 ///
-/// A cursor sorts them once, so that neither side holds more than a batch; it ends with the transaction.
+/// A cursor sorts them once, so that memory holds only one batch; it ends with the transaction.
 pub(super) struct Touched {
     waiting: Vec<(String, String)>,
 }
@@ -107,7 +108,7 @@ impl Touched {
         })
     }
 
-    /// The next entity and ids; closes the cursor behind the last.
+    /// The next entity and ids; closes the cursor after the last batch.
     pub(super) async fn next(
         &mut self,
         conn: &mut PgConnection,

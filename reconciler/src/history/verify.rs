@@ -1,4 +1,4 @@
-//! Whether the history is whole, and whether production is as the history says.
+//! Verifies the hashes of the history, and compares production with its last images.
 
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -8,34 +8,34 @@ use super::chain::{Lanes, Promotion, PromotionKind, Sums, link, settle};
 use super::images::same_row;
 use super::table::EntityTable;
 
-/// Faults of one sort that are listed.
+/// The maximum number of faults of one kind that are listed.
 const LISTED: i64 = 100;
 
-/// What a look through the whole history found.
+/// The result of a verification.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verification {
     /// Promotions checked.
     pub promotions: i64,
-    /// What is broken; nothing, when nobody tampered with the history.
+    /// The faults found; empty if nobody tampered with the history.
     pub broken: Vec<Broken>,
     /// The state hash of the last images in the ledger, in hexadecimal.
     pub state_hash_of_ledger: String,
-    /// The state hash of production as it stands; the same, unless people edited since.
+    /// The state hash of production now; it is the same unless people edited rows.
     pub state_hash_of_production: String,
-    /// Rows that people edited, added or removed since the ledger last knew them. That is allowed.
+    /// Rows that people edited, added or removed since their last image in the ledger. That is allowed.
     pub edited_by_hand: Vec<EditedByHand>,
 }
 
-/// Something that does not add up.
+/// One fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Broken {
-    /// Where: a promotion, an object, the head.
+    /// The place: a promotion, an object, the head.
     pub place: String,
-    /// What is wrong, as a sentence.
+    /// The fault, as a sentence.
     pub why: String,
 }
 
-/// Edits by hand in one entity.
+/// The number of edits by hand in one entity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EditedByHand {
     /// The entity.
@@ -91,7 +91,7 @@ struct Link {
     hash: Vec<u8>,
 }
 
-/// Walks the chain from its beginning; memory does not grow with its length.
+/// Walks the chain from its beginning, in constant memory.
 async fn check_chain(conn: &mut PgConnection, broken: &mut Vec<Broken>) -> sqlx::Result<i64> {
     let (mut number, mut hash, mut state) = (0, vec![0; 32], Lanes::default());
     loop {
@@ -111,7 +111,7 @@ async fn check_chain(conn: &mut PgConnection, broken: &mut Vec<Broken>) -> sqlx:
             for why in faults(&found, number, &hash, &sums, state) {
                 broken.push(fault(format!("promotion {}", found.number), why));
             }
-            // What follows is judged by what is written, so that one fault is named once.
+            // The next links are checked against the stored hashes, so that one fault is reported once.
             (number, hash, state) = (
                 found.number,
                 found.hash,
@@ -142,7 +142,7 @@ async fn check_chain(conn: &mut PgConnection, broken: &mut Vec<Broken>) -> sqlx:
         .await
 }
 
-/// What is wrong with one link behind the promotion `last` with `hash`.
+/// The fault of one link after the promotion `last` with `hash`.
 fn faults(found: &Link, last: i64, hash: &[u8], sums: &Sums, state: Lanes) -> Vec<&'static str> {
     let mut faults = Vec::new();
     let mut expect = |right: bool, why| {

@@ -1,4 +1,5 @@
-//! Who is who: which entity each record is, and what the record claims. Nothing else writes `prod.identities`.
+//! Who is who: which entity each record is, and what the record claims. Nothing else writes
+//! `prod.identities`.
 
 mod method;
 mod read;

@@ -1,5 +1,5 @@
-//! Reading identities. Every look-up is lateral, so that it stays an index probe whatever the planner believes of the
-//! table's size.
+//! Reading identities. Every look-up is lateral, so that it stays an index probe whatever the planner
+//! believes of the table's size.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -159,7 +159,8 @@ impl Taken {
     }
 }
 
-/// Which of these ids of a table are taken. An id that an entity had once stays its own: history knows it by that.
+/// Which of these ids of a table are taken. An id that an entity had once stays its own: history knows it by
+/// that.
 pub(crate) async fn taken_ids(
     conn: &mut PgConnection,
     entity: &str,

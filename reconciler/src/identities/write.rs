@@ -276,7 +276,7 @@ mod tests {
     use staging::database::{query_as, query_scalar};
 
     use super::*;
-    use crate::planning;
+    use crate::planner_hints;
 
     #[sqlx::test(migrator = "staging::MIGRATOR")]
     async fn claims_are_looked_up_though_statistics_know_of_no_record(
@@ -292,7 +292,7 @@ mod tests {
         )
         .execute(&mut *tx)
         .await?;
-        planning::by_index(&mut tx).await?;
+        planner_hints::by_index(&mut tx).await?;
         let ids: Vec<String> = (1..=1000).map(|n| n.to_string()).collect();
         let claim = serde_json::json!({ "name": "x" });
         let plan: Vec<(String,)> = query_as(AssertSqlSafe(format!(

@@ -1,71 +1,27 @@
-//! What an expression may spend on one record, and the native filters that do the counting.
-//! A step is one element of a loop, one call or one node of a result; running out cannot be caught by `try`.
-//! Steps, not seconds, so that a record fares the same on a busy machine. What is not counted is work inside one native
-//! filter (`sort`, a regular expression), and that is bounded by the size of its input.
+//! What an expression may spend on one record. A step is one element of a loop, one call or one node of a
+//! result; running out cannot be caught by `try`. Steps are counted instead of seconds, so that the outcome
+//! does not depend on the load of the machine. Work inside one native filter (`sort`, a regular expression)
+//! is not counted; the size of its input bounds it.
 
-use super::payload;
-use jaq_core::box_iter::box_once;
-use jaq_core::data::{DataT, HasLut};
-use jaq_core::native::{Fun, bome, v};
-use jaq_core::{Error, Exn, Lut, Native, RunPtr, ValXs};
 use jaq_json::Val;
 use std::cell::Cell;
 
 /// Steps that all expressions of a mapping may take together on one record.
 const STEPS: u64 = 200_000;
 
-/// The longest text and the longest list an expression may build.
-const LONGEST: usize = 1 << 20;
+/// Deeper JSON than this is rejected; no API nests its records so deep.
+pub(super) const DEEPEST: usize = 128;
 
-/// Filters that look outside the record, or end the process: an expression's value depends on the record alone.
-pub(super) const OUTSIDE: &[&str] = &[
-    "env",
-    "now",
-    "halt",
-    "halt_error",
-    "debug",
-    "debug_empty",
-    "stderr",
-    "stderr_empty",
-    "localtime",
-    "strflocaltime",
-    "input",
-    "inputs",
-    "input_filename",
-    "input_line_number",
-];
-
-/// The data jaq's filters run on: the program, and the steps that are left.
-pub(super) struct Budgeted;
-
-/// What the native filters see while they run.
-#[derive(Clone)]
-pub(super) struct Spending<'a> {
-    pub(super) lut: &'a Lut<Budgeted>,
-    pub(super) budget: &'a Budget,
-}
-
-impl DataT for Budgeted {
-    type V<'a> = Val;
-    type Data<'a> = Spending<'a>;
-}
-
-impl<'a> HasLut<'a, Budgeted> for Spending<'a> {
-    fn lut(&self) -> &'a Lut<Budgeted> {
-        self.lut
-    }
-}
-
-/// What is left for one record.
+/// The steps left for one record.
 pub(super) struct Budget {
     steps: Cell<u64>,
     turns: Cell<u64>,
 }
 
-/// A value that loops build is measured every so many turns.
+/// The size of a loop's value is measured once every so many turns.
 const TURNS: u64 = 8;
 
-/// The most nodes a loop's value may have.
+/// The maximum number of nodes in a loop's value.
 const LARGEST: u64 = 100_000;
 
 impl Budget {
@@ -77,17 +33,17 @@ impl Budget {
         }
     }
 
-    /// Takes steps from what is left; false once there are too few.
+    /// Subtracts steps; false if too few are left.
     pub(super) fn spend(&self, count: u64) -> bool {
         let left = self.steps.get().checked_sub(count);
         self.steps.set(left.unwrap_or(0));
         left.is_some()
     }
 
-    /// One turn of a loop over `value`; false where it was the last one allowed.
-    /// Without the measure a loop could nest a list in itself so deep that freeing it overflows the stack,
-    /// or share it so often that comparing it takes for ever.
-    fn turn(&self, value: &Val) -> bool {
+    /// Counts one turn of a loop over `value`; false if the budget is used up. Without the size limit a loop
+    /// could nest a list so deep that freeing it overflows the stack, or share it so often that comparing it
+    /// never ends.
+    pub(super) fn turn(&self, value: &Val) -> bool {
         self.turns.set(self.turns.get() + 1);
         if !self.turns.get().is_multiple_of(TURNS) {
             return self.spend(1);
@@ -96,147 +52,30 @@ impl Budget {
             steps: Cell::new(LARGEST),
             turns: Cell::new(0),
         };
-        payload::fits(value, &nodes) && self.spend(1 + (LARGEST - nodes.steps.get()) / 64)
+        fits(value, &nodes) && self.spend(1 + (LARGEST - nodes.steps.get()) / 64)
     }
 }
 
-/// Every native filter an expression may call.
-pub(super) fn natives() -> impl Iterator<Item = Fun<Budgeted>> {
-    let replaced = ["range", "fromjson", "tojson"];
-    jaq_core::funs()
-        .chain(jaq_std::funs())
-        .chain(jaq_json::funs())
-        .filter(move |(name, ..)| !OUTSIDE.contains(name) && !replaced.contains(name))
-        .chain(fences())
+/// Whether the value is within the size limits; every node costs a step.
+pub(super) fn fits(value: &Val, budget: &Budget) -> bool {
+    fits_below(value, budget, DEEPEST)
 }
 
-fn fences() -> Vec<Fun<Budgeted>> {
-    let run =
-        |name, arguments, run: RunPtr<Budgeted>| (name, v(arguments), Native::<Budgeted>::new(run));
-    let tick: Native<Budgeted> = Native::new(|cv| {
-        let within = cv.0.data().budget.spend(1);
-        box_once(if within { Ok(cv.1) } else { Err(Exn::halt(1)) })
-    });
-    let tick = tick.with_paths(|cv| {
-        let within = cv.0.data().budget.spend(1);
-        box_once(if within { Ok(cv.1) } else { Err(Exn::halt(1)) })
-    });
-    let tick = tick.with_update(|cv, update| {
-        let within = cv.0.data().budget.spend(1);
-        if within {
-            update(cv.1)
-        } else {
-            box_once(Err(Exn::halt(1)))
-        }
-    });
-    let turn: Native<Budgeted> = Native::new(|cv| {
-        let within = cv.0.data().budget.turn(&cv.1);
-        box_once(if within { Ok(cv.1) } else { Err(Exn::halt(1)) })
-    });
-    let turn = turn.with_paths(|cv| {
-        let within = cv.0.data().budget.turn(&cv.1.0);
-        box_once(if within { Ok(cv.1) } else { Err(Exn::halt(1)) })
-    });
-    let turn = turn.with_update(|cv, update| {
-        let within = cv.0.data().budget.turn(&cv.1);
-        if within {
-            update(cv.1)
-        } else {
-            box_once(Err(Exn::halt(1)))
-        }
-    });
-    vec![
-        ("!tick", v(0), tick),
-        ("!turn", v(0), turn),
-        run("!short", 0, |cv| {
-            let within = cv.0.data().budget.spend(1) && size(&cv.1) <= LONGEST;
-            box_once(if within { Ok(cv.1) } else { Err(Exn::halt(1)) })
-        }),
-        run("!small", 0, |cv| {
-            let within = payload::fits(&cv.1, cv.0.data().budget);
-            box_once(if within { Ok(cv.1) } else { Err(Exn::halt(1)) })
-        }),
-        run("!times", 2, |mut cv| {
-            let right = cv.0.pop_var();
-            let left = cv.0.pop_var();
-            if !cv.0.data().budget.spend(1) || repeated(&left, &right) > LONGEST {
-                return box_once(Err(Exn::halt(1)));
+fn fits_below(value: &Val, budget: &Budget, levels: usize) -> bool {
+    budget.spend(1)
+        && match value {
+            Val::Arr(items) => {
+                levels > 0
+                    && items
+                        .iter()
+                        .all(|item| fits_below(item, budget, levels - 1))
             }
-            bome(left * right)
-        }),
-        run("range", 3, |mut cv| {
-            let by = cv.0.pop_var();
-            let to = cv.0.pop_var();
-            let from = cv.0.pop_var();
-            range(from, to, by, cv.0.data().budget)
-        }),
-        run("fromjson", 0, |cv| {
-            let Val::TStr(text) = &cv.1 else {
-                return bome(Err(Error::typ(cv.1, "string")));
-            };
-            let parsed = std::str::from_utf8(text)
-                .ok()
-                .and_then(|text| payload::parse(text).ok());
-            bome(parsed.ok_or_else(|| Error::str("the text is not JSON")))
-        }),
-        run("tojson", 0, |cv| {
-            if !payload::fits(&cv.1, cv.0.data().budget) {
-                return box_once(Err(Exn::halt(1)));
+            Val::Obj(fields) => {
+                levels > 0
+                    && fields.iter().all(|(key, value)| {
+                        fits_below(key, budget, levels - 1) && fits_below(value, budget, levels - 1)
+                    })
             }
-            bome(Ok(Val::from(cv.1.to_string())))
-        }),
-    ]
-}
-
-fn size(value: &Val) -> usize {
-    match value {
-        Val::TStr(text) | Val::BStr(text) => text.len(),
-        Val::Arr(items) => items.len(),
-        Val::Obj(fields) => fields.len(),
-        Val::Null | Val::Bool(_) | Val::Num(_) => 0,
-    }
-}
-
-/// The length of the text that multiplying two values would build.
-fn repeated(left: &Val, right: &Val) -> usize {
-    use jaq_std::ValT;
-    match (left, right) {
-        (text @ (Val::TStr(_) | Val::BStr(_)), Val::Num(_))
-        | (Val::Num(_), text @ (Val::TStr(_) | Val::BStr(_))) => {
-            let number = if matches!(left, Val::Num(_)) {
-                left
-            } else {
-                right
-            };
-            let times = number
-                .as_isize()
-                .map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(0));
-            size(text).saturating_mul(times)
+            _ => true,
         }
-        _ => 0,
-    }
-}
-
-fn range<'a>(from: Val, to: Val, by: Val, budget: &'a Budget) -> ValXs<'a, Val> {
-    let zero = Val::from(0usize);
-    let mut next = Some(Ok(from));
-    Box::new(std::iter::from_fn(move || {
-        let value = match next.take()? {
-            Ok(value) => value,
-            Err(error) => return Some(Err(Exn::from(error))),
-        };
-        let inside = match by.cmp(&zero) {
-            std::cmp::Ordering::Greater => value < to,
-            std::cmp::Ordering::Less => value > to,
-            std::cmp::Ordering::Equal => value != to,
-        };
-        if !inside {
-            return None;
-        }
-        if !budget.spend(1) {
-            return Some(Err(Exn::halt(1)));
-        }
-        next = Some(value.clone() + by.clone());
-        Some(Ok(value))
-    }))
 }

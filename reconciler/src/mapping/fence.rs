@@ -1,5 +1,5 @@
-//! Puts counting filters into a parsed expression, so that no expression and no record can keep it running.
-//! Definitions that call themselves are refused; the ones of the standard library (`until`, `recurse`, …) count.
+//! Inserts counting filters into a parsed expression, so that no expression can run forever on any record.
+//! Recursive definitions are rejected; those of the standard library (`until`, `recurse`, …) are counted.
 
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Def, Pattern, Term};
@@ -8,16 +8,16 @@ use jaq_core::path::{Part, Path};
 
 type Node<'s> = Term<&'s str>;
 
-/// Whose text is being fenced.
+/// The origin of an expression.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Author {
-    /// A module's mapping or rule: everything counts.
+    /// A module's mapping or rule: every term is counted.
     Module,
-    /// The standard library: what recurses or grows counts.
+    /// The standard library: terms that recurse or grow are counted.
     Library,
 }
 
-/// The name of a definition that calls itself, if there is one.
+/// The name of a recursive definition, if there is one.
 pub(super) fn recursion<'s>(term: &Node<'s>) -> Option<&'s str> {
     let mut found = None;
     visit(term, &mut |inner| {
@@ -31,7 +31,7 @@ pub(super) fn recursion<'s>(term: &Node<'s>) -> Option<&'s str> {
     found
 }
 
-/// The same term with its counting filters.
+/// The same term with counting filters.
 pub(super) fn fenced<'s>(term: Node<'s>, author: Author) -> Node<'s> {
     let inner = |term: Node<'s>| fenced(term, author);
     let boxed = |term: Box<Node<'s>>| Box::new(fenced(*term, author));
@@ -109,7 +109,7 @@ pub(super) fn fenced<'s>(term: Node<'s>, author: Author) -> Node<'s> {
     }
 }
 
-/// A definition whose body counts, and counts each turn where it calls itself.
+/// A definition whose body is counted, as is each recursive call.
 pub(super) fn fenced_definition(def: Def<&str>, author: Author) -> Def<&str> {
     let recursive = calls_itself(&def);
     let body = fenced(def.body, author);
@@ -130,7 +130,7 @@ fn operation<'s>(
     let binary = |left, op, right| Term::BinOp(Box::new(left), op, Box::new(right));
     match op {
         BinaryOp::Math(math) => arithmetic(left, math, right, author),
-        // jq defines `l += r` as `r as $x | l |= . + $x`; written out, the sum can be fenced.
+        // jq defines `l += r` as `r as $x | l |= . + $x`; in that form the sum can be counted.
         BinaryOp::UpdateMath(math @ (Math::Add | Math::Mul)) => {
             let sum = arithmetic(Term::Id, math, Term::Var("$!right"), author);
             binary(
@@ -186,7 +186,7 @@ fn calls_itself(def: &Def<&str>) -> bool {
     found
 }
 
-/// Shows `seen` the term and every term in it.
+/// Calls `seen` with the term and every term in it.
 fn visit<'t, 's>(term: &'t Node<'s>, seen: &mut impl FnMut(&'t Node<'s>)) {
     seen(term);
     match term {

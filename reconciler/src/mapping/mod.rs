@@ -1,7 +1,8 @@
-//! From a record's payload to a row by jq: the mapping and the rules of a module that is only a folder.
+//! jq mappings: payload to row, and the rules of modules without Rust code.
 
 mod budget;
 mod fence;
+mod natives;
 mod payload;
 mod predicate;
 mod program;

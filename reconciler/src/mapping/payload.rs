@@ -1,14 +1,12 @@
-//! Between a record's bytes, jaq's values and a row's: numbers keep every digit, depth and size have limits.
+//! Converts between a record's bytes, jaq's values and a row's values. Numbers keep every digit; depth and
+//! size are limited.
 
-use super::budget::Budget;
+use super::budget::{Budget, DEEPEST};
 use crate::Rejection;
 use jaq_json::{Map, Num, Val};
 use serde_json::Value;
 
-/// Deeper JSON than this is refused; no API nests its records so far.
-const DEEPEST: usize = 128;
-
-/// The payload as jaq sees it.
+/// Parses the payload into a jaq value.
 pub(super) fn parse(payload: &str) -> Result<Val, Rejection> {
     if is_deep(payload) {
         return Err(Rejection::new(
@@ -26,7 +24,7 @@ pub(super) fn parse(payload: &str) -> Result<Val, Rejection> {
     })
 }
 
-/// Brackets are counted outside of strings; a short text cannot be deep.
+/// Counts brackets outside of strings.
 fn is_deep(payload: &str) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
     for byte in payload.bytes() {
@@ -74,31 +72,7 @@ fn has_unpaired_surrogate(payload: &str) -> bool {
     high.is_some()
 }
 
-/// Whether the value is of moderate size; every node of it is a step.
-pub(super) fn fits(value: &Val, budget: &Budget) -> bool {
-    fits_below(value, budget, DEEPEST)
-}
-
-fn fits_below(value: &Val, budget: &Budget, levels: usize) -> bool {
-    budget.spend(1)
-        && match value {
-            Val::Arr(items) => {
-                levels > 0
-                    && items
-                        .iter()
-                        .all(|item| fits_below(item, budget, levels - 1))
-            }
-            Val::Obj(fields) => {
-                levels > 0
-                    && fields.iter().all(|(key, value)| {
-                        fits_below(key, budget, levels - 1) && fits_below(value, budget, levels - 1)
-                    })
-            }
-            _ => true,
-        }
-}
-
-/// jaq's value as a row holds it.
+/// Converts a jaq value to a row's value.
 pub(super) fn to_json(value: &Val, budget: &Budget) -> Result<Value, Rejection> {
     to_json_below(value, budget, DEEPEST)
 }
@@ -170,7 +144,7 @@ fn not_finite() -> Rejection {
     )
 }
 
-/// A row's value as jaq sees it.
+/// Converts a row's value to a jaq value.
 pub(super) fn from_json(value: &Value) -> Val {
     match value {
         Value::Null => Val::Null,
@@ -186,7 +160,7 @@ pub(super) fn from_json(value: &Value) -> Val {
     }
 }
 
-/// An object of jaq made of fields.
+/// A jaq object with these fields.
 pub(super) fn object<'v>(fields: impl Iterator<Item = (&'v str, &'v Value)>) -> Val {
     Val::obj(
         fields

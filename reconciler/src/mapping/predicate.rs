@@ -1,4 +1,4 @@
-//! A rule's condition: a jq expression on the row, true where the fault is present.
+//! A rule's condition: a jq expression on the row that is true if the row has the fault.
 
 use super::budget::Budget;
 use super::payload;
@@ -6,11 +6,11 @@ use super::program::{MappingError, Program, parsed};
 use crate::{Rejection, Row};
 use jaq_json::Val;
 
-/// A row as conditions see it.
+/// A row as input of conditions.
 pub struct Seen(Val);
 
 impl Seen {
-    /// Absent columns are null to a condition, as in jq.
+    /// Absent columns are null, as in jq.
     pub fn new(row: &Row) -> Self {
         Self(payload::object(
             row.0.iter().map(|(column, value)| (column.as_str(), value)),
@@ -25,7 +25,7 @@ pub struct Predicate {
 }
 
 impl Predicate {
-    /// Compiles the condition of the rule `code`, which stands on `line` of `file`.
+    /// Compiles the condition of the rule `code`, written on `line` of `file`.
     pub fn compile(file: &str, line: usize, code: &str, jq: &str) -> Result<Self, MappingError> {
         let program = parsed(jq)
             .and_then(|term| Program::compile(term, jq))
@@ -36,7 +36,7 @@ impl Predicate {
         })
     }
 
-    /// Whether the condition holds; no output counts as false.
+    /// Whether the condition is true; no output counts as false.
     pub fn holds(&self, row: &Seen) -> Result<bool, Rejection> {
         let output = self
             .program

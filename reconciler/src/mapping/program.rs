@@ -1,7 +1,8 @@
-//! One jq expression: parsed, refused where it could not be trusted, fenced and compiled.
+//! One jq expression: parsed, checked, given a budget and compiled.
 
-use super::budget::{Budget, Budgeted, OUTSIDE, Spending, natives};
+use super::budget::Budget;
 use super::fence::{self, Author};
+use super::natives::{Budgeted, OUTSIDE, Spending, natives};
 use super::payload;
 use crate::Rejection;
 use jaq_core::load::parse::{Def, Term};
@@ -9,7 +10,7 @@ use jaq_core::load::{Arena, File, Lexer, Loader, Parser, span};
 use jaq_core::{Compiler, Ctx, Filter, Vars};
 use jaq_json::Val;
 
-/// Why an expression cannot be used: where, what, and what to do.
+/// Why an expression is invalid: where, what, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: `{column}`: {problem} {remedy}")]
 pub struct MappingError {
@@ -30,7 +31,7 @@ pub(super) struct Program {
     filter: Filter<Budgeted>,
 }
 
-/// A fault in an expression, at a byte of it.
+/// A fault in an expression, at a byte offset.
 pub(super) struct Fault {
     pub(super) at: usize,
     pub(super) problem: String,
@@ -38,7 +39,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    /// The error at its line, when the expression begins on `line` of `file`.
+    /// Converts it to an error with a line; the expression begins on `line` of `file`.
     pub(super) fn into_error(
         self,
         file: &str,
@@ -57,13 +58,13 @@ impl Fault {
     }
 }
 
-/// Parsing recurses, so its input has an end.
+/// The parser is recursive, so the input is limited.
 const LONGEST: usize = 16_384;
 const DEEPEST: usize = 64;
 
 const WRITE_JQ: &str = "Correct the jq expression; `concord module preview` shows what it yields.";
 
-/// The expression's syntax, without any meaning yet.
+/// Parses the expression without compiling it.
 pub(super) fn parsed(expression: &str) -> Result<Term<&str>, Fault> {
     if expression.trim().is_empty() {
         return Err(Fault {
@@ -111,7 +112,7 @@ pub(super) fn parsed(expression: &str) -> Result<Term<&str>, Fault> {
         })
 }
 
-/// Brackets in texts count as well: the measure only keeps the parser from its stack's end.
+/// Brackets inside strings count as well: the only purpose is to protect the parser's stack.
 fn bracket_depth(expression: &str) -> usize {
     let mut depth = 0usize;
     let mut deepest = 0;
@@ -127,7 +128,7 @@ fn bracket_depth(expression: &str) -> usize {
 }
 
 impl Program {
-    /// Compiles an expression that `parsed` has read.
+    /// Compiles an expression returned by `parsed`.
     pub(super) fn compile(term: Term<&str>, expression: &str) -> Result<Self, Fault> {
         if let Some(name) = fence::recursion(&term) {
             return Err(Fault {
@@ -171,7 +172,7 @@ impl Program {
         Ok(Self { filter })
     }
 
-    /// The single output of the expression, or `None` where it has none.
+    /// The single output of the expression, or `None` if it has none.
     pub(super) fn run(&self, input: Val, budget: &Budget) -> Result<Option<Val>, Rejection> {
         let context = Ctx::<Budgeted>::new(
             Spending {
@@ -196,7 +197,7 @@ impl Program {
     }
 }
 
-/// jaq's own message would quote the record's values, so it is not repeated.
+/// jaq's own message quotes the record's values, so it is not included.
 fn refused(error: jaq_core::Exn<'_, Val>) -> Rejection {
     match error.get_err() {
         Ok(_) => Rejection::new(

@@ -1,11 +1,10 @@
-//! Follows payload paths through an expression without running it.
+//! Finds the payload paths that an expression reads, without running it.
 
-use super::selection::literal;
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Def, Pattern, Term};
 use jaq_core::path::{Part, Path};
 
-/// Filters whose outputs are (elements of) their input.
+/// Filters that return their input or elements of it.
 const PASSING: &[&str] = &[
     "select",
     "first",
@@ -34,10 +33,10 @@ const PASSING: &[&str] = &[
     "del",
 ];
 
-/// Filters whose outputs are those of their last argument.
+/// Filters that return the outputs of their last argument.
 const YIELDING: &[&str] = &["map", "limit", "skip", "add"];
 
-/// Filters whose arguments see something else than their input.
+/// Filters whose arguments are not applied to their input.
 const REBINDING: &[&str] = &[
     "sub",
     "gsub",
@@ -55,7 +54,7 @@ const REBINDING: &[&str] = &[
     "getpath",
 ];
 
-/// What has been read so far, and what names stand for.
+/// The paths read so far, and the bindings of names.
 #[derive(Default)]
 pub(super) struct Reach<'t> {
     pub(super) read: Vec<String>,
@@ -64,11 +63,11 @@ pub(super) struct Reach<'t> {
     calls: usize,
 }
 
-/// Definitions can call each other so that following them all would take exponential time.
+/// Limits the calls followed: definitions can call each other so that following all takes exponential time.
 const MOST_CALLS: usize = 1000;
 
 impl<'t> Reach<'t> {
-    /// The paths a term's outputs may come from, given its input's; what is computed has none.
+    /// The paths that a term's outputs may come from; a computed output has none.
     pub(super) fn follow(&mut self, term: &'t Term<&'t str>, input: &[String]) -> Vec<String> {
         match term {
             Term::Id => input.to_vec(),
@@ -157,7 +156,7 @@ impl<'t> Reach<'t> {
         }
     }
 
-    /// Follows a term whose outputs go into something computed: they count as read.
+    /// Follows a term whose outputs are used in a computation: they count as read.
     fn consume(&mut self, term: &'t Term<&'t str>, input: &[String]) {
         let outputs = self.follow(term, input);
         self.read.extend(outputs);
@@ -174,7 +173,7 @@ impl<'t> Reach<'t> {
             match part {
                 Part::Index(at) => match (literal(at), at) {
                     (Some(key), _) => paths = below(&paths, key),
-                    // An index of a list stays at the list: a query selects what its items have.
+                    // An index keeps the path of the list: a query selects the fields of its items.
                     (None, Term::Num(_) | Term::Neg(_)) => {}
                     (None, computed) => {
                         self.consume(computed, input);
@@ -247,7 +246,7 @@ impl<'t> Reach<'t> {
             .find(|(known, arity, _)| *known == name && *arity == arguments.len())
             .copied();
         if let Some((_, _, body)) = own {
-            // The arguments of a module's own filter see inputs that only running it would tell.
+            // The inputs of these arguments are known only at run time.
             arguments
                 .iter()
                 .for_each(|argument| self.consume(argument, &[]));
@@ -323,4 +322,15 @@ fn below(paths: &[String], key: &str) -> Vec<String> {
         }
     };
     paths.iter().map(join).collect()
+}
+
+/// The text of a string literal without escapes or interpolation.
+pub(super) fn literal<'s>(term: &Term<&'s str>) -> Option<&'s str> {
+    match term {
+        Term::Str(None, parts) => match parts.as_slice() {
+            [StrPart::Str(text)] => Some(text),
+            _ => None,
+        },
+        _ => None,
+    }
 }

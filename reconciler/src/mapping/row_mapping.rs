@@ -1,4 +1,4 @@
-//! A module's mapping: one expression per column, run on each record's payload.
+//! A module's mapping: one expression per column, run on every payload.
 
 use super::budget::Budget;
 use super::payload;
@@ -7,14 +7,14 @@ use super::selection::{self, PlainPath};
 use crate::{Rejection, Row};
 use jaq_json::Val;
 
-/// A column's expression as a module's file gives it.
+/// A column's expression as written in a module's file.
 #[derive(Debug, Clone)]
 pub struct Expression {
     /// The column it fills.
     pub column: String,
     /// The jq text.
     pub jq: String,
-    /// The line of the file it stands on, from 1.
+    /// Its line in the file, from 1.
     pub line: usize,
 }
 
@@ -29,14 +29,14 @@ struct Compiled {
     step: Step,
 }
 
-/// A plain path is looked up, so that a missing key stays absent; everything else is jq.
+/// A plain path is looked up, so that a missing key stays absent; everything else runs as jq.
 enum Step {
     Path(PlainPath),
     Program(Program),
 }
 
 impl Mapping {
-    /// Compiles the expressions of `file`; the first that cannot be used is the error.
+    /// Compiles the expressions of `file`; the first invalid one is the error.
     pub fn compile(file: &str, columns: &[Expression]) -> Result<Self, MappingError> {
         let compile = |expression: &Expression| {
             Compiled::new(&expression.column, &expression.jq).map_err(|fault| {
@@ -48,8 +48,8 @@ impl Mapping {
         })
     }
 
-    /// The row of one payload. A path that is not in the payload leaves its column absent, and so does an expression
-    /// without output; an explicit null (of the field or of what it stands in) is null.
+    /// Maps a payload to a row. If a path is missing from the payload, or an expression has no output, the
+    /// column is absent. An explicit null, of the field or of one of its parents, is null.
     pub fn apply(&self, payload: &str) -> Result<Row, Rejection> {
         let input = payload::parse(payload)?;
         if !matches!(input, Val::Obj(_)) {
@@ -71,7 +71,7 @@ impl Mapping {
         Ok(row)
     }
 
-    /// The dotted payload paths that each column's expression reads, as far as they can be told from its text.
+    /// The dotted payload paths that each column's expression reads, as far as its text shows.
     pub fn paths(&self) -> Vec<(String, String)> {
         let pairs = |compiled: &Compiled| {
             compiled

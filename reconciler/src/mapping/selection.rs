@@ -1,14 +1,13 @@
-//! Which payload paths an expression reads, told from its text: `module check` compares them with the query.
-//! Best effort on the careful side: where a value was computed, nothing is claimed about what is read from it.
+//! The payload paths that an expression reads, found from its text: `module check` compares them with the
+//! query. If a value is computed, nothing is reported about reads from it.
 
-use super::reach::Reach;
+use super::reach::{Reach, literal};
 use crate::Rejection;
-use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Term};
 use jaq_core::path::{Opt, Part, Path};
 use jaq_json::{Map, Val};
 
-/// A path of keys and indices with nothing computed, such as `.contact.emails[0].address`.
+/// A path of literal keys and indices, such as `.contact.emails[0].address`.
 pub(super) struct PlainPath(Vec<(Stop, bool)>);
 
 enum Stop {
@@ -17,19 +16,19 @@ enum Stop {
 }
 
 impl PlainPath {
-    /// The path, where the expression is nothing else.
+    /// The path, if the expression is nothing else.
     pub(super) fn of(term: &Term<&str>) -> Option<Self> {
         let mut stops = Vec::new();
         collect(term, &mut stops)?;
         Some(Self(stops))
     }
 
-    /// The value there; `None` where the payload does not have the path.
+    /// The value at the path; `None` if the payload does not have it.
     pub(super) fn find<'v>(&self, input: &'v Val) -> Result<Option<&'v Val>, Rejection> {
         let mut value = input;
         for (stop, optional) in &self.0 {
             let next = match (stop, value) {
-                // Nothing can be inside what the source says is null.
+                // Null has no fields: the value of the path is null.
                 (_, Val::Null) => return Ok(Some(value)),
                 (Stop::Key(key), Val::Obj(fields)) => field(fields, key),
                 (Stop::Index(at), Val::Arr(items)) => {
@@ -57,7 +56,7 @@ impl PlainPath {
     }
 }
 
-/// Objects are small, so looking along them is quicker than making a key to hash.
+/// Objects are small, so a linear search is faster than hashing a key.
 fn field<'v>(fields: &'v Map, wanted: &str) -> Option<&'v Val> {
     let is_wanted =
         |key: &Val| matches!(key, Val::TStr(text) if text.as_ref() == wanted.as_bytes());
@@ -89,17 +88,6 @@ fn collect(term: &Term<&str>, stops: &mut Vec<(Stop, bool)>) -> Option<()> {
     }
 }
 
-/// The text of a string without escapes and interpolation.
-pub(super) fn literal<'s>(term: &Term<&'s str>) -> Option<&'s str> {
-    match term {
-        Term::Str(None, parts) => match parts.as_slice() {
-            [StrPart::Str(text)] => Some(text),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
 fn index(term: &Term<&str>) -> Option<isize> {
     match term {
         Term::Num(number) => number.parse().ok(),
@@ -108,7 +96,7 @@ fn index(term: &Term<&str>) -> Option<isize> {
     }
 }
 
-/// Every path the expression reads, in order and once.
+/// Every path that the expression reads, sorted, without duplicates.
 pub(super) fn reads(term: &Term<&str>) -> Vec<String> {
     let mut reach = Reach::default();
     let outputs = reach.follow(term, &[String::new()]);
@@ -120,7 +108,7 @@ pub(super) fn reads(term: &Term<&str>) -> Vec<String> {
         .collect();
     read.sort();
     read.dedup();
-    // A path that only leads to another is not read for itself.
+    // A path that is only the prefix of another is not itself read.
     let leads = |path: &str| {
         read.iter().any(|other| {
             other

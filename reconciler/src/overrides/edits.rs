@@ -107,9 +107,9 @@ impl Authors {
     }
 }
 
-/// The overrides that edits by hand come to: for every cell in which the row as `found` differs from what claims and
-/// overrides come to. `overrides` is brought up to date; the changes are returned, a released one where somebody put the
-/// sources' value back.
+/// The overrides that edits by hand come to: for every cell in which the row as `found` differs from what
+/// claims and overrides come to. `overrides` is brought up to date; the changes are returned, a released one
+/// where somebody put the sources' value back.
 pub(crate) fn edits(
     table: &TableRules<'_>,
     entity_id: &str,

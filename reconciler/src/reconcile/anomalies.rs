@@ -1,5 +1,5 @@
-//! Changes at a source that a person should confirm: a record that describes another thing than before under the same
-//! id, and a column that is now empty in many records.
+//! Changes at a source that a person should confirm: a record that describes another thing than before under
+//! the same id, and a column that is now empty in many records.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,8 +27,8 @@ pub(crate) struct Anomalies {
 }
 
 impl Anomalies {
-    /// Holds a known record against what it said before. `replayed` ones are read by another definition than then: what they no
-    /// longer say of themselves is nobody's suspicion.
+    /// Holds a known record against what it said before. `replayed` ones are read by another definition than
+    /// then: what they no longer say of themselves is nobody's suspicion.
     pub(crate) fn look(
         &mut self,
         telling: &BTreeSet<&str>,
@@ -127,7 +127,8 @@ pub(crate) fn telling(definition: &Definition) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The columns that hold something else, where so many do that the record can hardly be the same thing; none otherwise.
+/// The columns that hold something else, where so many do that the record can hardly be the same thing; none
+/// otherwise.
 fn contradictions(
     telling: &BTreeSet<&str>,
     before: &Map<String, Value>,

@@ -1,4 +1,5 @@
-//! The one place that writes what was decided: rows with their history, identities, overrides, keys, problems.
+//! The one place that writes what was decided: rows with their history, identities, overrides, keys,
+//! problems.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +14,10 @@ use super::context::Ctx;
 use crate::equality::same;
 use crate::history::{RowWrite, apply_columns, apply_images, insert_new, unique_columns};
 use crate::overrides::{self, Authors};
-use crate::{identities, matching};
+use crate::{entity_resolution, identities};
 
-/// Writes a change set as part of promotion `number`; one that promotes nothing needs none. Returns the records that
-/// arrived, for [`wake`].
+/// Writes a change set as part of promotion `number`; one that promotes nothing needs none. Returns the
+/// records that arrived, for [`wake`].
 pub(crate) async fn apply(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,
@@ -102,8 +103,8 @@ fn written(row: &RowChange) -> RowWrite {
     }
 }
 
-/// Unique indexes are checked row by row, and a value may have to pass from one row to another: rows that give one up
-/// let go of it first.
+/// Unique indexes are checked row by row, and a value may have to pass from one row to another: rows that
+/// give one up let go of it first.
 async fn make_room(
     conn: &mut PgConnection,
     number: i64,
@@ -167,11 +168,11 @@ async fn store_keys(ctx: &Ctx<'_>, conn: &mut PgConnection, set: &ChangeSet) -> 
         keys.map(|key| (of.entity_id.as_str(), key.clone()))
     });
     let keys: Vec<_> = keys.collect();
-    matching::store_keys(conn, ctx.definition, &renewed, &keys).await?;
+    entity_resolution::store_keys(conn, ctx.definition, &renewed, &keys).await?;
     for entity in set.tables() {
         let of = set.rows.iter().filter(|row| row.entity == entity);
         let ids: Vec<&str> = of.map(|row| row.entity_id.as_str()).collect();
-        matching::renew_blocks(conn, ctx.definitions, entity, &ids).await?;
+        entity_resolution::renew_blocks(conn, ctx.definitions, entity, &ids).await?;
     }
     Ok(())
 }

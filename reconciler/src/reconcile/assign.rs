@@ -12,12 +12,12 @@ use super::lookups::Known;
 use super::pending::StagedRecord;
 use super::references::Referring;
 use super::transform::Transformed;
-use crate::cores::on_every_core;
 use crate::definition::KeySpec;
-use crate::identities::{Identity, Method};
-use crate::matching::{
+use crate::entity_resolution::{
     Asking, Candidate, Decision, Key, Likely, Said, Verdict, decide, distinct_of, judge,
 };
+use crate::identities::{Identity, Method};
+use crate::parallel_map::parallel_map;
 
 /// An entity found for a record, and how.
 pub(crate) struct Found {
@@ -48,8 +48,8 @@ pub(crate) struct Assignment<'r> {
     pub(crate) placeholder: Option<Identity>,
 }
 
-/// Asks the scores about the records that nothing else decides. Those they decide leave their place to records
-/// with exact keys, which come first.
+/// Asks the scores about the records that nothing else decides. Those they decide leave their place to
+/// records with exact keys, which come first.
 pub(crate) async fn ask_scores(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,
@@ -66,7 +66,7 @@ pub(crate) async fn ask_scores(
         .filter(|of| is_undecided(ctx, of.record, &of.row, known))
         .collect();
     let known_now: &Known = known;
-    let asking = on_every_core(&undecided, |of| Asking {
+    let asking = parallel_map(&undecided, |of| Asking {
         source_id: &of.record.source_id,
         profile: scoring.profile(|column| of.row.value(column)),
         refused: &known_now
@@ -102,8 +102,8 @@ fn is_undecided(ctx: &Ctx<'_>, record: &StagedRecord, row: &Transformed, known: 
     !is_known && !is_row && !is_said && by_keys(ctx, record, row, known) == Decision::NoMatch
 }
 
-/// Assigns entities to records side by side. A record that another one of the batch may concern is put off, so that the
-/// order within a batch never matters.
+/// Assigns entities to records side by side. A record that another one of the batch may concern is put off,
+/// so that the order within a batch never matters.
 pub(crate) fn assign_all<'r>(
     ctx: &Ctx<'_>,
     records: Vec<Referring<'r>>,
@@ -165,7 +165,8 @@ fn by_keys(ctx: &Ctx<'_>, record: &StagedRecord, row: &Transformed, known: &Know
     decide(&ctx.definition.spec.matching.keys, &candidates, own)
 }
 
-/// The entity of a record without an identity: what a person said, then the exact keys, then the score, then new.
+/// The entity of a record without an identity: what a person said, then the exact keys, then the score, then
+/// new.
 fn decide_new(
     ctx: &Ctx<'_>,
     record: &StagedRecord,
@@ -243,7 +244,8 @@ fn found(id: &str, method: Method, score: Option<f64>, evidence: Value) -> Resol
     })
 }
 
-/// What is kept of a decision: the keys, the levels with their weights, and what stood in for the record before.
+/// What is kept of a decision: the keys, the levels with their weights, and what stood in for the record
+/// before.
 fn evidence_of<'e>(
     ctx: &Ctx<'_>,
     row: &Transformed,

@@ -1,5 +1,5 @@
-//! Batches decided and written, one savepoint each. A batch that the database refuses for its data is halved until the
-//! record at fault stands alone, and that one is quarantined.
+//! Batches decided and written, one savepoint each. A batch that the database refuses for its data is halved
+//! until the record at fault stands alone, and that one is quarantined.
 
 use std::collections::HashSet;
 
@@ -39,7 +39,8 @@ pub(crate) async fn decide_all(
             }
             Err(failure) if is_about_data(&failure) => {
                 attempt.rollback().await?;
-                // A promotion opened inside the attempt is rolled back with it; one opened before still holds.
+                // A promotion opened inside the attempt is rolled back with it; one opened before still
+                // holds.
                 progress.promotion = promotion;
                 if let [record] = &records[..] {
                     refuse(ctx, conn, progress, record, &failure).await?;
@@ -100,8 +101,9 @@ async fn refuse(
     staging::report_problems(conn, ctx.run_id, &[report]).await
 }
 
-/// Decides one batch and writes it; returns the records that were put off. Where the batch is the first to write anything, the
-/// head of the history is locked and the batch decided again: another module may have written meanwhile what it read.
+/// Decides one batch and writes it; returns the records that were put off. Where the batch is the first to
+/// write anything, the head of the history is locked and the batch decided again: another module may have
+/// written meanwhile what it read.
 async fn take(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,
@@ -132,7 +134,8 @@ async fn take(
         .filter(|record| !put_off.contains(&(record.source_id.as_str(), record.origin.as_str())))
         .collect();
     pending::remove(conn, ctx.definition.name(), &done).await?;
-    // Behind the removal: a record that was parked in this batch and woken by another one of it is pending again.
+    // Behind the removal: a record that was parked in this batch and woken by another one of it is pending
+    // again.
     progress.woken |= woken_by_merges | super::apply::wake(conn, ctx, &woken).await?;
     if let Some(caution) = &ctx.caution {
         (caution.deciding)(&[]);

@@ -9,11 +9,11 @@ use super::anomalies::Anomalies;
 use super::context::Ctx;
 use super::pending::StagedRecord;
 use crate::Rejection;
+use crate::entity_resolution::Key;
 use crate::guard::{Extent, Guarded};
 use crate::history::{Evidence, Operation};
 use crate::identities::IdentityChange;
 use crate::image::Image;
-use crate::matching::Key;
 use crate::overrides::OverrideChange;
 
 /// One row as it stands and as it shall be.

@@ -15,8 +15,8 @@ pub(crate) struct NextClaim {
     pub(crate) kept: BTreeSet<String>,
 }
 
-/// What a record claims now. A column that is absent, null or empty keeps the value it had, unless the module lets
-/// emptiness erase it or its parent is missing; a column that people own keeps its first value.
+/// What a record claims now. A column that is absent, null or empty keeps the value it had, unless the module
+/// lets emptiness erase it or its parent is missing; a column that people own keeps its first value.
 pub(crate) fn next_claim(
     definition: &Definition,
     before: Option<&Identity>,
@@ -24,8 +24,8 @@ pub(crate) fn next_claim(
     now: &mut Transformed,
 ) -> NextClaim {
     let mut claim = match before {
-        // What a placeholder was made up of is nothing that its record says, and what is derived from a record lives
-        // and dies with it.
+        // What a placeholder was made up of is nothing that its record says, and what is derived from a
+        // record lives and dies with it.
         Some(identity) if !identity.is_placeholder() && !derived => identity.claim.clone(),
         _ => Map::new(),
     };

@@ -69,8 +69,8 @@ pub(crate) fn is_swallowed(failure: &sqlx::Error) -> bool {
     matches!(failure, sqlx::Error::Decode(cause) if cause.is::<Swallowed>())
 }
 
-/// Fails where a row that was written does not stand so: a trigger of the table left the write out. Only tables with
-/// triggers of other people's making are looked at.
+/// Fails where a row that was written does not stand so: a trigger of the table left the write out. Only
+/// tables with triggers of other people's making are looked at.
 pub(crate) async fn check_written(
     conn: &mut PgConnection,
     entity: &str,

@@ -24,8 +24,9 @@ pub enum ReconcileError {
     Sql(#[from] sqlx::Error),
 }
 
-/// How a module is reconciled after runs of it died: record by record where records are transformed, so that the one
-/// that kills the process is known; and one record to a batch among those of a batch in which a run died.
+/// How a module is reconciled after runs of it died: record by record where records are transformed, so that
+/// the one that kills the process is known; and one record to a batch among those of a batch in which a run
+/// died.
 #[derive(Clone, Copy)]
 pub struct Caution<'a> {
     /// Told of each record before it is transformed.
@@ -80,7 +81,8 @@ pub(crate) struct Ctx<'a> {
     pub(crate) actor: &'a str,
     /// When the transaction began, as PostgreSQL writes it.
     pub(crate) now: &'a Value,
-    /// Whether the definition is another than last time, so that records say other things than before of themselves.
+    /// Whether the definition is another than last time, so that records say other things than before of
+    /// themselves.
     pub(crate) replays: bool,
     /// Whether no entity is there that a record could be but those of the module itself.
     pub(crate) stands_alone: bool,
@@ -147,6 +149,7 @@ pub(crate) struct Progress {
     pub(crate) woken: bool,
     /// Parked records this run has counted and may yet take up again.
     pub(crate) parked: BTreeSet<String>,
-    /// Records that the database refused for a value that another row has: they are tried together at the end.
+    /// Records that the database refused for a value that another row has: they are tried together at the
+    /// end.
     pub(crate) refused: Vec<StagedRecord>,
 }

@@ -14,8 +14,9 @@ pub(crate) struct EntityId {
     pub(crate) stands: bool,
 }
 
-/// The ids of entities made of these records, in their order: the record's own id, unless another record's entity has
-/// it; then with the source in front, then with the module too, then with a number behind. No two are the same.
+/// The ids of entities made of these records, in their order: the record's own id, unless another record's
+/// entity has it; then with the source in front, then with the module too, then with a number behind. No two
+/// are the same.
 pub(crate) async fn free_ids(
     conn: &mut PgConnection,
     definition: &Definition,

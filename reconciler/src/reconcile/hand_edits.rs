@@ -1,4 +1,5 @@
-//! Edits by hand in rows that no record of this run concerns: taken up as overrides, so that all of them can be listed.
+//! Edits by hand in rows that no record of this run concerns: taken up as overrides, so that all of them can
+//! be listed.
 
 use sqlx::PgConnection;
 use staging::database::query_scalar;
@@ -12,8 +13,8 @@ use crate::resolve::{Claimed, resolve};
 /// Rows looked at with one round of statements.
 const BATCH: i64 = 1_000;
 
-/// Makes overrides of everything that people wrote into the module's table since the last run, as the table's trigger
-/// saw it.
+/// Makes overrides of everything that people wrote into the module's table since the last run, as the table's
+/// trigger saw it.
 pub(crate) async fn take_up(ctx: &Ctx<'_>, conn: &mut PgConnection) -> sqlx::Result<()> {
     loop {
         let ids: Vec<String> = query_scalar(

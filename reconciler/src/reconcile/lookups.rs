@@ -7,9 +7,9 @@ use sqlx::PgConnection;
 use super::context::Ctx;
 use super::entity_ids::{EntityId, free_ids};
 use super::references::Referring;
-use crate::cores::on_every_core;
+use crate::entity_resolution::{self, Candidate, Key, Said, Verdict, keys_of};
 use crate::identities::{self, Identity};
-use crate::matching::{self, Candidate, Key, Said, Verdict, keys_of};
+use crate::parallel_map::parallel_map;
 
 /// What the database knows about the records of a batch.
 pub(crate) struct Known {
@@ -44,19 +44,19 @@ pub(crate) async fn look_up(
         })
         .collect();
     let specs = &definition.spec.matching.keys;
-    let keys = on_every_core(&unknown, |of| keys_of(specs, |column| of.row.value(column)));
+    let keys = parallel_map(&unknown, |of| keys_of(specs, |column| of.row.value(column)));
     for (of, keys) in unknown.iter_mut().zip(keys) {
         of.row.keys = keys;
     }
     let keys: Vec<&Key> = unknown.iter().flat_map(|of| &of.row.keys).collect();
-    let candidates = matching::candidates(conn, definition, &keys).await?;
+    let candidates = entity_resolution::candidates(conn, definition, &keys).await?;
     let new: Vec<&str> = unknown
         .iter()
         .map(|of| of.record.source_id.as_str())
         .collect();
     let ids = free_ids(conn, definition, &new).await?;
     let new_ids = new.iter().map(|id| (*id).to_owned()).zip(ids).collect();
-    let said = matching::said(conn, definition, &new).await?;
+    let said = entity_resolution::said(conn, definition, &new).await?;
     Ok(Known {
         said,
         verdicts: HashMap::new(),

@@ -60,7 +60,8 @@ pub(crate) async fn take_up_again(
     .bind(definition.name())
     .execute(&mut *conn)
     .await?;
-    // What a table refused may be welcome now. Some at a time, those met longest ago first: each costs a few statements.
+    // What a table refused may be welcome now. Some at a time, those met longest ago first: each costs a few
+    // statements.
     query(
         "insert into staging.pending (module, source_id, origin)
          select p.module, p.source_id, coalesce(p.detail ->> 'origin', p.module) from ops.problems p
@@ -136,8 +137,8 @@ pub(crate) async fn next_records(
     .await
 }
 
-/// Joined by name, the planner may walk the whole module for every record, where statistics from before it was
-/// staged say that it has none. The lateral lookup leaves it no other order.
+/// Joined by name, the planner may walk the whole module for every record, where statistics from before it
+/// was staged say that it has none. The lateral lookup leaves it no other order.
 const REMOVE: &str = "delete from staging.pending where ctid = any(array(
      select p.ctid from unnest($2::text[], $3::text[]) as i(source_id, origin)
      cross join lateral (

@@ -19,7 +19,7 @@ use crate::history::Operation;
 use crate::identities::{self, Assigned, IdentityChange, Method, RecordId};
 use crate::image::Image;
 use crate::overrides::{OverrideChange, PRESENCE};
-use crate::planning;
+use crate::planner_hints;
 use crate::resolve::{Claimed, Presence};
 use crate::table_rules::TableRules;
 
@@ -108,8 +108,9 @@ pub(crate) struct Referring<'r> {
     pub(crate) missing: Vec<MissingParent>,
 }
 
-/// Resolves the references of records. A parent among the records themselves stays as its raw id, and is linked by
-/// [`link_within`] once the records have their entities; every other missing parent takes its fallback.
+/// Resolves the references of records. A parent among the records themselves stays as its raw id, and is
+/// linked by [`link_within`] once the records have their entities; every other missing parent takes its
+/// fallback.
 pub(crate) async fn resolve_all<'r>(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,
@@ -175,8 +176,8 @@ pub(crate) async fn resolve_all<'r>(
     Ok(kept)
 }
 
-/// Links records to parents among them that land, entity by source id. The others take their fallback: a record that waits
-/// for its parent is parked, and so is who waits for it; the others land without the link.
+/// Links records to parents among them that land, entity by source id. The others take their fallback: a
+/// record that waits for its parent is parked, and so is who waits for it; the others land without the link.
 pub(crate) fn link_within<'r>(
     ctx: &Ctx<'_>,
     progress: &Progress,
@@ -232,7 +233,8 @@ pub(crate) fn link_within<'r>(
     (records, parked)
 }
 
-/// The missing parents of the module itself that are staged and come later in this run: they need no placeholder.
+/// The missing parents of the module itself that are staged and come later in this run: they need no
+/// placeholder.
 async fn staged_later(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,
@@ -329,8 +331,8 @@ async fn make_placeholders(
     Ok(made)
 }
 
-/// Puts flagged, empty rows in the place of rows that a person or a rollback took out, and that children need: an
-/// override of the same kind, which gives way as that one would have.
+/// Puts flagged, empty rows in the place of rows that a person or a rollback took out, and that children
+/// need: an override of the same kind, which gives way as that one would have.
 async fn put_in_placeholders(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,
@@ -429,7 +431,7 @@ fn waiting(ctx: &Ctx<'_>, record: &StagedRecord, parent: &MissingParent, landed:
 /// its link breaks the circle.
 pub(crate) async fn circle(conn: &mut PgConnection, module: &str) -> sqlx::Result<Option<String>> {
     // The parked ones are joined with each other, without an index.
-    let before = planning::by_hash(conn).await?;
+    let before = planner_hints::by_hash(conn).await?;
     let found: Option<(Option<String>,)> = query_as(
         "with recursive parked as (
              select module, source_id, waits_module, waits_id from ops.problems
@@ -445,6 +447,6 @@ pub(crate) async fn circle(conn: &mut PgConnection, module: &str) -> sqlx::Resul
     .bind(module)
     .fetch_optional(&mut *conn)
     .await?;
-    planning::as_before(conn, before).await?;
+    planner_hints::as_before(conn, before).await?;
     Ok(found.and_then(|(root,)| root))
 }

@@ -11,10 +11,10 @@ use crate::absorb;
 use crate::guard::{Extent, exceeded};
 use crate::history::{self, Promotion, PromotionKind, Sealed};
 use crate::table_rules::TableRules;
-use crate::{matching, planning};
+use crate::{entity_resolution, planner_hints};
 
-/// Records decided with one round of statements, at most; fewer where they are large, so that memory follows neither
-/// their number nor their size.
+/// Records decided with one round of statements, at most; fewer where they are large, so that memory follows
+/// neither their number nor their size.
 const BATCH: usize = 1_000;
 /// The first round does not know how large they are.
 const FIRST: usize = 50;
@@ -24,8 +24,8 @@ const BYTES: usize = 4 << 20;
 /// Decides every pending record of a module and promotes the outcome. Any number of calls over the same
 /// records gives the same production; a call that finds nothing to do writes nothing to it.
 ///
-/// The caller commits, or rolls back for a dry run or where the guard was exceeded: nothing is visible before the whole
-/// change set has been counted.
+/// The caller commits, or rolls back for a dry run or where the guard was exceeded: nothing is visible before
+/// the whole change set has been counted.
 pub async fn reconcile(
     conn: &mut PgConnection,
     of: &Reconciling<'_>,
@@ -35,7 +35,7 @@ pub async fn reconcile(
         .get(of.module)
         .ok_or_else(|| ReconcileError::UnknownModule(of.module.to_owned()))?;
     history::write_as_engine(conn).await?;
-    planning::by_index(conn).await?;
+    planner_hints::by_index(conn).await?;
     let now: serde_json::Value = query_scalar("select to_jsonb(now())")
         .fetch_one(&mut *conn)
         .await?;
@@ -61,8 +61,8 @@ pub async fn reconcile(
     hand_edits::take_up(&ctx, conn).await?;
     absorb::detect(&ctx, conn, &mut progress).await?;
     if has_pending(conn, of.module).await? {
-        matching::prepare_keys(conn, of.definitions, definition).await?;
-        ctx.stands_alone = matching::stands_alone(conn, definition).await?;
+        entity_resolution::prepare_keys(conn, of.definitions, definition).await?;
+        ctx.stands_alone = entity_resolution::stands_alone(conn, definition).await?;
         run(&ctx, conn, &mut progress, of.decided).await?;
     }
     let promotion = seal(&ctx, conn, &progress).await?;
@@ -150,8 +150,8 @@ async fn run(
     }
 }
 
-/// Records that were refused one by one since other rows have their unique values may land together: those rows may
-/// be among them.
+/// Records that were refused one by one since other rows have their unique values may land together: those
+/// rows may be among them.
 async fn retry_refused(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,

@@ -14,11 +14,11 @@ use super::claims::{NextClaim, next_claim};
 use super::context::Ctx;
 use super::pending::StagedRecord;
 use crate::Row;
+use crate::entity_resolution::{Key, keys_of};
 use crate::equality::same;
 use crate::history::Operation;
 use crate::identities::{self, Assigned, Claiming, Identity, IdentityChange, Method, RecordId};
 use crate::image::{Image, read_rows};
-use crate::matching::{Key, keys_of};
 use crate::overrides::{self, Authors, Override, OverrideChange, PRESENCE, State, edits};
 use crate::ownership::is_empty;
 use crate::resolve::{Claimed, Presence, Resolved, resolve, same_or_none};
@@ -426,8 +426,8 @@ fn write(
     });
 }
 
-/// Counts a change for the guard, unless the row was made or changed in this very promotion, or only gets links that
-/// waited for their parents.
+/// Counts a change for the guard, unless the row was made or changed in this very promotion, or only gets
+/// links that waited for their parents.
 pub(crate) fn count(
     ctx: &Ctx<'_>,
     entity: &Entity,
@@ -506,7 +506,8 @@ fn assign(ctx: &Ctx<'_>, of: Assignment<'_>, next: NextClaim, set: &mut ChangeSe
     }));
 }
 
-/// Notes which parents the record leaves for others: should one of them vanish, its children say where it went.
+/// Notes which parents the record leaves for others: should one of them vanish, its children say where it
+/// went.
 fn note_moves(ctx: &Ctx<'_>, of: &Assignment<'_>, next: &NextClaim, set: &mut ChangeSet) {
     let Some(identity) = &of.identity else {
         return;
@@ -564,8 +565,8 @@ fn report_conflicts(
     }
 }
 
-/// Withdraws the claims of records that are gone from their source, or that hold no row here any more. A row for which
-/// no record is left is marked as deleted; else it becomes what the others say.
+/// Withdraws the claims of records that are gone from their source, or that hold no row here any more. A row
+/// for which no record is left is marked as deleted; else it becomes what the others say.
 pub(crate) async fn withdraw_all<'r>(
     ctx: &Ctx<'_>,
     conn: &mut PgConnection,

@@ -9,8 +9,8 @@ use super::references;
 use super::transform::transform;
 use crate::definition::{Definition, Definitions};
 
-/// The row that a staged record of a module becomes, its parents resolved; `None` where no such record is staged, or
-/// where it cannot be transformed.
+/// The row that a staged record of a module becomes, its parents resolved; `None` where no such record is
+/// staged, or where it cannot be transformed.
 pub async fn staged_row(
     conn: &mut PgConnection,
     definitions: &Definitions,

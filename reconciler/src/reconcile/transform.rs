@@ -6,9 +6,9 @@ use staging::ProblemKind;
 use super::change_set::ChangeSet;
 use super::context::{Caution, Ctx};
 use super::pending::StagedRecord;
-use crate::cores::on_every_core;
 use crate::definition::Definition;
-use crate::matching::Key;
+use crate::entity_resolution::Key;
+use crate::parallel_map::parallel_map;
 use crate::{Rejection, Row};
 
 /// A record's row: the contract's columns, and the `_columns` that serve matching alone.
@@ -68,7 +68,8 @@ pub(crate) fn transform(
     }))
 }
 
-/// Records with their rows; those that are refused are quarantined, and those that hold no row here are returned apart.
+/// Records with their rows; those that are refused are quarantined, and those that hold no row here are
+/// returned apart.
 pub(crate) fn transform_all<'r>(
     ctx: &Ctx<'_>,
     records: &[&'r StagedRecord],
@@ -77,7 +78,7 @@ pub(crate) fn transform_all<'r>(
     let (mut rows, mut without) = (Vec::with_capacity(records.len()), Vec::new());
     let definition = ctx.definition;
     let results = match &ctx.caution {
-        None => on_every_core(records, |record| transform(definition, record)),
+        None => parallel_map(records, |record| transform(definition, record)),
         Some(caution) => one_by_one(definition, records, caution),
     };
     for (&record, result) in records.iter().zip(results) {

@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::definition::Survivorship;
 use crate::identities::Method;
 use crate::overrides::{Authors, edits};
 use crate::ownership::Ownership;
-use crate::survivorship::Survivorship;
 
 const fn own(own: Owner) -> Ownership {
     Ownership { own, erase: false }
@@ -49,8 +49,8 @@ fn column(value: &Value) -> Map<String, Value> {
     }
 }
 
-/// What becomes of a cell that stood as `stands` over the claim `before`, once the claim is `now`: its value, and the state
-/// of the override that the edit came to, if there was one.
+/// What becomes of a cell that stood as `stands` over the claim `before`, once the claim is `now`: its value,
+/// and the state of the override that the edit came to, if there was one.
 fn moved(owner: Owner, before: &Value, stands: &Value, now: &Value) -> (Value, Option<State>) {
     let table = table(owner, None);
     let claimed = |value: &Value| Claimed::of(&table, &[claim("a", column(value).into())]);

@@ -42,8 +42,9 @@ pub async fn written_since(conn: &mut PgConnection, n: i64) -> sqlx::Result<Vec<
     .await
 }
 
-/// Gives up what people wrote into rows since promotion `n`, as part of promotion `number`: the rows become what their
-/// records claim, with the overrides from before; a row that no record made is removed, where it was added since.
+/// Gives up what people wrote into rows since promotion `n`, as part of promotion `number`: the rows become
+/// what their records claim, with the overrides from before; a row that no record made is removed, where it
+/// was added since.
 pub(super) async fn discard(
     conn: &mut PgConnection,
     definitions: &Definitions,

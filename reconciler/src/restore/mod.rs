@@ -1,4 +1,5 @@
-//! Bringing production back: to an earlier promotion, to what its sources say, to what claims and overrides come to.
+//! Bringing production back: to an earlier promotion, to what its sources say, to what claims and overrides
+//! come to.
 
 mod context;
 mod discard;

@@ -10,9 +10,9 @@ use super::context::{context, entity_ids, now};
 use super::upgrade::find_overrides;
 use crate::contract::{Contract, ContractError, EvolveError, evolve};
 use crate::definition::Definitions;
+use crate::entity_resolution::rekey;
 use crate::history::{self, Operation, Promotion, PromotionKind, Sealed};
 use crate::image::Image;
-use crate::matching::rekey;
 use crate::overrides::{Authors, OverrideChange, edits};
 use crate::reconcile::apply::apply;
 use crate::reconcile::change_set::{ChangeSet, RowChange};
@@ -49,9 +49,9 @@ pub struct Rebuilt {
     pub sealed: Option<Sealed>,
 }
 
-/// Makes a table where it is not there, and brings every row to what its claims and overrides come to, by a promotion. Rows keep
-/// their audit columns where the history still has them; rows that people added come back where the database saw them
-/// go. The caller commits.
+/// Makes a table where it is not there, and brings every row to what its claims and overrides come to, by a
+/// promotion. Rows keep their audit columns where the history still has them; rows that people added come
+/// back where the database saw them go. The caller commits.
 pub async fn rebuild(
     conn: &mut PgConnection,
     definitions: &Definitions,
@@ -106,8 +106,8 @@ pub async fn rebuild(
     })
 }
 
-/// Accepts what was done to a table: rows that were deleted stay out of it, each by an override of the person who did it.
-/// The caller commits.
+/// Accepts what was done to a table: rows that were deleted stay out of it, each by an override of the person
+/// who did it. The caller commits.
 pub async fn accept_table(
     conn: &mut PgConnection,
     definitions: &Definitions,
@@ -197,7 +197,8 @@ fn bring_back(
     });
 }
 
-/// The last images that are known of rows: what somebody replaced or deleted last, else what the ledger knows.
+/// The last images that are known of rows: what somebody replaced or deleted last, else what the ledger
+/// knows.
 async fn last_images(
     conn: &mut PgConnection,
     entity: &str,

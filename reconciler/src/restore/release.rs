@@ -4,8 +4,8 @@ use sqlx::PgConnection;
 
 use super::context::{context, now};
 use crate::definition::Definitions;
+use crate::entity_resolution::rekey;
 use crate::history::{self, Promotion, PromotionKind, Sealed};
-use crate::matching::rekey;
 use crate::overrides::{OverrideChange, State};
 use crate::reconcile::apply::apply;
 use crate::reconcile::change_set::{ChangeSet, RowChange};
@@ -34,8 +34,8 @@ pub struct Released {
     pub sealed: Sealed,
 }
 
-/// Releases the override of one cell of a row, or all of them, by a promotion: the row becomes what its records claim.
-/// The caller commits.
+/// Releases the override of one cell of a row, or all of them, by a promotion: the row becomes what its
+/// records claim. The caller commits.
 pub async fn release(
     conn: &mut PgConnection,
     definitions: &Definitions,

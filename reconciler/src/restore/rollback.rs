@@ -1,5 +1,5 @@
-//! Back to the state after an earlier promotion, as a new promotion: the rows as the history has them, and overrides for all
-//! in which they differ from what their records claim.
+//! Back to the state after an earlier promotion, as a new promotion: the rows as the history has them, and
+//! overrides for all in which they differ from what their records claim.
 
 use sqlx::PgConnection;
 use staging::database::{query, query_scalar};
@@ -7,11 +7,11 @@ use staging::database::{query, query_scalar};
 use super::context::{context, now, tables};
 use super::discard::{discard, written_since};
 use crate::definition::Definitions;
+use crate::entity_resolution::rekey;
 use crate::equality::same;
 use crate::history::{self, Promotion, PromotionKind, RollbackError, RollbackOutcome};
 use crate::identities;
 use crate::image::Image;
-use crate::matching::rekey;
 use crate::overrides::{self, Kind, Override, OverrideChange, PRESENCE, State};
 use crate::reconcile::apply::apply;
 use crate::reconcile::change_set::ChangeSet;
@@ -26,9 +26,10 @@ const BATCH: i64 = 1_000;
 
 /// Returns production to the state after promotion `n`, as a new promotion by `actor` for `reason`.
 ///
-/// Every row that promotions after `n` changed becomes, byte for byte and audit columns included, what it was then. What
-/// people wrote by hand since the ledger last knew a row stays, unless `discard_local`. A restored value is an override: it holds
-/// until that cell changes at its source. Overrides that people had set by then hold again. The caller commits.
+/// Every row that promotions after `n` changed becomes, byte for byte and audit columns included, what it was
+/// then. What people wrote by hand since the ledger last knew a row stays, unless `discard_local`. A restored
+/// value is an override: it holds until that cell changes at its source. Overrides that people had set by
+/// then hold again. The caller commits.
 pub async fn rollback(
     conn: &mut PgConnection,
     definitions: &Definitions,

@@ -1,5 +1,5 @@
-//! Overrides of a table that the engine has known since before there were any: everything in which its rows differ from
-//! what their records claim.
+//! Overrides of a table that the engine has known since before there were any: everything in which its rows
+//! differ from what their records claim.
 
 use sqlx::PgConnection;
 
@@ -12,8 +12,9 @@ use crate::table_rules::TableRules;
 /// Rows looked at with one round of statements.
 const BATCH: i64 = 1_000;
 
-/// Makes overrides of all that holds a table's rows away from what their records claim. Production stays as it is. What
-/// the last promotion of a row was a rollback brought back is a restored value, everything else was written by hand.
+/// Makes overrides of all that holds a table's rows away from what their records claim. Production stays as
+/// it is. What the last promotion of a row was a rollback brought back is a restored value, everything else
+/// was written by hand.
 pub(crate) async fn find_overrides(
     conn: &mut PgConnection,
     definitions: &Definitions,

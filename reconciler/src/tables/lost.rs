@@ -1,5 +1,5 @@
-//! Tables and columns that are not what the engine left: dropped, renamed, made anew, or emptied by hand. Nothing is
-//! decided for such a table before it is put back or filled again.
+//! Tables and columns that are not what the engine left: dropped, renamed, made anew, or emptied by hand.
+//! Nothing is decided for such a table before it is put back or filled again.
 
 use std::collections::BTreeMap;
 
@@ -79,7 +79,8 @@ struct Known {
     found: Option<Json<BTreeMap<String, i16>>>,
 }
 
-/// How a table differs from what the engine left; `None` where it does not, or where the engine never made it.
+/// How a table differs from what the engine left; `None` where it does not, or where the engine never made
+/// it.
 pub async fn lost_table(
     conn: &mut PgConnection,
     definitions: &Definitions,
@@ -94,7 +95,8 @@ pub async fn lost_table(
     emptied(conn, entity, &guard.unwrap_or_default()).await
 }
 
-/// Whether a table is the one that the engine left, with all its columns: only then is it brought to its contracts.
+/// Whether a table is the one that the engine left, with all its columns: only then is it brought to its
+/// contracts.
 pub(crate) async fn keeps_table(
     conn: &mut PgConnection,
     definitions: &Definitions,

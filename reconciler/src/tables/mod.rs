@@ -1,4 +1,5 @@
-//! The production tables: brought to their contracts, watched, and noticed when they are not what the engine left.
+//! The production tables: brought to their contracts, watched, and noticed when they are not what the engine
+//! left.
 
 mod lost;
 mod prepare;

@@ -40,7 +40,8 @@ pub async fn prepare_tables(
     }
     let mut changes = Vec::new();
     for (entity, same_table) in &contracts {
-        // A table that was dropped or altered by hand stays so until a person decides: its modules are blocked.
+        // A table that was dropped or altered by hand stays so until a person decides: its modules are
+        // blocked.
         if keeps_table(conn, definitions, entity).await? {
             changes.extend(evolve(conn, "prod", &Contract::union(same_table)?).await?);
             if watch(conn, entity).await? {

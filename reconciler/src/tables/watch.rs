@@ -1,10 +1,11 @@
-//! Watching a production table: its object and column numbers, and the triggers that keep what others replace.
+//! Watching a production table: its object and column numbers, and the triggers that keep what others
+//! replace.
 
 use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::query_scalar;
 
-/// Remembers the numbers of a table and its columns, and makes its triggers where they are missing or switched off.
-/// Says whether the table is new to the engine although it stood before.
+/// Remembers the numbers of a table and its columns, and makes its triggers where they are missing or
+/// switched off. Says whether the table is new to the engine although it stood before.
 pub(crate) async fn watch(conn: &mut PgConnection, entity: &str) -> sqlx::Result<bool> {
     let name = format!("prod.\"{entity}\"");
     let switched_on: i64 = query_scalar(

@@ -1,4 +1,4 @@
-//! Appointments: visits, and the personal events and memos that stand between them.
+//! Appointments: visits, personal events and memos.
 
 use super::payload::{self, CoreDate, CoreDateTime, Origin, source_query};
 use crate::{Rejection, Row, local_day::local_day};

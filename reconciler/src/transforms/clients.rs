@@ -156,7 +156,8 @@ fn client(node: Node) -> Client {
     }
 }
 
-/// A client with a company name is an institution; one with only a contact's name is a person; else nobody knows.
+/// A client with a company name is an institution; one with only a contact's name is a person; otherwise the
+/// kind is unknown.
 fn kind(company: bool, person: bool) -> Option<&'static str> {
     match (company, person) {
         (true, _) => Some("institution"),

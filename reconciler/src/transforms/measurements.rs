@@ -17,7 +17,7 @@ source_query!(
     "../fetcher/modules/gazelle/measurements/query.graphql"
 );
 
-/// The ranges are those of `contract.yaml`; here they give the fault its name.
+/// The ranges are those of `contract.yaml`; these checks give the fault its name.
 #[derive(Serialize, Validate)]
 struct Measurement {
     #[validate(length(
@@ -46,7 +46,7 @@ struct Measurement {
     note_excerpt: Option<String>,
     source_created_at: Option<CoreDateTime>,
     source_updated_at: Option<CoreDateTime>,
-    /// Set on rows of the API only: an entity accepts one of them, and any number of notes.
+    /// Set only on rows from the API: an entity may have one of them and any number of notes.
     _api: Option<&'static str>,
 }
 
@@ -75,8 +75,8 @@ pub(super) fn transform(payload: &str) -> Result<Row, Rejection> {
     payload::row(&measurement, &object, ORIGINS)
 }
 
-/// The measurement that a service note about one instrument tells, where it tells one. What the note does not say
-/// stays absent.
+/// The measurement in a service note about one instrument, if it has one. Quantities that the note does not
+/// state are absent.
 pub(super) fn from_timeline(payload: &str, zone: &TimeZone) -> Result<Option<Row>, Rejection> {
     let object = payload::object(payload)?;
     if !object

@@ -1,4 +1,4 @@
-//! From a record's payload to a row: the typed transforms, one file for each module that has one.
+//! Typed transforms from payload to row, one file per module.
 
 mod appointments;
 mod clients;

@@ -1,11 +1,12 @@
-//! What every typed transform does with its payload: read it, and say of each column whether the source spoke.
+//! Reads a payload for a typed transform, and tells absent columns from null ones.
 
 use crate::{Rejection, Row};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
-/// The types of a module's query, in a Rust module named after it: `source_query!(ListUsers, "…/query.graphql")`.
+/// The types of a module's query, in a Rust module named after it: `source_query!(ListUsers,
+/// "…/query.graphql")`.
 macro_rules! source_query {
     ($name:ident, $path:tt $(, $derives:tt)?) => {
         #[derive(graphql_client::GraphQLQuery)]
@@ -20,15 +21,16 @@ macro_rules! source_query {
 }
 pub(super) use source_query;
 
-/// The source's calendar day.
+/// The calendar day of the source.
 pub(super) type CoreDate = jiff::civil::Date;
-/// The source's instant; it prints in UTC whatever offset it came with, so that equal instants are equal texts.
+/// The instant of the source; it prints in UTC whatever its offset was, so that equal instants are equal
+/// texts.
 pub(super) type CoreDateTime = jiff::Timestamp;
 
-/// A column and the payload paths it is made from.
+/// A column and the payload paths it is computed from.
 pub(super) type Origin = (&'static str, &'static [&'static str]);
 
-/// The payload as a JSON object. Of a key that comes twice the last value counts.
+/// Parses the payload as a JSON object. If a key is repeated, its last value counts.
 pub(super) fn object(payload: &str) -> Result<Value, Rejection> {
     let value: Value = serde_json::from_str(payload).map_err(|error| {
         Rejection::new(
@@ -49,7 +51,8 @@ pub(super) fn object(payload: &str) -> Result<Value, Rejection> {
     }
 }
 
-/// The object as the node type of the module's query. The value at fault is not repeated: it may be personal.
+/// Deserializes the object to the node type of the module's query. An error does not repeat the value: it may
+/// be personal data.
 pub(super) fn node<T: DeserializeOwned>(object: &Value) -> Result<T, Rejection> {
     serde_path_to_error::deserialize(object).map_err(|error| {
         let path = error.path().to_string();
@@ -71,10 +74,10 @@ pub(super) fn node<T: DeserializeOwned>(object: &Value) -> Result<T, Rejection> 
     })
 }
 
-/// The row of an entity, without the columns about which the source said nothing.
+/// The row of an entity, without the columns that are absent at the source.
 ///
-/// A column comes from the payload path of its own name in camel case, or from the paths that `origins` lists for it.
-/// It stays absent unless **all** of them are in the payload; with an empty list it is always there.
+/// A column comes from the payload path of its own name in camel case, or from the paths that `origins` lists
+/// for it. It is absent unless all of them are in the payload; with an empty list it is always present.
 pub(super) fn row(
     entity: &(impl Serialize + Validate),
     object: &Value,
@@ -90,7 +93,7 @@ pub(super) fn row(
     Ok(row)
 }
 
-/// The row of an entity with every column it serialises.
+/// The row of an entity with every serialized column.
 pub(super) fn whole_row(entity: &(impl Serialize + Validate)) -> Result<Row, Rejection> {
     entity.validate().map_err(|errors| rejection(&errors))?;
     match serde_json::to_value(entity) {
@@ -102,7 +105,7 @@ pub(super) fn whole_row(entity: &(impl Serialize + Validate)) -> Result<Row, Rej
     }
 }
 
-/// Parts of a name that are there, joined by a blank; nothing where all are missing or blank.
+/// Joins the non-blank parts of a name with a blank; `None` if there are none.
 pub(super) fn full_name(parts: &[Option<&str>]) -> Option<String> {
     let words: Vec<&str> = parts
         .iter()
@@ -112,12 +115,12 @@ pub(super) fn full_name(parts: &[Option<&str>]) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// The items that are there, of a list the source may fill with nulls.
+/// The non-null items of a list.
 pub(super) fn present<T>(list: Option<Vec<Option<T>>>) -> Option<Vec<T>> {
     list.map(|items| items.into_iter().flatten().collect())
 }
 
-/// Whether the source said anything at `path`: a value or a null, there or on the way there.
+/// Whether the payload has a value or a null at `path`, or a null at one of its parents.
 fn spoken(object: &Value, path: &str) -> bool {
     let mut here = object;
     for key in path.split('.') {
@@ -133,7 +136,7 @@ fn spoken(object: &Value, path: &str) -> bool {
     true
 }
 
-/// The field whose absence the reader complains of; its name is ours, so it may be shown.
+/// The name of the missing field in the error; it is the name in our query, so it may be shown.
 fn missing_field(error: &serde_json::Error) -> Option<String> {
     let text = error.to_string();
     let (field, _) = text.strip_prefix("missing field `")?.split_once('`')?;
@@ -151,7 +154,7 @@ fn camel_case(column: &str) -> String {
     name
 }
 
-/// The first fault by column name, so that the same record is always refused for the same reason.
+/// The first fault by column name, so that a record is always rejected for the same reason.
 fn rejection(errors: &ValidationErrors) -> Rejection {
     let fault = errors
         .errors()

@@ -1,4 +1,4 @@
-//! Pianos: the instruments that are looked after.
+//! Pianos: the instruments that are serviced.
 
 use super::payload::{self, CoreDate, CoreDateTime, Origin, source_query};
 use crate::{Rejection, Row};

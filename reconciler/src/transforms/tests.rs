@@ -1,4 +1,5 @@
-//! Every fixture under `tests/fixtures/<module>/` becomes a row or a rejection, and a snapshot keeps which.
+//! Transforms every fixture under `tests/fixtures/<module>/` and compares the row or rejection with its
+//! snapshot.
 
 use super::Typed;
 use crate::{Rejection, Row, local_day::zone_named};
@@ -32,7 +33,7 @@ fn outcome(module: &str, path: &Path) -> Outcome {
     }
 }
 
-/// Numbers keep the digits they were written with, which only serde_json's own printing shows.
+/// serde_json's own printing keeps the digits of numbers as written.
 fn shown(outcome: &Outcome) -> String {
     serde_json::to_string_pretty(outcome).expect("an outcome is JSON")
 }

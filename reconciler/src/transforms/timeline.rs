@@ -1,4 +1,4 @@
-//! Timeline entries: what happened, and the evidence by which two records of one entry recognise each other.
+//! Timeline entries, with the columns by which two records of one entry are matched.
 
 use super::payload::{self, CoreDateTime, Origin, source_query};
 use crate::{Rejection, Row};
@@ -15,7 +15,7 @@ source_query!(
     "../fetcher/modules/gazelle/timeline/query.graphql"
 );
 
-/// Columns whose names begin with `_` serve matching and are not in the contract.
+/// Columns whose names begin with `_` are used only for matching and are not in the contract.
 #[derive(Serialize, Validate)]
 struct TimelineEntry {
     #[validate(length(
@@ -84,12 +84,12 @@ fn entry(node: Node) -> TimelineEntry {
     }
 }
 
-/// What stands before the first underscore: `tme` of `tme_0f…`.
+/// The prefix before the first underscore: `tme` of `tme_0f…`.
 fn id_prefix(id: &str) -> &str {
     id.split_once('_').map_or("", |(prefix, _)| prefix)
 }
 
-/// A digest of the text without regard to which of the two fields holds it, to blanks and to composed accents.
+/// A digest of the text that ignores blanks, composed accents and which of the two fields holds the text.
 fn text_digest(summary: Option<&str>, comment: Option<&str>) -> String {
     let mut digest = Sha256::new();
     for word in [summary, comment]

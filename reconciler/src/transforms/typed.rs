@@ -1,4 +1,4 @@
-//! The closed list of typed transforms; the compiler names what a new one still needs.
+//! The closed list of typed transforms; the compiler lists what a new one still needs.
 
 use super::{appointments, clients, measurements, pianos, timeline, users};
 use crate::{Rejection, Row};
@@ -30,7 +30,7 @@ impl Typed {
         })
     }
 
-    /// The row that a record of this module becomes; `zone` is the account's, for calendar days.
+    /// Transforms a record of this module to a row; `zone` is the account's, for calendar days.
     pub fn transform(self, payload: &str, zone: &TimeZone) -> Result<Row, Rejection> {
         match self {
             Self::Users => users::transform(payload),
@@ -42,7 +42,7 @@ impl Typed {
         }
     }
 
-    /// The row that a record of another module, `from`, holds for this one; `None` where it holds none.
+    /// Transforms a record of another module, `from`, to a row of this one; `None` if it has none.
     pub fn derive(
         self,
         from: &str,

@@ -1,4 +1,4 @@
-//! Users: the people who work in the account, and its pseudo-users.
+//! Users: the people of the account, and its pseudo-users.
 
 use super::payload::{self, CoreDateTime, Origin, source_query};
 use crate::{Rejection, Row};

@@ -1,4 +1,4 @@
-//! The blocks of a base, and what each key brings together.
+//! The blocks of a base, and the pairs that each key yields.
 
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
@@ -6,41 +6,42 @@ use rustc_hash::FxHashSet;
 use super::key::Key;
 use crate::base::Base;
 
-/// What a key brings together.
+/// The report on a blocking key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct KeyReport {
     /// The key's parts.
     pub key: String,
-    /// Pairs it brings together.
+    /// Pairs it yields.
     pub pairs: u64,
-    /// Pairs that no other key brings together.
+    /// Pairs that no other key yields.
     pub alone: u64,
-    /// Matches that no other key brings together.
+    /// Matches that no other key yields.
     pub matches_alone: u64,
-    /// Blocks left out because they were too large.
+    /// Blocks ignored because they were too large.
     pub blocks_left_out: u64,
-    /// Pairs those would have given.
+    /// Pairs that the ignored blocks would have yielded.
     pub pairs_left_out: u64,
 }
 
 /// The blocks of a base.
 #[derive(Debug)]
 pub struct Blocks {
-    /// The keys, with what each left out.
+    /// The keys, with their reports on ignored blocks.
     pub keys: Vec<KeyReport>,
-    /// The records of each block in order, one block after the other; the last of a block is marked.
+    /// The members: the records of each block in order, one block after the other; the last of a block is
+    /// marked.
     members: Vec<u32>,
-    /// How many members there are up to the end of each key.
+    /// The number of members up to the end of each key.
     key_ends: Vec<usize>,
-    /// Where the places of each record end.
+    /// The end of each record's places.
     place_ends: Vec<u32>,
-    /// Where the records stand among the members.
+    /// The places of the records among the members.
     places: Vec<Place>,
-    /// The members of blocks that were too large, where one attribute makes the key.
+    /// The members of blocks that were too large, for keys of one attribute.
     left_out: Vec<(usize, Vec<u32>)>,
 }
 
-/// A place among the members of blocks, and the key of the block.
+/// A place among the members, and the key of its block.
 #[derive(Debug, Clone, Copy, Default)]
 struct Place {
     at: u32,
@@ -50,11 +51,11 @@ struct Place {
 /// The mark of the last member of a block.
 const LAST: u32 = 1 << 31;
 
-/// A record that some keys bring together with another, and which keys.
+/// A partner of a record, and the keys they share.
 pub type Partner = (u32, u64);
 
 impl Blocks {
-    /// Sorts the records of a base into blocks.
+    /// Computes the blocks of a base.
     pub fn of(base: &Base, keys: &[Key]) -> Self {
         let mut blocks = Self {
             keys: Vec::new(),
@@ -137,7 +138,7 @@ impl Blocks {
         &self.places[self.place_ends[record] as usize..self.place_ends[record + 1] as usize]
     }
 
-    /// The members of a block behind a place.
+    /// The members of a block after a place.
     fn behind(&self, place: Place) -> impl Iterator<Item = u32> {
         let at = place.at as usize;
         let mut ended = self.members[at] & LAST != 0;
@@ -154,12 +155,13 @@ impl Blocks {
         before.take_while(|member| **member & LAST == 0).copied()
     }
 
-    /// The attribute and the members of blocks that were too large, where one attribute makes the key.
+    /// The attribute and the members of blocks that were too large, if one attribute makes the key.
     pub fn left_out(&self) -> &[(usize, Vec<u32>)] {
         &self.left_out
     }
 
-    /// What each key brings together, alone and with others; `matches` are pairs in order of their numbers' size within each.
+    /// The report on each key, alone and with the others; `matches` are pairs with the lower number first, in
+    /// order.
     pub fn report(&self, base: &Base, matches: &[(u32, u32)]) -> Vec<KeyReport> {
         let matches: FxHashSet<(u32, u32)> = matches.iter().copied().collect();
         let chunk = 4096_u32;
@@ -199,7 +201,7 @@ impl Blocks {
         self.keys.iter().enumerate().map(told).collect()
     }
 
-    /// All records that it is compared with, in order.
+    /// All partners of a record, in order.
     pub fn all_partners(&self, base: &Base, record: u32) -> Vec<u32> {
         let places = self.places_of(record).iter();
         let mut found: Vec<u32> = places
@@ -211,7 +213,7 @@ impl Blocks {
         found
     }
 
-    /// The records after this one that it is compared with, in order, each once, with the keys that say so.
+    /// The partners with a greater number than this record, in order, each once, with the shared keys.
     pub fn partners(&self, base: &Base, record: u32, out: &mut Vec<Partner>) {
         out.clear();
         for place in self.places_of(record) {

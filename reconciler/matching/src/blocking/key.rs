@@ -11,34 +11,34 @@ use crate::normalise::sound;
 use crate::profile::Layout;
 use crate::spec::Spec;
 
-/// A blocking key ready to be computed.
+/// A compiled blocking key.
 #[derive(Debug, Clone)]
 pub struct Key {
     /// Its parts as written.
     pub label: String,
     pub(crate) parts: Vec<Part>,
-    /// Larger blocks are left out.
+    /// Larger blocks are ignored.
     pub most: usize,
 }
 
 /// One part of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Any value of the attribute.
+    /// The whole value of the attribute.
     Value(usize),
-    /// The first letters of it.
+    /// Its first letters.
     Prefix(usize, usize),
-    /// The last letters of it.
+    /// Its last letters.
     Suffix(usize, usize),
-    /// How it sounds.
+    /// Its phonetic code.
     Sound(usize),
     /// Its first word.
     FirstWord(usize),
     /// Each of its words that is rare.
     Words(usize),
-    /// Each run of so many letters.
+    /// Each n-gram of this length.
     Grams(usize, usize),
-    /// Its words without order.
+    /// Its words, sorted.
     Sorted(usize),
 }
 
@@ -80,7 +80,7 @@ impl Part {
         })
     }
 
-    /// The attribute it is of.
+    /// Its attribute.
     pub(crate) fn attribute(self) -> usize {
         let (Self::Value(at)
         | Self::Sound(at)
@@ -93,7 +93,7 @@ impl Part {
         at
     }
 
-    /// Hashes of what this part makes of a value.
+    /// Hashes of the keys that this part makes of a value.
     fn of_value(self, column: &Column, id: u32, out: &mut Vec<u64>) {
         let text = column.text(id);
         match self {
@@ -123,7 +123,7 @@ impl Part {
     }
 }
 
-/// What a part makes of each value of its attribute.
+/// The keys that a part makes of each value of its attribute.
 struct Hashed {
     attribute: usize,
     ends: Vec<u32>,
@@ -209,7 +209,7 @@ impl Key {
         compiled.collect()
     }
 
-    /// The attribute whose values alone make the key.
+    /// The attribute, if the key is made of its whole values alone.
     pub fn attribute(&self) -> Option<usize> {
         match self.parts.as_slice() {
             [Part::Value(at)] => Some(*at),
@@ -217,7 +217,7 @@ impl Key {
         }
     }
 
-    /// The key's values with their records, in order; none for a record that lacks a part.
+    /// The key's values with their records, in order; records that lack a part have none.
     pub(crate) fn entries(&self, base: &Base) -> Vec<(u64, u32)> {
         const CHUNK: u32 = 1 << 13;
         let parts: Vec<Hashed> = self

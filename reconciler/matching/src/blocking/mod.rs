@@ -1,4 +1,4 @@
-//! Blocking: which pairs are compared at all.
+//! Blocking: selects the pairs that are compared.
 
 mod blocks;
 mod key;

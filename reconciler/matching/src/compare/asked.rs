@@ -1,8 +1,9 @@
-//! The conditions of comparisons as they are asked of pairs: in flat form.
+//! The compiled conditions of all comparisons, in flat form.
 
-use super::comparison::{Comparison, MISSING};
 use super::condition::Condition;
-use super::flat::{Flat, Named};
+use super::flat::Flat;
+use super::level::{Comparison, MISSING};
+use super::named::Named;
 use super::pair::Pair;
 
 /// The conditions in flat form.
@@ -29,7 +30,7 @@ impl Asked {
             asked.populations.push(flat);
         }
         for comparison in list {
-            // Levels beside another attribute repeat the conditions of the first half.
+            // The second half of the levels (for `beside`) has the same conditions as the first.
             let half = comparison.half(0);
             let levels = comparison.levels[half].iter();
             asked.comparisons.push(AskedComparison {

@@ -1,61 +1,14 @@
-//! The comparisons of a specification, ready to be held against pairs.
+//! The comparisons of a specification, compiled.
 
 use super::asked::Asked;
 use super::condition::{Condition, ConditionError, parse};
 use super::facts::Facts;
+use super::level::{Comparison, Level, MISSING, Pattern};
 use super::pair::Pair;
 use crate::base::Base;
 use crate::blocking::{Key, KeyReport};
 use crate::profile::Layout;
 use crate::spec::{ComparisonSpec, Spec};
-
-/// The level of a comparison that says nothing.
-pub const MISSING: u8 = 15;
-
-/// The levels a pair reached, four bits per comparison, and the number of its population.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Pattern(pub u64);
-
-impl Pattern {
-    /// The level of a comparison.
-    pub fn level(self, comparison: usize) -> u8 {
-        (self.0 >> (4 * comparison) & 15) as u8
-    }
-}
-
-/// A level ready to be asked for.
-#[derive(Debug, Clone)]
-pub struct Level {
-    /// Its label.
-    pub label: String,
-    /// When it holds; always without one.
-    pub when: Option<Condition>,
-    /// Whether it speaks against a match whatever the training says.
-    pub against: bool,
-    /// Whether members of one group reach it more often than chance.
-    pub kin: bool,
-    /// The attribute whose rarity counts.
-    pub frequency: Option<usize>,
-    /// Whether the value that counts is shared, and not the rarer of two.
-    pub is_equal: bool,
-}
-
-/// A comparison ready to be made.
-#[derive(Debug, Clone)]
-pub struct Comparison {
-    /// Its name.
-    pub name: String,
-    /// Whether it concerns the population of that number.
-    pub among: Vec<bool>,
-    /// When it says nothing.
-    pub missing: Condition,
-    /// Whether it tells members of a group apart.
-    pub individual: bool,
-    /// Pairs for which this holds have levels of their own: the second half of the list.
-    pub beside: Option<Condition>,
-    /// Its levels.
-    pub levels: Vec<Level>,
-}
 
 /// All comparisons of a specification.
 #[derive(Debug, Clone)]
@@ -64,18 +17,18 @@ pub struct Comparisons {
     pub list: Vec<Comparison>,
     /// The populations: name and condition.
     pub populations: Vec<(String, Option<Condition>)>,
-    /// The same conditions as they are asked.
+    /// The same conditions in flat form.
     asked: Asked,
 }
 
-/// What a pair reached.
+/// The levels that a pair reached.
 #[derive(Debug, Clone, Copy)]
 pub struct Reached {
     /// The number of its population.
     pub population: usize,
     /// Its levels.
     pub pattern: Pattern,
-    /// The value whose rarity counts, per comparison.
+    /// The value whose frequency counts, per comparison.
     pub values: [u32; 15],
 }
 
@@ -136,7 +89,7 @@ impl Comparisons {
         })
     }
 
-    /// All conditions, for the facts they need.
+    /// All conditions; the facts depend on them.
     pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
         let levels = self.list.iter().flat_map(|comparison| {
             std::iter::once(&comparison.missing)
@@ -155,7 +108,7 @@ impl Comparisons {
         )
     }
 
-    /// The attributes whose frequencies count in a population, each once.
+    /// The attributes whose value frequencies count in a population, without duplicates.
     pub fn frequencies(&self, population: usize) -> impl Iterator<Item = usize> {
         let concerned = self
             .list
@@ -167,8 +120,9 @@ impl Comparisons {
             .into_iter()
     }
 
-    /// Which levels hold only for pairs that a blocking key of one attribute brings together. A key that leaves blocks out
-    /// counts only where its attribute is one that groups share, for those blocks are learnt from by samples.
+    /// The levels that only pairs sharing a blocking key of one attribute can reach. A key that ignored
+    /// blocks counts only if its attribute is shared within groups, because those blocks are sampled for
+    /// training.
     pub fn covered(&self, keys: &[Key], reports: &[KeyReport]) -> Vec<Vec<bool>> {
         let complete = |(key, report): (&Key, &KeyReport)| {
             let attribute = key.attribute()?;
@@ -185,7 +139,7 @@ impl Comparisons {
             .collect()
     }
 
-    /// Whether an attribute's agreement is a level of a comparison that does not tell members of a group apart.
+    /// Whether equality of an attribute is a level of a comparison that is not `individual`.
     pub fn is_shared(&self, attribute: usize) -> bool {
         let others = self.list.iter().filter(|comparison| !comparison.individual);
         let mut conditions = others.flat_map(|comparison| {
@@ -197,8 +151,8 @@ impl Comparisons {
         conditions.any(|when| needs_equal(when, attribute))
     }
 
-    /// Reads a little of what comparing these records will read, for all at once: memory is slow to answer, but answers many
-    /// at a time.
+    /// Prefetches the data for comparing these records: memory is slow to answer one read, but answers many
+    /// at once.
     pub fn fetch(&self, base: &Base, facts: &Facts, records: impl Iterator<Item = u32> + Clone) {
         let named = &self.asked.named;
         let mut touched = 0;
@@ -217,7 +171,7 @@ impl Comparisons {
         std::hint::black_box(touched);
     }
 
-    /// What pairs of records from anywhere reach, one after the other.
+    /// Computes the levels of many pairs, one after the other.
     pub fn reach_each(
         &self,
         base: &Base,
@@ -244,7 +198,7 @@ impl Comparisons {
         Pair::new(base, facts, &self.asked.named, one, other)
     }
 
-    /// What a pair reaches.
+    /// Computes the levels of a pair.
     pub fn reach(&self, base: &Base, facts: &Facts, one: u32, other: u32) -> Reached {
         let mut pair = self.pair(base, facts, one, other);
         let population = self.asked.population(&mut pair);
@@ -285,7 +239,7 @@ fn fault(text: &str, fault: &str) -> ConditionError {
     }
 }
 
-/// The levels of a comparison, twice where some pairs have shares of their own.
+/// The levels of a comparison; twice if it has `beside`.
 fn levels(declared: &ComparisonSpec, layout: &Layout) -> Result<Vec<Level>, ConditionError> {
     if declared.levels.is_empty() || declared.levels.len() > 13 {
         return Err(fault(&declared.comparison, "has no level, or more than 13"));
@@ -337,7 +291,7 @@ fn levels(declared: &ComparisonSpec, layout: &Layout) -> Result<Vec<Level>, Cond
         }
         let beside = |level: &Level| Level {
             label: format!("{} beside", level.label),
-            // A rare name and a rare domain made of it are one rarity, which the other comparison counts.
+            // The rarity of a name and of a domain made of it counts once, in the other comparison.
             frequency: None,
             ..level.clone()
         };
@@ -347,19 +301,7 @@ fn levels(declared: &ComparisonSpec, layout: &Layout) -> Result<Vec<Level>, Cond
     Ok(levels)
 }
 
-impl Comparison {
-    /// The levels whose shares add up to one with those of this level.
-    pub fn half(&self, level: usize) -> std::ops::Range<usize> {
-        let half = self.levels.len() / 2;
-        match &self.beside {
-            None => 0..self.levels.len(),
-            Some(_) if level < half => 0..half,
-            Some(_) => half..self.levels.len(),
-        }
-    }
-}
-
-/// Whether a condition can hold only where the attribute is equal.
+/// Whether a condition holds only if the attribute is equal.
 fn needs_equal(condition: &Condition, attribute: usize) -> bool {
     match condition {
         Condition::Holds(super::condition::Test::Equal(at)) => *at == attribute,

@@ -1,81 +1,83 @@
-//! Conditions on a pair of records, as a specification writes them: `equal(email) and jaro_winkler(name.given) >= 0.9`.
+//! Conditions on a pair of records, as a specification writes them: `equal(email) and
+//! jaro_winkler(name.given) >= 0.9`.
 
 /// A condition.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
-    /// All hold.
+    /// All conditions hold.
     All(Vec<Condition>),
-    /// One holds.
+    /// At least one condition holds.
     Any(Vec<Condition>),
-    /// It does not hold.
+    /// The condition does not hold.
     Not(Box<Condition>),
     /// A test holds.
     Holds(Test),
-    /// A measure is at least so much.
+    /// A measure is at least this number.
     AtLeast(Measure, f32),
-    /// A measure is at most so much.
+    /// A measure is at most this number.
     AtMost(Measure, f32),
 }
 
-/// What is asked of an attribute; attributes are numbered.
+/// A test of one or two attributes, given by their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Test {
-    /// Both have it.
+    /// Both records have a value.
     Present(usize),
-    /// Neither has it.
+    /// Neither record has a value.
     Absent(usize),
-    /// They share a value of it.
+    /// The records share a value.
     Equal(usize),
-    /// Both have it and share no value.
+    /// Both records have values and share none.
     Differ(usize),
-    /// One may be the other's nickname.
+    /// One value may be the other's nickname.
     Nickname(usize),
-    /// One is the other's initial or initials.
+    /// One value is the other's initial or initials.
     Initial(usize),
-    /// The words of one are among those of the other.
+    /// The words of one value are among those of the other.
     Part(usize),
-    /// They are one letter apart, and their digits are the same.
+    /// The values are one letter apart and have the same digits.
     Slip(usize),
-    /// They sound alike.
+    /// The values have the same phonetic code.
     Sound(usize),
-    /// One's first is the other's second and the reverse.
+    /// The two attributes are swapped: each record's first equals the other's second.
     Swapped(usize, usize),
-    /// One's first is the other's second, whichever way round.
+    /// One record's first attribute equals the other's second.
     Crossed(usize, usize),
 }
 
-/// What is measured between two values.
+/// A measure of two values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
-    /// Similarity by Jaro and Winkler.
+    /// Jaro-Winkler similarity.
     JaroWinkler(usize),
-    /// Letters to change, add, drop or turn round.
+    /// Edit distance: letters to change, add, drop or transpose.
     Edits(usize),
-    /// Weight of the shared words among all their words, rare words counting more.
+    /// The weight of the shared words relative to all words; rare words weigh more.
     Overlap(usize),
-    /// Weight of the shared words among the words of the one that has fewer.
+    /// The weight of the shared words relative to the words of the shorter value.
     Contained(usize),
-    /// The distance of two numbers.
+    /// The difference of two numbers.
     Gap(usize),
-    /// The distance of two numbers as a share of the greater.
+    /// The difference of two numbers, relative to the greater.
     Share(usize),
-    /// The letters of the shorter value.
+    /// The length of the shorter value.
     Length(usize),
-    /// Over the value they share of the first: how many others of the second there are beside their own.
+    /// For the shared value of the first attribute: the number of other values of the second that occur with
+    /// it.
     Others(usize, usize),
 }
 
-/// Why a condition cannot be read.
+/// A syntax error in a condition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}`: {fault}")]
 pub struct ConditionError {
     /// The condition.
     pub text: String,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and what would be valid.
     pub fault: String,
 }
 
-/// Reads a condition; `attribute` gives the number of an attribute by its name.
+/// Parses a condition; `attribute` returns the number of an attribute by its name.
 pub fn parse(
     text: &str,
     attribute: &dyn Fn(&str) -> Option<usize>,
@@ -100,10 +102,10 @@ pub fn parse(
     Ok(condition)
 }
 
-/// Brackets and `not` deeper than this are refused: nobody writes them, and each costs room on the stack.
+/// The maximum depth of brackets and `not`: each level uses stack, and nobody writes more.
 const DEEPEST: usize = 64;
 
-/// As much of a text as an error repeats.
+/// The maximum length of the text that an error repeats.
 fn shown(text: &str) -> &str {
     text.char_indices()
         .nth(200)
@@ -202,7 +204,7 @@ impl<'a> Reading<'a> {
         Ok(condition)
     }
 
-    /// A test, or a measure held against a number.
+    /// Parses a test, or a measure compared with a number.
     fn plain(&mut self) -> Result<Condition, String> {
         let name = self.next().ok_or("a condition is missing at the end")?;
         self.expected("(")?;

@@ -1,4 +1,4 @@
-//! What is worked out once per distinct value, so that comparing a pair is a matter of numbers.
+//! Facts that are computed once per distinct value, so that comparing a pair needs only numbers.
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -7,7 +7,7 @@ use super::condition::{Condition, Measure, Test};
 use crate::base::{Base, Column, NONE, symbols};
 use crate::normalise::{digits, groups_of, sound};
 
-/// Facts about the values of a base's attributes, as far as conditions ask for them.
+/// Facts about the values of a base's attributes, limited to those that conditions need.
 #[derive(Debug, Default)]
 pub struct Facts {
     words: Vec<Option<Words>>,
@@ -17,12 +17,12 @@ pub struct Facts {
     crowds: Vec<((usize, usize), Crowd)>,
 }
 
-/// The words of values, by number, the numbers in order.
+/// The words of values, as sorted numbers.
 #[derive(Debug, Default)]
 pub struct Words {
     ends: Vec<u32>,
     of: Vec<u32>,
-    /// How much each word counts: rare ones more.
+    /// The weight of each word; rare words weigh more.
     pub weights: Vec<f32>,
     /// The words themselves.
     pub text: Vec<Box<str>>,
@@ -72,14 +72,14 @@ impl Words {
     }
 }
 
-/// For the values of one attribute: which values of another stand beside them.
+/// For the values of one attribute: the values of another that occur with them.
 #[derive(Debug, Default)]
 pub struct Crowd {
     ends: Vec<u32>,
     of: Vec<u32>,
 }
 
-/// More than so many are not counted.
+/// The maximum number that is counted.
 const CROWD: usize = 12;
 
 impl Crowd {
@@ -113,7 +113,7 @@ impl Crowd {
         crowd
     }
 
-    /// The values beside a value.
+    /// The values that occur with a value.
     pub fn of(&self, id: u32) -> &[u32] {
         let start = if id == 0 {
             0
@@ -125,7 +125,7 @@ impl Crowd {
 }
 
 impl Facts {
-    /// Works out what the conditions ask for.
+    /// Computes the facts that the conditions need.
     pub fn of<'a>(base: &Base, conditions: impl Iterator<Item = &'a Condition>) -> Self {
         let width = base.columns.len();
         let mut facts = Self {
@@ -182,7 +182,7 @@ impl Facts {
         self.words[at].get_or_insert_with(|| Words::new(&base.columns[at], base.records));
     }
 
-    /// Reads what is known of a value; what it returns means nothing.
+    /// Prefetches the facts of a value; the result has no meaning.
     pub fn touch(&self, at: usize, id: u32) -> u64 {
         let number = self.numbers[at].as_ref();
         let words = self.words[at].as_ref().map(|words| words.of(id));
@@ -192,31 +192,31 @@ impl Facts {
                 .map_or(0, |word| u64::from(*word))
     }
 
-    /// The words of an attribute's values, where a condition asks for them.
+    /// The words of an attribute's values, if a condition needs them.
     pub fn words(&self, at: usize) -> Option<&Words> {
         self.words[at].as_ref()
     }
 
-    /// The number a value stands for.
+    /// The value as a number.
     pub fn number(&self, at: usize, id: u32) -> f64 {
         self.numbers[at]
             .as_ref()
             .map_or(f64::NAN, |numbers| numbers[id as usize])
     }
 
-    /// The names a value may stand for.
+    /// The names that a value may be short for.
     pub fn groups(&self, at: usize, id: u32) -> &'static [u16] {
         self.groups[at]
             .as_ref()
             .map_or(&[], |groups| groups[id as usize])
     }
 
-    /// How a value sounds, as a number.
+    /// The phonetic code of a value, as a number.
     pub fn sound(&self, at: usize, id: u32) -> Option<u64> {
         self.sounds[at].as_ref().map(|sounds| sounds[id as usize])
     }
 
-    /// Who stands beside the values of an attribute, where a condition asks for them.
+    /// The values that occur with those of an attribute, if a condition needs them.
     pub fn crowd(&self, shared: usize, who: usize) -> Option<&Crowd> {
         let found = self.crowds.iter().find(|(of, _)| *of == (shared, who));
         found.map(|(_, crowd)| crowd)
@@ -234,7 +234,7 @@ fn per_value<T: Send>(column: &Column, fact: impl Fn(&str) -> T + Sync) -> Vec<T
         .collect()
 }
 
-/// The number a text is, or the number of its digits.
+/// A text as a number, or else the number made of its digits.
 fn number(text: &str) -> f64 {
     text.parse()
         .unwrap_or_else(|_| digits(text).parse().unwrap_or(f64::NAN))

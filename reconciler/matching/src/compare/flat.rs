@@ -1,49 +1,16 @@
-//! Conditions in flat form: what a few bits of a pair settle is asked first, measures last, each measure once per pair.
+//! Conditions in flat form: bits of a pair are tested first, measures last, and each measure is computed once
+//! per pair.
 
-use super::condition::{Condition, Measure, Test};
+use super::condition::{Condition, Test};
+use super::named::{Bits, Named, listed};
 use super::pair::Pair;
-use crate::profile::Layout;
 
-/// What is known of a pair before any text is read: one bit per attribute that conditions name.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Bits {
-    /// Both have it.
-    pub both: u64,
-    /// Neither has it.
-    pub neither: u64,
-    /// They share a value of it.
-    pub equal: u64,
-}
-
-impl Bits {
-    fn holds_all(self, wanted: Self) -> bool {
-        self.both & wanted.both == wanted.both
-            && self.neither & wanted.neither == wanted.neither
-            && self.equal & wanted.equal == wanted.equal
-    }
-
-    fn holds_one(self, barred: Self) -> bool {
-        (self.both & barred.both) | (self.neither & barred.neither) | (self.equal & barred.equal)
-            != 0
-    }
-
-    fn add(&mut self, other: Self) {
-        self.both |= other.both;
-        self.neither |= other.neither;
-        self.equal |= other.equal;
-    }
-
-    fn is_empty(self) -> bool {
-        self == Self::default()
-    }
-}
-
-/// A condition all parts of which must hold.
+/// A condition whose parts must all hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Flat {
     wanted: Bits,
     barred: Bits,
-    /// What bits do not settle, cheapest first.
+    /// The parts that bits cannot decide, cheapest first.
     rest: Vec<Step>,
 }
 
@@ -56,85 +23,8 @@ enum Step {
     Not(Flat),
 }
 
-/// The attributes and measures that conditions name, each once.
-#[derive(Debug, Clone, Default)]
-pub struct Named {
-    /// The attributes; their places are the bits of a pair.
-    pub attributes: Vec<usize>,
-    /// Where the values of these begin in a record's row, and how many they are.
-    pub places: Vec<(usize, usize)>,
-    /// The attributes whose texts are compared.
-    pub texts: Vec<usize>,
-    /// The attributes whose words or numbers are.
-    pub facts: Vec<usize>,
-    /// The measures, with the greatest number each is held against.
-    pub measures: Vec<(Measure, f32)>,
-}
-
-impl Named {
-    /// Looks up where the attributes stand, once all conditions are known.
-    pub fn settle(&mut self, layout: &Layout) {
-        let attributes = self.attributes.iter();
-        self.places = attributes.map(|at| layout.place_of(*at)).collect();
-    }
-
-    fn bit(&mut self, attribute: usize) -> u64 {
-        let known = self.attributes.iter().position(|at| *at == attribute);
-        let place = known.unwrap_or_else(|| {
-            self.attributes.push(attribute);
-            self.attributes.len() - 1
-        });
-        // More than 64 are refused when the conditions are compiled.
-        1_u64.checked_shl(place as u32).unwrap_or_default()
-    }
-
-    fn measure(&mut self, measure: Measure, bound: f32) -> usize {
-        let known = self.measures.iter().position(|(of, _)| *of == measure);
-        let place = known.unwrap_or_else(|| {
-            self.measures.push((measure, bound));
-            self.measures.len() - 1
-        });
-        self.measures[place].1 = self.measures[place].1.max(bound);
-        place
-    }
-
-    /// The bits without which a measure has no value.
-    fn needed(&mut self, measure: Measure) -> Bits {
-        match measure {
-            Measure::JaroWinkler(at) | Measure::Edits(at) | Measure::Length(at) => {
-                listed(&mut self.texts, at);
-                self.both(at)
-            }
-            Measure::Overlap(at)
-            | Measure::Contained(at)
-            | Measure::Gap(at)
-            | Measure::Share(at) => {
-                listed(&mut self.facts, at);
-                self.both(at)
-            }
-            Measure::Others(shared, _) => Bits {
-                equal: self.bit(shared),
-                ..Bits::default()
-            },
-        }
-    }
-
-    fn both(&mut self, attribute: usize) -> Bits {
-        Bits {
-            both: self.bit(attribute),
-            ..Bits::default()
-        }
-    }
-}
-
-fn listed(list: &mut Vec<usize>, attribute: usize) {
-    if !list.contains(&attribute) {
-        list.push(attribute);
-    }
-}
-
 impl Flat {
-    /// Brings a condition into flat form.
+    /// Compiles a condition to flat form.
     pub fn of(condition: &Condition, named: &mut Named) -> Self {
         let mut flat = Self::default();
         flat.add(condition, named);
@@ -175,7 +65,7 @@ impl Flat {
         let bits = inner.wanted.both.count_ones()
             + inner.wanted.neither.count_ones()
             + inner.wanted.equal.count_ones();
-        // One bit alone is barred as it is.
+        // The negation of a single bit is a barred bit.
         if bits == 1 && inner.barred.is_empty() && inner.rest.is_empty() {
             self.barred.add(inner.wanted);
         } else {
@@ -234,7 +124,7 @@ impl Step {
         }
     }
 
-    /// About how much work it is.
+    /// Its approximate cost.
     fn cost(&self) -> u32 {
         match self {
             Self::Test(Test::Swapped(..) | Test::Crossed(..) | Test::Initial(_)) => 1,

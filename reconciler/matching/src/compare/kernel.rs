@@ -1,8 +1,8 @@
-//! Likeness of two texts.
+//! String similarity.
 
 use crate::base::FOREIGN;
 
-/// Similarity by Jaro and Winkler, the same whichever text comes first.
+/// Jaro-Winkler similarity; it is symmetric.
 pub fn jaro_winkler(one: &str, other: &str) -> f32 {
     let (one, other) = if one <= other {
         (one, other)
@@ -15,8 +15,8 @@ pub fn jaro_winkler(one: &str, other: &str) -> f32 {
     strsim::jaro_winkler(one, other) as f32
 }
 
-/// What the likeness by Jaro and Winkler can be at most for two texts of which only the symbols and the length are known: a
-/// letter that the other lacks has no counterpart.
+/// An upper bound of the Jaro-Winkler similarity from only the symbols and lengths of two texts: a letter
+/// that the other lacks cannot match.
 pub fn at_most([one, other]: [(u64, u32); 2]) -> f32 {
     if (one.0 | other.0) & FOREIGN != 0 {
         return 1.0;
@@ -26,11 +26,11 @@ pub fn at_most([one, other]: [(u64, u32); 2]) -> f32 {
     };
     let found = left(one, other.0).min(left(other, one.0)) as f32;
     let jaro = (found / one.1.max(1) as f32 + found / other.1.max(1) as f32 + 1.0) / 3.0;
-    // A little above, so that rounding never decides.
+    // Slightly higher, so that rounding never decides.
     jaro + 0.4 * (1.0 - jaro) + 1e-4
 }
 
-/// The same for short ASCII texts, whose letters found are kept as bits.
+/// The same for short ASCII texts, with matched letters as bits.
 fn bytes(one: &[u8], other: &[u8]) -> f32 {
     if one.is_empty() || other.is_empty() {
         return if one.len() == other.len() { 1.0 } else { 0.0 };
@@ -78,7 +78,7 @@ fn bytes(one: &[u8], other: &[u8]) -> f32 {
     }
 }
 
-/// Letters to change, add, drop or turn round; more than `most` is `most + 1`.
+/// Edit distance: letters to change, add, drop or transpose; `most + 1` if it exceeds `most`.
 pub fn edits(one: &str, other: &str, most: usize) -> usize {
     if !one.is_ascii() || !other.is_ascii() {
         return strsim::osa_distance(one, other).min(most + 1);
@@ -87,7 +87,7 @@ pub fn edits(one: &str, other: &str, most: usize) -> usize {
     if one.len().abs_diff(other.len()) > most {
         return most + 1;
     }
-    // What they have in common at both ends costs nothing.
+    // A common prefix and suffix cost nothing.
     let ahead = one.iter().zip(other).take_while(|(a, b)| a == b).count();
     (one, other) = (&one[ahead..], &other[ahead..]);
     let behind = one
@@ -110,7 +110,7 @@ pub fn edits(one: &str, other: &str, most: usize) -> usize {
     distance(one, other).min(most + 1)
 }
 
-/// The distance by optimal string alignment, for texts of any length; short ones need no memory of their own.
+/// Optimal string alignment distance, for texts of any length; short ones need no allocation.
 fn distance(one: &[u8], other: &[u8]) -> usize {
     const SHORT: usize = 64;
     let width = other.len() + 1;

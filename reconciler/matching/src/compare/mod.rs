@@ -6,11 +6,15 @@ mod condition;
 mod facts;
 mod flat;
 mod kernel;
+mod level;
+mod named;
 mod pair;
 
-pub use comparison::{Comparison, Comparisons, Level, MISSING, Pattern, Reached};
+pub use comparison::{Comparisons, Reached};
 pub use condition::{Condition, ConditionError, Measure, Test, parse};
 pub use facts::{Facts, Words};
-pub use flat::{Flat, Named};
+pub use flat::Flat;
 pub use kernel::{edits, jaro_winkler};
+pub use level::{Comparison, Level, MISSING, Pattern};
+pub use named::Named;
 pub use pair::Pair;

@@ -1,15 +1,15 @@
-//! What conditions ask of a pair of records.
+//! Tests and measures of a pair of records.
 
 use super::condition::{Measure, Test};
 use super::facts::{Facts, Words};
-use super::flat::{Bits, Named};
 use super::kernel::{at_most, edits, jaro_winkler};
+use super::named::{Bits, Named};
 use crate::base::{BLANK, Base, Brief, DIGITS, FOREIGN, NONE};
 
-/// So many measures of a pair are kept.
+/// The number of measures cached per pair.
 const KEPT: usize = 32;
 
-/// Two records of a base, with what is already known of them.
+/// Two records of a base, with the cached measures of the pair.
 #[derive(Debug)]
 pub struct Pair<'a> {
     base: &'a Base,
@@ -17,14 +17,14 @@ pub struct Pair<'a> {
     named: &'a Named,
     one: &'a [u32],
     other: &'a [u32],
-    /// What is known without reading any text.
+    /// Facts that need no text.
     pub bits: Bits,
     measured: [f32; KEPT],
     is_measured: u32,
 }
 
 impl<'a> Pair<'a> {
-    /// Puts two records beside each other.
+    /// Makes a pair of two records.
     pub fn new(base: &'a Base, facts: &'a Facts, named: &'a Named, one: u32, other: u32) -> Self {
         let (one, other) = (base.row(one), base.row(other));
         let mut bits = Bits::default();
@@ -73,7 +73,7 @@ impl<'a> Pair<'a> {
             .map(|(one, other)| (column.text(one), column.text(other)))
     }
 
-    /// The rarest value they share of an attribute.
+    /// The rarest value of an attribute that they share.
     pub fn shared(&self, at: usize) -> Option<u32> {
         let (one, other) = self.values(at);
         if let ([one], [other]) = (one, other) {
@@ -97,7 +97,7 @@ impl<'a> Pair<'a> {
         })
     }
 
-    /// Whether a test holds that bits do not settle.
+    /// Whether a test holds that the bits cannot decide.
     pub fn test(&self, test: Test) -> bool {
         match test {
             Test::Present(at) => self.ones(at).is_some(),
@@ -132,7 +132,7 @@ impl<'a> Pair<'a> {
         let Some((one, other)) = self.briefs(at) else {
             return false;
         };
-        // Initials are three letters at most.
+        // Initials have at most three letters.
         let short =
             (one.symbols | other.symbols) & FOREIGN != 0 || one.length.min(other.length) < 4;
         short
@@ -169,14 +169,14 @@ impl<'a> Pair<'a> {
         })
     }
 
-    /// Whether something holds for any two of their values.
+    /// Whether a predicate holds for any two of their values.
     fn each(&self, at: usize, mut holds: impl FnMut(u32, u32) -> bool) -> bool {
         let (one, other) = self.values(at);
         let known = |ids: &'a [u32]| ids.iter().copied().filter(|id| *id != NONE);
         known(one).any(|one| known(other).any(|other| holds(one, other)))
     }
 
-    /// Whether one record's first attribute reads as the other's second.
+    /// Whether one record's first attribute equals the other's second.
     fn is_crossed(&self, first: usize, second: usize, one: &[u32], other: &[u32]) -> bool {
         let (first, second) = (&self.base.columns[first], &self.base.columns[second]);
         let (one, other) = (one[first.offset], other[second.offset]);
@@ -187,7 +187,7 @@ impl<'a> Pair<'a> {
         a.symbols == b.symbols && a.length == b.length && first.text(one) == second.text(other)
     }
 
-    /// Whether the measure of that number is at least so much.
+    /// Whether a measure is at least a bound.
     pub fn at_least(&mut self, place: usize, bound: f32) -> bool {
         if let (Measure::JaroWinkler(at), _) = self.named.measures[place]
             && self.is_measured >> place.min(KEPT - 1) & 1 == 0
@@ -198,12 +198,12 @@ impl<'a> Pair<'a> {
         self.measure(place) >= bound
     }
 
-    /// Whether the measure of that number is at most so much.
+    /// Whether a measure is at most a bound.
     pub fn at_most(&mut self, place: usize, bound: f32) -> bool {
         self.measure(place) <= bound
     }
 
-    /// The measure of that number; no number where there is none.
+    /// A measure by its number; NaN if it has no value.
     fn measure(&mut self, place: usize) -> f32 {
         if place < KEPT && self.is_measured >> place & 1 == 1 {
             return self.measured[place];
@@ -217,7 +217,7 @@ impl<'a> Pair<'a> {
         value
     }
 
-    /// The measure; `bound` is the most it will be held against.
+    /// Computes a measure; `bound` is the greatest bound it is compared with.
     fn measured(&self, measure: Measure, bound: f32) -> Option<f32> {
         match measure {
             Measure::JaroWinkler(at) => self.likest(at),
@@ -292,7 +292,7 @@ impl<'a> Pair<'a> {
         best.map(|best| best as f32)
     }
 
-    /// Whether the likeness by Jaro and Winkler may reach a bound, as far as letters alone tell.
+    /// Whether the Jaro-Winkler similarity can reach a bound, judged by letters alone.
     fn may_be_like(&self, at: usize, bound: f32) -> bool {
         let column = &self.base.columns[at];
         self.each(at, |one, other| {
@@ -317,15 +317,15 @@ fn shared((one, other): (&[u32], &[u32])) -> Option<u32> {
         .find(|id| *id != NONE && other.contains(id))
 }
 
-/// Whether so many edits may turn one into the other, as far as lengths and letters tell: one edit takes one letter away and
-/// adds another at most.
+/// Whether this many edits can turn one text into the other, judged by lengths and letters: one edit removes
+/// at most one letter and adds at most one.
 fn may_be_within(most: usize, one: Brief, other: Brief) -> bool {
     (one.symbols | other.symbols) & FOREIGN != 0
         || one.length.abs_diff(other.length) as usize <= most
             && (one.symbols ^ other.symbols).count_ones() as usize <= 2 * most
 }
 
-/// Whether texts are one letter apart and their digits are the same.
+/// Whether texts are one letter apart and have the same digits.
 fn slip(one: &str, other: &str) -> bool {
     let digits = |text: &'_ str| {
         text.bytes()
@@ -354,7 +354,8 @@ fn initial(short: &str, long: &str) -> bool {
     }
 }
 
-/// The weight of the words that two values share, and of those that only one has; words one slip apart are shared.
+/// The weight of the shared words, and of those that only one value has; words one typo apart count as
+/// shared.
 fn common(words: &Words, one: u32, other: u32) -> (f32, f32, f32) {
     let (one, other) = (words.of(one), words.of(other));
     let weight = |word: u32| words.weights[word as usize];
@@ -380,7 +381,7 @@ fn common(words: &Words, one: u32, other: u32) -> (f32, f32, f32) {
 }
 
 impl Words {
-    /// Whether two words are one slip apart, or one is the beginning of the other.
+    /// Whether two words are one typo apart, or one is a prefix of the other.
     fn alike(&self, one: u32, other: u32) -> bool {
         let (a, b) = (self.symbols[one as usize], self.symbols[other as usize]);
         let is_within = a & !b == 0 || b & !a == 0;

@@ -1,4 +1,4 @@
-//! The model file: a version in review like code.
+//! The model file; it is under version control like code.
 
 use std::collections::BTreeMap;
 
@@ -12,23 +12,23 @@ use crate::spec::Spec;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
-    /// The version of this layout of the file.
+    /// The version of the file's layout.
     pub version: u32,
-    /// What the model was trained for.
+    /// The specification that the model was trained for.
     pub spec: Spec,
-    /// How many records it was trained on.
+    /// The number of records it was trained on.
     pub records: u64,
-    /// Scores from which a pair is a match, and from which a person is asked.
+    /// The thresholds for a match and for a review.
     pub thresholds: Thresholds,
     /// The weights, by population.
     pub populations: Vec<Population>,
-    /// Words that stand in the columns of given names and of surnames, with how often they do.
+    /// How often words occur as given names and as surnames.
     pub lexicon: Vec<(String, u32, u32)>,
 }
 
 impl Model {
-    /// Whether it holds weights for just these populations, comparisons and levels, from which scores can be made; else what is
-    /// wrong with it.
+    /// Checks that it has valid weights for exactly these populations, comparisons and levels; returns what
+    /// is wrong otherwise.
     pub fn check(&self, comparisons: &Comparisons) -> Result<(), String> {
         if self.version != 1 {
             return Err(format!("its version {} is not known", self.version));
@@ -86,45 +86,45 @@ impl Population {
     }
 }
 
-/// Scores in bits: the logarithm of the odds for a match.
+/// Thresholds in bits: the logarithm of the odds for a match.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
-    /// From here on it is a match.
+    /// From this score on a pair is a match.
     #[serde(rename = "match")]
     pub is_match: f32,
-    /// From here on a person is asked.
+    /// From this score on a pair is reviewed.
     pub review: f32,
 }
 
-/// Weights among one sort of pairs.
+/// The weights of one population.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Population {
     /// Its name.
     pub population: String,
-    /// All pairs there are, compared or not.
+    /// The number of all pairs, compared or not.
     pub pairs: f64,
-    /// The share of them that match.
+    /// The share of matches.
     pub matching: f64,
-    /// The share of them that are of one household or group and do not match.
+    /// The share of related pairs: of one household or group, but not matches.
     pub related: f64,
-    /// What labels add to every score.
+    /// The correction that labels add to every score.
     #[serde(default)]
     pub shift: f64,
     /// The comparisons.
     pub comparisons: Vec<ComparisonWeights>,
-    /// How frequent values are among its records, by attribute.
+    /// The frequencies of values among its records, by attribute.
     pub frequencies: BTreeMap<String, Frequencies>,
 }
 
-/// The levels of a comparison.
+/// The weights of a comparison.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ComparisonWeights {
     /// Its name.
     pub comparison: String,
-    /// How much its weight counts: less than one where it repeats what others say; learnt from labels.
+    /// The factor of its weight: less than one if it repeats the evidence of others; learnt from labels.
     #[serde(default = "whole", skip_serializing_if = "is_whole")]
     pub scale: f64,
     /// The levels.
@@ -151,7 +151,7 @@ fn is_whole(scale: &f64) -> bool {
     (*scale - 1.0).abs() < 1e-12
 }
 
-/// How often a level is reached by pairs of each class.
+/// The probabilities of a level for each class of pairs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LevelWeights {
@@ -163,10 +163,10 @@ pub struct LevelWeights {
     pub r: f64,
     /// Among unrelated pairs.
     pub u: f64,
-    /// What labels add for a match, in bits.
+    /// The correction that labels add for a match, in bits.
     #[serde(default, skip_serializing_if = "is_nought")]
     pub learnt: f64,
-    /// The chance of agreement to which the rarity of a value is held.
+    /// The chance of agreement that the rarity of a value is compared with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usual: Option<f64>,
 }

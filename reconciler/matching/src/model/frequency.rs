@@ -1,4 +1,4 @@
-//! How frequent the values of an attribute are.
+//! Frequencies of the values of an attribute.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,17 @@ use crate::base::{Base, Column, NONE};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Frequencies {
-    /// How many records have a value.
+    /// The number of records with a value.
     pub records: u64,
-    /// The chance that two records agree.
+    /// The probability that two records agree by chance.
     pub agreement: f64,
-    /// The share of a value that is not listed.
+    /// The share of an unlisted value.
     pub rest: f64,
     /// The shares of the frequent values.
     pub values: BTreeMap<String, f64>,
 }
 
-/// So many values are kept in a model file at most.
+/// The maximum number of values in a model file.
 const LISTED: usize = 4000;
 
 impl Frequencies {
@@ -65,7 +65,7 @@ impl Frequencies {
             .map(|id| u64::from(counts[*id as usize]))
             .sum();
         let unlisted = (column.len() - 1).saturating_sub(frequent.len()).max(1) as f64;
-        // A value seen once or twice may yet be seen again: it is counted as at least three.
+        // A value seen once or twice is counted as three, because it may occur again.
         let rest = ((records - listed) as f64 / unlisted).max(3.0) / total;
         Self {
             records,
@@ -89,7 +89,7 @@ impl Frequencies {
             };
             return (0..column.len() as u32).map(logarithm).collect();
         }
-        // Of many values only few are listed.
+        // Only the most frequent values are listed.
         let listed = self.values.iter();
         let listed: FxHashMap<&str, f32> = listed
             .map(|(value, share)| (value.as_str(), share.log2() as f32))

@@ -1,4 +1,4 @@
-//! A trained model: how much each level speaks for or against a match.
+//! A trained model: the weight of each level for or against a match.
 
 mod file;
 mod frequency;

@@ -5,7 +5,7 @@ use crate::base::Base;
 use crate::compare::{Comparisons, MISSING, Reached};
 use crate::profile::Layout;
 
-/// The logarithms of a model, ready to be added up.
+/// A model's logarithms, ready to be added.
 #[derive(Debug)]
 pub struct Scorer {
     populations: Vec<Weights>,
@@ -17,7 +17,7 @@ struct Weights {
     levels: Vec<Vec<Weight>>,
     scales: Vec<f32>,
     individual: Vec<bool>,
-    /// Logarithms of shares, by attribute and value; empty where no rarity counts.
+    /// Logarithms of shares, by attribute and value; empty if no frequency counts.
     shares: Vec<Vec<f32>>,
 }
 
@@ -29,10 +29,10 @@ struct Weight {
     frequency: Option<usize>,
 }
 
-/// A rare value adds at most so many bits, and a frequent one takes as many.
+/// The maximum number of bits that rarity adds or frequency subtracts.
 const RARITY: f32 = 12.0;
 
-/// What speaks for each class: match, related, unrelated; logarithms of the likelihoods with their priors.
+/// The log-likelihoods of the classes match, related and unrelated, including priors.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sum(pub [f32; 3]);
 
@@ -44,7 +44,7 @@ impl Sum {
         m - high - (1.0 + (low - high).exp2()).log2()
     }
 
-    /// The score where it is at least so much. Most pairs are known to be less before any logarithm is taken.
+    /// The score if it reaches a threshold. Most pairs are rejected before any logarithm is computed.
     pub fn at_least(self, least: f32) -> Option<f32> {
         let [m, r, u] = self.0;
         if m - r.max(u) < least {
@@ -53,7 +53,7 @@ impl Sum {
         Some(self.score()).filter(|score| *score >= least)
     }
 
-    /// Adds what a comparison says.
+    /// Adds the evidence of a comparison.
     pub fn add(&mut self, part: [f32; 3]) {
         for (sum, part) in self.0.iter_mut().zip(part) {
             *sum += part;
@@ -67,7 +67,7 @@ impl Sum {
 }
 
 impl Population {
-    /// How many bits the rarity of a value of an attribute adds where a comparison reaches a level.
+    /// How many bits the rarity of a value adds when a comparison reaches a level.
     pub fn rarity(&self, comparison: usize, level: usize, attribute: &str, value: &str) -> f32 {
         let usual = self.comparisons[comparison].levels[level].usual;
         let (Some(usual), Some(known)) = (usual, self.frequencies.get(attribute)) else {
@@ -139,7 +139,7 @@ impl Scorer {
         }
     }
 
-    /// What a comparison says for each class, the rarity of its value included.
+    /// The evidence of a comparison for each class, including the value's rarity.
     pub fn part(&self, reached: &Reached, comparison: usize) -> [f32; 3] {
         let level = reached.pattern.level(comparison);
         if level == MISSING {
@@ -153,7 +153,7 @@ impl Scorer {
         )
     }
 
-    /// What a level of a comparison says for each class, with so many bits for the rarity of its value.
+    /// The evidence of a level for each class, with this many bits for the value's rarity.
     pub fn part_of(
         &self,
         population: usize,
@@ -179,7 +179,7 @@ impl Scorer {
         [m * scale + learnt, related * scale, (u - rarity) * scale]
     }
 
-    /// How many bits what tells members of a group apart speaks against a match, without any prior.
+    /// How many bits the `individual` comparisons give against a match, without any prior.
     pub fn apart(&self, reached: &Reached) -> f32 {
         let weights = &self.populations[reached.population];
         let individual =
@@ -195,7 +195,7 @@ impl Scorer {
         self.populations[population].prior
     }
 
-    /// What all comparisons say.
+    /// The evidence of all comparisons.
     pub fn sum(&self, reached: &Reached) -> Sum {
         let weights = &self.populations[reached.population];
         let mut sum = Sum(weights.prior);
@@ -206,7 +206,7 @@ impl Scorer {
     }
 }
 
-/// The logarithms of the shares of values, for the attributes whose rarity counts.
+/// The logarithms of the shares of values, for attributes whose frequency counts.
 fn shares(
     population: &Population,
     counted: impl Iterator<Item = usize>,

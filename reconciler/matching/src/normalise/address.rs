@@ -1,17 +1,17 @@
-//! Postal addresses in French and English: the door, the street without its sort, the direction, the code.
+//! Postal addresses in French and English: number, street name, direction, unit, city, postal code.
 
 use super::text::{bounded, folded};
 
-/// A street line taken apart.
+/// A parsed street line.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Door {
     /// The number of the house, as digits and a letter.
     pub civic: String,
-    /// The street's own name.
+    /// The street name, without its type.
     pub street: String,
     /// `n`, `s`, `e` or `w`.
     pub direction: String,
-    /// The flat, office or suite.
+    /// The unit: flat, office or suite.
     pub unit: String,
 }
 
@@ -113,7 +113,7 @@ const UNITS: &[&str] = &[
 const BINDERS: &[&str] = &["de", "la", "le", "les", "du", "des", "d", "l", "of", "the"];
 
 impl Door {
-    /// Takes a street line apart.
+    /// Parses a street line.
     pub fn of(line: &str) -> Self {
         let line = bounded(line);
         let mut found = Self::default();
@@ -126,7 +126,7 @@ impl Door {
             && is_number(words[1])
             && ordinal(words[1]) == words[1]
         {
-            // `5-1234 rue X`: the flat stands first.
+            // `5-1234 rue X`: the unit comes first.
             found.unit = words.remove(0).to_owned();
         }
         if let Some(first) = words.first().filter(|word| is_number(word)) {
@@ -188,7 +188,7 @@ fn taken_direction(words: &mut Vec<&str>) -> Option<String> {
     None
 }
 
-/// The street's own words; a sort of street is dropped where something else is left.
+/// The words of the street name; a street type is dropped if other words remain.
 fn street(words: &[&str]) -> String {
     let mut kept: Vec<&str> = Vec::with_capacity(words.len());
     for (at, word) in words.iter().enumerate() {
@@ -221,7 +221,7 @@ fn ordinal(word: &str) -> &str {
     }
 }
 
-/// A postal code; where letters and digits alternate as in Canada, letters that look like digits are put right.
+/// A postal code; if letters and digits alternate as in Canada, letters that look like digits are corrected.
 pub fn postal_code(text: &str) -> Option<String> {
     let mut code: String = bounded(text)
         .chars()
@@ -251,7 +251,7 @@ pub fn postal_code(text: &str) -> Option<String> {
     (code.len() >= 3 && code.len() <= 10).then_some(code)
 }
 
-/// A town's name without `Ville de` and the like; `St` is spelled out.
+/// A town's name without prefixes such as `Ville de`; `St` is spelled out.
 pub fn city(text: &str) -> String {
     let spelled = folded(text);
     let words: Vec<&str> = spelled

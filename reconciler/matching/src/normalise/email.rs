@@ -1,16 +1,16 @@
-//! E-mail addresses: which mailbox is meant, and what the mailbox says about a person.
+//! E-mail addresses: the mailbox, and what its name says about a person.
 
 use super::text::{bounded, folded};
 use crate::compare::edits;
 
-/// An address taken apart.
+/// A parsed address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Email {
-    /// The mailbox as its provider sees it.
+    /// The mailbox in its provider's canonical form.
     pub mailbox: String,
-    /// The domain, with frequent slips put right.
+    /// The domain, with common typos corrected.
     pub domain: String,
-    /// Whether the mailbox belongs to an office or a family and not to one person.
+    /// Whether the mailbox belongs to an office or a family, not to one person.
     pub is_role: bool,
 }
 
@@ -20,8 +20,8 @@ impl Email {
         format!("{}@{}", self.mailbox, self.domain)
     }
 
-    /// What the mailbox says of the person beside the surname: `marie` of `marie.tessier84`, `m` of `mtessier`, `~` where it
-    /// says the surname alone.
+    /// What the mailbox says about the given name besides the surname: `marie` of `marie.tessier84`, `m` of
+    /// `mtessier`, `~` if it has only the surname.
     pub fn given(&self, surname: &str) -> Option<String> {
         if self.is_role || surname.len() < 3 {
             return None;
@@ -106,9 +106,9 @@ fn is_role(mailbox: &str) -> bool {
     ROLES.contains(&mailbox) || FAMILIES.contains(&mailbox)
 }
 
-/// Providers that keep one mailbox under several domains.
+/// Providers with one mailbox under several domains.
 const SAME_PROVIDER: [(&str, &str); 1] = [("googlemail.com", "gmail.com")];
-/// Providers whose domains people mistype; their names must be rare enough as words of their own.
+/// Providers whose domains people mistype; their names must not be common words.
 const PROVIDERS: [&str; 15] = [
     "gmail",
     "hotmail",
@@ -127,13 +127,13 @@ const PROVIDERS: [&str; 15] = [
     "laposte",
 ];
 
-/// Takes an address apart; what has no mailbox or no domain is none.
+/// Parses an address; `None` without a mailbox or a domain.
 pub fn email(text: &str) -> Option<Email> {
     let text = bounded(text.trim()).to_lowercase();
     const AROUND: [char; 6] = ['<', '>', ' ', '.', ';', ','];
     let is_around = |c: char| AROUND.contains(&c) || c.is_whitespace();
     let (mailbox, domain) = text.trim_matches(is_around).rsplit_once('@')?;
-    // What announces an address is no part of it: `mailto:`.
+    // A prefix such as `mailto:` is not part of the address.
     let mailbox = mailbox.rsplit(':').next().unwrap_or_default();
     let mailbox = mailbox.trim_start_matches(is_around);
     if mailbox.is_empty() || mailbox.contains(char::is_whitespace) || !domain.contains(['.', ',']) {
@@ -205,7 +205,7 @@ fn known_domain(domain: &str) -> String {
         "cа" | "caa" | "ac" => "ca",
         other => other,
     };
-    // Gmail knows one ending only.
+    // Gmail has only one top-level domain.
     let suffix = if *provider == "gmail" { "com" } else { suffix };
     format!("{provider}.{suffix}")
 }

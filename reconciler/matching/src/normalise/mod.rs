@@ -1,4 +1,4 @@
-//! Normal forms: values are compared in them and kept as they came.
+//! Normal forms: values are compared in them and stored as they came.
 
 mod address;
 mod email;

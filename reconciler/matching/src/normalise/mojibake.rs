@@ -1,8 +1,8 @@
-//! UTF-8 that was read as Latin-1 or Windows-1252 on its way.
+//! Repairs UTF-8 text that was decoded as Latin-1 or Windows-1252.
 
 use std::borrow::Cow;
 
-/// The text with every such sequence put right; other letters stay as they are.
+/// The text with every such sequence repaired; other letters are kept.
 pub fn repaired(text: &str) -> Cow<'_, str> {
     if !text.contains(['Ã', 'Â', 'Å', 'â', 'ã']) {
         return Cow::Borrowed(text);
@@ -18,7 +18,7 @@ pub fn repaired(text: &str) -> Cow<'_, str> {
     Cow::Owned(form)
 }
 
-/// The letter that the bytes at the beginning stand for, and how many letters they were read as.
+/// The letter encoded by the first bytes, and how many letters they were decoded as.
 fn sequence(letters: &[char]) -> Option<(char, usize)> {
     let lead = byte(*letters.first()?)?;
     let length = match lead {

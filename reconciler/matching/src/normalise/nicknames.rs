@@ -1,10 +1,11 @@
-//! Given names and what people call those who bear them, in French and in English.
+//! Given names and their nicknames, in French and in English.
 
 use std::sync::LazyLock;
 
 use rustc_hash::FxHashMap;
 
-/// One line per name: the full name, then its short and familiar forms and its sisters in the other language.
+/// One line per name: the full name, then its short and familiar forms and its equivalents in the other
+/// language.
 const TABLE: &str = include_str!("nicknames.txt");
 
 static GROUPS: LazyLock<FxHashMap<String, Vec<u16>>> = LazyLock::new(|| {
@@ -34,7 +35,7 @@ static HEADS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
         .collect()
 });
 
-/// The full name that a given name most likely stands for; itself where the table does not know it.
+/// The most likely full name of a given name; the name itself if it is unknown.
 pub fn root(given: &str) -> &str {
     let spelled = given.replace(' ', "-");
     let groups = groups_of(given);
@@ -49,13 +50,13 @@ pub fn root(given: &str) -> &str {
         .map_or(given, |group| HEADS[usize::from(*group)])
 }
 
-/// Whether one may stand for the other.
+/// Whether one name may stand for the other.
 pub fn related(one: &str, other: &str) -> bool {
     let (one, other) = (groups_of(one), groups_of(other));
     one.iter().any(|group| other.contains(group))
 }
 
-/// Whether a folded word is a given name that the table knows.
+/// Whether a folded word is a known given name.
 pub fn is_given(word: &str) -> bool {
     GROUPS.contains_key(word)
 }

@@ -1,21 +1,21 @@
-//! Names of institutions: what sort of house it is, and whose name it bears.
+//! Names of institutions: their kind and their distinctive words.
 
 use super::text::folded;
 
-/// A name of an institution taken apart.
+/// A parsed name of an institution.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Organisation {
-    /// Its words in one language and without legal form, sorted, each once.
+    /// Its words in one language without legal form, sorted, without duplicates.
     pub words: Vec<String>,
-    /// The words that say what sort of house it is.
+    /// The words for its kind, such as school or church.
     pub sort: Vec<String>,
-    /// The words that tell it from others of its sort.
+    /// The distinctive words.
     pub proper: Vec<String>,
-    /// The words of a department, a pavilion or a branch of it, in the order they stand.
+    /// The words of a department, pavilion or branch, in their order.
     pub branch: Vec<String>,
 }
 
-/// Words that begin the name of a part of a house.
+/// Words that begin the name of a part of an institution.
 const BRANCHES: &[&str] = &[
     "pavillon",
     "pavilion",
@@ -44,7 +44,7 @@ const BRANCHES: &[&str] = &[
     "direction",
 ];
 
-/// Legal forms; they say nothing about which institution it is.
+/// Legal forms; they do not identify an institution.
 const LEGAL: &[&str] = &[
     "inc",
     "incorporated",
@@ -88,13 +88,13 @@ const LEGAL: &[&str] = &[
     "registered",
 ];
 
-/// Words that bind others.
+/// Articles, prepositions and other words that do not identify an institution.
 const BINDERS: &[&str] = &[
     "de", "la", "le", "les", "du", "des", "d", "l", "et", "and", "of", "the", "a", "au", "aux",
     "for", "pour", "en", "in", "sur", "at", "of", "fabrique", "fils", "sons",
 ];
 
-/// Sorts of houses: the word they are compared by, then the words people write.
+/// Kinds of institutions: the canonical word, then its synonyms.
 const SORTS: &[(&str, &[&str])] = &[
     ("academie", &["academy", "acad", "academie"]),
     ("auditorium", &["aud"]),
@@ -144,7 +144,7 @@ const SORTS: &[(&str, &[&str])] = &[
     ("ville", &["city", "municipalite", "municipality", "town"]),
 ];
 
-/// Other words with sisters in the other language or short forms.
+/// Other words with translations or abbreviations.
 const SISTERS: &[(&str, &[&str])] = &[
     ("aines", &["seniors", "senior"]),
     ("arts", &["art"]),
@@ -184,7 +184,7 @@ const SISTERS: &[(&str, &[&str])] = &[
 ];
 
 impl Organisation {
-    /// Takes a name apart.
+    /// Parses a name.
     pub fn of(name: &str) -> Self {
         let name = without_brackets(super::text::bounded(name));
         let spelled = folded(&name);
@@ -212,7 +212,7 @@ impl Organisation {
         found
     }
 
-    /// Whether a word begins the name of a part, the whole having been named.
+    /// Whether a word begins the name of a part, after the name of the whole.
     fn is_branch(&self, word: &str) -> bool {
         !self.proper.is_empty() && BRANCHES.contains(&word)
     }
@@ -238,7 +238,7 @@ impl Organisation {
     }
 }
 
-/// Letters that stand alone in a row are one word: `s e n c`, `c c`, `n d`.
+/// Joins single letters in a row into one word: `s e n c`, `c c`, `n d`.
 fn acronym(words: &[&str]) -> (String, usize) {
     let run = words
         .iter()
@@ -253,7 +253,7 @@ fn acronym(words: &[&str]) -> (String, usize) {
     }
 }
 
-/// What stands in brackets explains a name and is not part of it, unless nothing else is left.
+/// Removes text in brackets, which explains a name, unless nothing else is left.
 fn without_brackets(name: &str) -> String {
     let mut depth = 0_usize;
     let mut kept = String::with_capacity(name.len());
@@ -272,7 +272,7 @@ fn without_brackets(name: &str) -> String {
     }
 }
 
-/// Whether a folded word says that the name is not a person's.
+/// Whether a folded word shows that the name is not a person's.
 pub fn names_an_institution(word: &str) -> bool {
     const AMBIGUOUS: &[&str] = &[
         "sec", "sa", "co", "ag", "ch", "par", "cr", "u", "uni", "res", "rest", "fond", "ec", "aud",

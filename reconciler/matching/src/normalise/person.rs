@@ -1,4 +1,4 @@
-//! Names of people and institutions as they come in columns of every sort.
+//! Parses names of people and institutions from any combination of columns.
 
 use rustc_hash::FxHashMap;
 
@@ -6,7 +6,7 @@ use super::nicknames;
 use super::organisation::names_an_institution;
 use super::text::{folded, is_unknown};
 
-/// What the columns of a record say about its name.
+/// The name columns of a record.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Written<'a> {
     /// The whole name in one column.
@@ -17,31 +17,31 @@ pub struct Written<'a> {
     pub surname: &'a str,
     /// The institution.
     pub organisation: &'a str,
-    /// Whether it is said to be a person or an institution.
+    /// The declared kind: person or institution.
     pub kind: &'a str,
 }
 
-/// A name taken apart; what is not known is empty.
+/// A parsed name; unknown parts are empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Party {
-    /// Given names without initials in the middle.
+    /// Given names without middle initials.
     pub given: String,
-    /// The surname, its particles joined to it.
+    /// The surname, with its particles joined.
     pub surname: String,
     /// `jr` or `sr`.
     pub generation: String,
-    /// The institution as it is written.
+    /// The institution, as written.
     pub organisation: String,
 }
 
-/// How often words stand in the columns of given names and of surnames: it tells `Roy Martin` from `Martin Roy`.
+/// How often words occur as given names and as surnames: it distinguishes `Roy Martin` from `Martin Roy`.
 #[derive(Debug, Clone, Default)]
 pub struct Lexicon {
     counts: FxHashMap<String, (u32, u32)>,
 }
 
 impl Lexicon {
-    /// Counts a record whose columns are not in doubt.
+    /// Counts a record with separate columns for given name and surname.
     pub fn learn(&mut self, written: &Written) {
         let (given, surname) = match written.full.split_once(',') {
             Some((surname, given)) if written.given.is_empty() => (given, surname),
@@ -58,7 +58,7 @@ impl Lexicon {
         }
     }
 
-    /// Adds the counts of another.
+    /// Adds the counts of another lexicon.
     pub fn add(&mut self, other: Self) {
         for (word, (given, surname)) in other.counts {
             let count = self.counts.entry(word).or_default();
@@ -67,7 +67,7 @@ impl Lexicon {
         }
     }
 
-    /// Words and counts, the rarest left out, in order.
+    /// Words and counts in order, without the rarest.
     pub fn entries(&self, at_least: u32) -> Vec<(String, u32, u32)> {
         let mut entries: Vec<_> = self
             .counts
@@ -88,7 +88,7 @@ impl Lexicon {
         Self { counts }
     }
 
-    /// How much likelier a word is a given name than a surname, as a logarithm.
+    /// The log ratio of a word's probabilities as a given name and as a surname.
     fn leaning(&self, word: &str) -> f32 {
         let (given, surname) = self.counts.get(word).copied().unwrap_or_default();
         let table = if nicknames::is_given(word) { 3.0 } else { 0.0 };
@@ -109,7 +109,7 @@ const PARTICLES: &[&str] = &[
 ];
 
 impl Party {
-    /// Takes a name apart.
+    /// Parses a name.
     pub fn of(written: &Written, lexicon: &Lexicon) -> Self {
         let mut party = Self::default();
         let kind = folded(written.kind);
@@ -168,7 +168,7 @@ impl Party {
                 list.remove(0);
             }
         }
-        // An initial in the middle is no part of the name people are called by.
+        // A middle initial is not part of the usual name.
         while given.len() > 1
             && given.last().is_some_and(|word| word.chars().count() == 1)
             && given[0].chars().count() > 1
@@ -195,7 +195,7 @@ impl Party {
         words.pop();
     }
 
-    /// `First Last` or `Last First`: the lexicon decides, and how names are mostly written.
+    /// `First Last` or `Last First`: decided by the lexicon and the usual order.
     fn set_in_doubt(&mut self, mut words: Vec<String>, lexicon: &Lexicon) {
         self.take_generation(&mut words);
         while words.len() > 2 && TITLES.contains(&words[0].as_str())
@@ -219,7 +219,7 @@ impl Party {
         }
         let middle = (1..words.len() - 1).find(|at| words[*at].chars().count() == 1);
         if let Some(at) = middle.filter(|_| words.len() > 2) {
-            // `Jean B Roy`: the initial parts the two.
+            // `Jean B Roy`: the initial separates given name and surname.
             let surname = words.split_off(at + 1);
             words.pop();
             self.set(words, surname);
@@ -242,7 +242,7 @@ impl Party {
     }
 }
 
-/// Where the given names end, and whether the surname stands first.
+/// Where the given names end, and whether the surname comes first.
 fn parting(words: &[String], lexicon: &Lexicon) -> (usize, bool) {
     let leaning: Vec<f32> = words
         .iter()

@@ -1,13 +1,13 @@
-//! Telephone numbers in E.164, without the desk behind them.
+//! Telephone numbers in E.164, without extensions.
 
 use super::text::bounded;
 
-/// Words and signs after which a number is that of a desk.
+/// Words and signs before an extension.
 const EXTENSIONS: [&str; 7] = ["poste", "post", "extension", "ext", "#", "x", "p."];
 
-/// A number in E.164; a local number of seven digits as `~` and its digits; what cannot be a number is none.
+/// A number in E.164; a local number of seven digits as `~` and its digits; `None` if it cannot be a number.
 ///
-/// Without a country code it is read as North American, where most of these numbers live.
+/// A number without a country code is read as North American, since most are.
 pub fn phone(text: &str) -> Option<String> {
     let text = bounded(text);
     let number = subscriber(text);
@@ -15,7 +15,7 @@ pub fn phone(text: &str) -> Option<String> {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
     let digits = match plus {
         true => digits.as_str(),
-        // Once or again: what is left must read the same.
+        // The result must be idempotent.
         false => digits.trim_start_matches("011"),
     };
     let home = match (digits.len(), plus) {
@@ -46,14 +46,14 @@ fn subscriber(text: &str) -> &str {
     &text[..end.unwrap_or(text.len())]
 }
 
-/// Whether one digit is repeated throughout: what forms are filled with to be rid of them.
+/// Whether one digit is repeated throughout: filler for required form fields.
 fn monotone(digits: &str) -> bool {
     let tail = &digits.as_bytes()[digits.len().saturating_sub(7)..];
     tail.iter().all(|digit| *digit == tail[0])
 }
 
-/// A number with a country code. One that reads as another number when it is read again is none: national prefixes are put into
-/// numbers too short to have one.
+/// A number with a country code. It is rejected if parsing its normal form gives another number: national
+/// prefixes are added to numbers too short to have one.
 fn foreign(number: &str) -> Option<String> {
     let home = (!number.trim_start().starts_with('+')).then_some(phonenumber::country::CA);
     let form = |parsed: phonenumber::PhoneNumber| {

@@ -1,4 +1,4 @@
-//! Serial numbers and the names of makes.
+//! Serial numbers, and names of makes and models.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -7,8 +7,8 @@ use rustc_hash::FxHashMap;
 
 use super::text::{bounded, folded, is_unknown};
 
-/// Letters and digits of a serial number in upper case, without what only announces it. Fewer than three, or one
-/// repeated, is none.
+/// Letters and digits of a serial number in upper case, without prefixes such as `SN`. `None` if fewer than
+/// three are left, or one is repeated.
 pub fn serial(text: &str) -> Option<String> {
     if is_unknown(&folded(text)) {
         return None;
@@ -19,7 +19,7 @@ pub fn serial(text: &str) -> Option<String> {
         .collect();
     form.make_ascii_uppercase();
     form = unannounced(form);
-    // Within a run of digits O and I are 0 and 1; a letter in front may be part of the number.
+    // Within a run of digits O and I are 0 and 1; a leading letter may be part of the number.
     let digits = form.bytes().filter(u8::is_ascii_digit).count();
     if digits * 2 >= form.len() {
         let put_right = |(at, letter): (usize, char)| match letter {
@@ -27,14 +27,14 @@ pub fn serial(text: &str) -> Option<String> {
             'I' | 'L' if at > 0 => '1',
             other => other,
         };
-        // What was put right may only now be seen to follow an announcement: `SN O123`.
+        // The correction may reveal another prefix: `SN O123`.
         form = unannounced(form.chars().enumerate().map(put_right).collect());
     }
     let first = form.chars().next()?;
     (form.len() >= 3 && digits > 0 && form.chars().any(|c| c != first)).then_some(form)
 }
 
-/// A number without the words before it.
+/// A number without its prefix words.
 fn unannounced(mut form: String) -> String {
     let marks = ["SERIAL", "SERIE", "NUMERO", "SN", "NO"];
     let is_number = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
@@ -47,7 +47,7 @@ fn unannounced(mut form: String) -> String {
     form
 }
 
-/// Makers of pianos under the names they are written with; a module may add its own.
+/// Piano makers and the spellings of their names; a module may add its own.
 const MAKERS: &[(&str, &[&str])] = &[
     ("baldwin", &["baldwin piano", "d h baldwin"]),
     ("bechstein", &["c bechstein", "c. bechstein"]),
@@ -87,7 +87,8 @@ const MAKERS: &[(&str, &[&str])] = &[
     ("young chang", &["youngchang"]),
 ];
 
-/// A make by its one name: what a module's own aliases say, else the table, else its words without `pianos` and the like.
+/// The canonical name of a make: from a module's aliases, else from the table, else its words without
+/// `pianos` and the like.
 pub fn make(text: &str, aliases: &BTreeMap<String, Vec<String>>) -> Option<String> {
     let spelled = match text.contains('&') {
         true => folded(&text.replace('&', " and ")),
@@ -113,7 +114,7 @@ pub fn make(text: &str, aliases: &BTreeMap<String, Vec<String>>) -> Option<Strin
     found.or_else(|| (!is_unknown(&bound)).then_some(bound))
 }
 
-/// Whether a word of a make only says that it is one.
+/// Whether a word of a make is generic.
 fn says_nothing(word: &str) -> bool {
     matches!(
         word,
@@ -121,7 +122,7 @@ fn says_nothing(word: &str) -> bool {
     )
 }
 
-/// A text without some of its words; as it is where none would be left.
+/// A text without some of its words; unchanged if none would be left.
 fn without(text: String, is_left_out: impl Fn(&str) -> bool) -> String {
     let words: Vec<&str> = text.split(' ').filter(|word| !is_left_out(word)).collect();
     match words.is_empty() {
@@ -132,7 +133,7 @@ fn without(text: String, is_left_out: impl Fn(&str) -> bool) -> String {
 
 fn known_maker(form: &str) -> Option<&'static str> {
     static KNOWN: LazyLock<FxHashMap<&str, &str>> = LazyLock::new(|| {
-        // Of two makers with one name the first has it.
+        // If two makers share a name, the first one wins.
         let named = MAKERS.iter().rev().flat_map(|(main, others)| {
             let others = others.iter().map(|other| (*other, *main));
             others.chain([(*main, *main)])
@@ -142,7 +143,7 @@ fn known_maker(form: &str) -> Option<&'static str> {
     KNOWN.get(form).copied()
 }
 
-/// A model's letters and digits, without words that every model has.
+/// A model's letters and digits, without generic words.
 pub fn model(text: &str) -> Option<String> {
     let spelled = folded(text);
     let says_nothing =

@@ -1,6 +1,6 @@
-//! How a word sounds to French and English ears: a skeleton of its consonants.
+//! A phonetic code for French and English: a word's consonants.
 
-/// The code of a folded text, at most eight letters.
+/// The phonetic code of a folded text, at most eight letters.
 pub fn sound(folded: &str) -> String {
     let letters: Vec<char> = folded
         .chars()
@@ -17,14 +17,14 @@ pub fn sound(folded: &str) -> String {
             code.push(heard);
         }
     }
-    // What stands last is often not spoken.
+    // A last consonant is often silent.
     while code.len() > 2 && code.ends_with(['s', 't', 'd']) {
         code.pop();
     }
     code
 }
 
-/// What is heard of a letter and the one after it, and how many letters that took.
+/// The sound of a letter and the one after it, and how many letters that consumed.
 fn heard(letter: char, next: char, first: bool) -> (Option<char>, usize) {
     match (letter, next) {
         ('p', 'h') => (Some('f'), 2),

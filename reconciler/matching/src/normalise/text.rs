@@ -1,12 +1,12 @@
-//! Text as it is compared: letter case, accents, ligatures and punctuation do not count.
+//! Folds text for comparison: letter case, accents, ligatures and punctuation are removed.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// How many bytes of a value are looked at; no name, address or number of this world is longer.
+/// The maximum number of bytes of a value that are read; no real name, address or number is longer.
 pub const LIMIT: usize = 1024;
 
-/// The beginning of a text, at most `LIMIT` bytes of it.
+/// The first `LIMIT` bytes of a text at most.
 pub fn bounded(text: &str) -> &str {
     if text.len() <= LIMIT {
         return text;
@@ -18,14 +18,15 @@ pub fn bounded(text: &str) -> &str {
     &text[..end]
 }
 
-/// Words in lower case without accents, one blank between them. Apostrophes and dots within initials part words too.
+/// Words in lower case without accents, separated by one blank. Apostrophes and dots within initials separate
+/// words too.
 pub fn folded(text: &str) -> String {
     let text = bounded(text);
     let mut form = match text.is_ascii() {
         true => folded_ascii(text),
         false => folded_foreign(text),
     };
-    // Some single letters fold to whole sentences.
+    // Some single characters fold to whole sentences.
     form.truncate(bounded(&form).len());
     while form.ends_with(' ') {
         form.pop();
@@ -77,7 +78,7 @@ fn push(form: &mut String, letter: char) {
     }
 }
 
-/// Whether a folded value says only that nothing is known.
+/// Whether a folded value means unknown.
 pub fn is_unknown(folded: &str) -> bool {
     matches!(
         folded,

@@ -1,4 +1,4 @@
-//! Conditions in flat form say what the plainest reading says, of any pair.
+//! Conditions in flat form agree with the plain reference implementation for any pair.
 
 use proptest::prelude::*;
 
@@ -19,7 +19,7 @@ blocking: []
 comparisons: []
 ";
 
-/// Names that are alike in every way conditions ask about.
+/// Names that are similar in every way that conditions test.
 const NAMES: [&str; 20] = [
     "",
     "Jean",
@@ -163,7 +163,7 @@ proptest! {
         named.settle(&layout);
         for one in 0..base.records {
             for other in 0..base.records {
-                // One pair is asked everything: what it keeps must serve every question.
+                // One pair evaluates all conditions, so its cached measures must serve each of them.
                 let mut pair = Pair::new(&base, &facts, &named, one, other);
                 let plain = Plain { base: &base, facts: &facts, one, other };
                 for ((condition, flat), text) in conditions.iter().zip(&flat).zip(&texts) {

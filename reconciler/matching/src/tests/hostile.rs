@@ -1,4 +1,4 @@
-//! Values that nobody would write stay within bounds.
+//! Extreme values stay within bounds.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use crate::compare::{edits, jaro_winkler, parse};
 use crate::fuzzing::forms;
 use crate::normalise::{folded, repaired};
 
-/// Every normal form of a text, and what is asked of two of them.
+/// Computes every normal form of a text, and compares pairs of them.
 fn all_forms(text: &str) {
     forms(text);
     let form = folded(text);

@@ -1,4 +1,4 @@
-//! What labels teach: nothing that they do not prove, and the same in whatever order they come.
+//! Learning from labels: only what they prove, and the same in any order.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use crate::explain::explain;
 use crate::model::Model;
 use crate::train::{Decided, Label, Lesson, learn, worth_asking};
 
-/// Invented records, and which person each is.
+/// Test records, and the person of each.
 fn households(name: &str) -> (Outcome, Vec<usize>) {
     let rows = rows();
     let outcome = matched(&written(&rows, name), &Links::default());
@@ -45,7 +45,7 @@ fn taught(outcome: &Outcome, model: &Model, labels: &[Label]) -> (Model, Lesson)
     (model, lesson)
 }
 
-/// How many scored pairs a model puts on the wrong side of even odds.
+/// The number of scored pairs on the wrong side of even odds.
 fn wrong(outcome: &Outcome, model: &Model, person: &[usize]) -> usize {
     let scored = outcome.batch.score(model, f32::MIN);
     let is_wrong = |pair: &&crate::batch::Scored| {
@@ -58,7 +58,7 @@ fn wrong(outcome: &Outcome, model: &Model, person: &[usize]) -> usize {
 #[test]
 fn labels_correct_a_model_that_trusts_the_wrong_comparison() {
     let (outcome, person) = households("labels-wrong");
-    // A model that takes whoever shares a telephone for one.
+    // A model that matches all records with the same telephone number.
     let mut credulous = outcome.model.clone();
     for comparison in &mut credulous.populations[0].comparisons {
         if comparison.comparison == "given name" {
@@ -95,7 +95,7 @@ fn the_order_of_labels_and_of_their_records_does_not_matter() {
 fn what_labels_do_not_prove_changes_nothing() {
     let (outcome, person) = households("labels-few");
     let mut random = labels(&outcome, &person, 4);
-    // Tossed coins among pairs of even odds teach nothing that holds elsewhere.
+    // Random labels for pairs of even odds teach nothing.
     let mut even = outcome.model.clone();
     for comparison in &mut even.populations[0].comparisons {
         comparison.scale = 0.0;

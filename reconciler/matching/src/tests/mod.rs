@@ -1,4 +1,4 @@
-//! Promises of the matcher as a whole, on small invented records.
+//! Tests of the matcher as a whole, on small sets of test records.
 
 mod flat;
 mod hostile;

@@ -1,4 +1,4 @@
-//! Whether a condition holds for a pair, worked out in the plainest way: what the flat form must agree with.
+//! The plain reference implementation of conditions, which the flat form must agree with.
 
 use crate::base::{Base, NONE};
 use crate::compare::{Condition, Facts, Measure, Test, Words, edits, jaro_winkler};
@@ -6,9 +6,9 @@ use crate::compare::{Condition, Facts, Measure, Test, Words, edits, jaro_winkler
 /// Two records of a base.
 #[derive(Debug, Clone, Copy)]
 pub struct Plain<'a> {
-    /// Where their values are.
+    /// The base.
     pub base: &'a Base,
-    /// What is known about the values.
+    /// The facts about values.
     pub facts: &'a Facts,
     /// One.
     pub one: u32,
@@ -47,7 +47,7 @@ impl<'a> Plain<'a> {
         one.iter().any(|id| *id != NONE && other.contains(id))
     }
 
-    /// The rarest value they share of an attribute.
+    /// The rarest value of an attribute that they share.
     fn shared(&self, at: usize) -> Option<u32> {
         let (one, other) = self.values(at);
         if let ([one], [other]) = (one, other) {
@@ -96,7 +96,7 @@ impl<'a> Plain<'a> {
         }
     }
 
-    /// Whether one record's first attribute reads as the other's second.
+    /// Whether one record's first attribute equals the other's second.
     fn is_crossed(&self, first: usize, second: usize, one: u32, other: u32) -> bool {
         let (one, other) = (self.base.one(first, one), self.base.one(second, other));
         let (first, second) = (&self.base.columns[first], &self.base.columns[second]);
@@ -109,7 +109,7 @@ impl<'a> Plain<'a> {
             .map(|(one, other)| (column.text(one), column.text(other)))
     }
 
-    /// The measure; `bound` is what it will be held against.
+    /// Computes a measure; `bound` is what it is compared with.
     fn measure(&self, measure: Measure, bound: f32) -> Option<f32> {
         match measure {
             Measure::JaroWinkler(at) => self.best(at, jaro_winkler),
@@ -173,7 +173,7 @@ impl<'a> Plain<'a> {
     }
 }
 
-/// 1 for texts one letter apart whose digits are the same.
+/// 1 for texts that are one letter apart and have the same digits.
 fn slip(one: &str, other: &str) -> f32 {
     let digits = |text: &'_ str| {
         text.bytes()
@@ -205,7 +205,8 @@ fn initial(short: &str, long: &str) -> bool {
     }
 }
 
-/// The weight of the words that two values share, and of those that only one has; words one slip apart are shared.
+/// The weight of the shared words, and of those that only one value has; words one typo apart count as
+/// shared.
 fn common(words: &Words, one: u32, other: u32) -> (f32, f32, f32) {
     let (one, other) = (words.of(one), words.of(other));
     let weight = |word: u32| words.weights[word as usize];

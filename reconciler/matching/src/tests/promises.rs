@@ -13,7 +13,7 @@ use crate::model::{Model, Scorer, Thresholds};
 use crate::profile::Layout;
 use crate::spec::{DecideSpec, Spec};
 
-/// Clusters by ids, whatever the numbers of the records.
+/// Clusters as ids, independent of record numbers.
 fn clusters(outcome: &Outcome) -> BTreeMap<String, String> {
     let id = |record: u32| outcome.batch.ids[record as usize].to_string();
     outcome
@@ -130,7 +130,7 @@ fn what_people_said_holds() {
         clusters[strangers.0 as usize],
         clusters[strangers.1 as usize]
     );
-    // Without the links everything is as it was.
+    // Without the links the result is the same as before.
     assert_eq!(matched(&path, &Links::default()).decisions, free.decisions);
 }
 

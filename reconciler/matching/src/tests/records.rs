@@ -1,4 +1,4 @@
-//! Invented records: households of which each member comes several times, with slips.
+//! Test records: households whose members occur several times, with typos.
 
 use std::path::{Path, PathBuf};
 
@@ -40,7 +40,7 @@ comparisons:
       - { level: same, when: equal(city), frequency: city }
 ";
 
-/// A row and the person it is of.
+/// A row and its person.
 #[derive(Debug, Clone)]
 pub struct Row {
     pub id: String,
@@ -112,7 +112,7 @@ pub fn written(rows: &[Row], name: &str) -> PathBuf {
     path
 }
 
-/// Everything that comes of a file.
+/// The complete result for a file.
 pub struct Outcome {
     pub batch: Batch,
     pub model: Model,

@@ -1,4 +1,4 @@
-//! Pairs that people decided, as what is learnt from.
+//! Pairs that people decided, as training data.
 
 use serde::Deserialize;
 
@@ -7,48 +7,49 @@ use crate::compare::{Comparisons, Facts, MISSING, Pattern};
 use crate::model::{Model, Scorer};
 use crate::profile::Layout;
 
-/// A decided pair of records at hand.
+/// A decided pair whose records are available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Label {
     /// One record.
     pub one: u32,
     /// The other.
     pub other: u32,
-    /// Whether they are one.
+    /// Whether they match.
     pub is_match: bool,
 }
 
-/// A decided pair whose records are gone or changed since: what was shown of it to whom decided, as `explain` has it.
+/// A decided pair whose records are gone or changed: the evidence that the person saw, in the form of
+/// `explain`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decided {
-    /// What was shown.
+    /// The evidence.
     pub evidence: Evidence,
-    /// Whether they are one.
+    /// Whether they match.
     pub is_match: bool,
 }
 
-/// What an explanation says of a pair beside weights.
+/// The part of an explanation without weights.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Evidence {
-    /// The sort of pair.
+    /// The population.
     pub population: String,
     /// The comparisons in their order.
     pub steps: Vec<EvidenceStep>,
 }
 
-/// What an explanation says of a comparison beside weights.
+/// The part of a comparison's explanation without weights.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct EvidenceStep {
     /// The comparison.
     pub comparison: String,
-    /// The level it reached; none where it says nothing.
+    /// The level it reached; `None` if the comparison does not apply.
     pub level: Option<String>,
-    /// The value whose rarity counted.
+    /// The value whose frequency counted.
     #[serde(default)]
     pub value: Option<String>,
 }
 
-/// What a decided pair reached, however it is known.
+/// The levels that a decided pair reached.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known {
     pub(super) population: usize,
@@ -59,7 +60,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// What two records reach.
+    /// Computes the levels of two records.
     pub(super) fn of_records(
         scorer: &Scorer,
         comparisons: &Comparisons,
@@ -80,7 +81,7 @@ impl Known {
         }
     }
 
-    /// What a pair reached when it was decided; none where the comparisons are others since.
+    /// The levels that a pair reached when it was decided; `None` if the comparisons have changed since.
     pub(super) fn of_evidence(
         model: &Model,
         comparisons: &Comparisons,

@@ -1,7 +1,8 @@
-//! Expectation maximisation over three classes: match, related (of one household or group, but another), unrelated.
+//! Expectation maximisation over three classes: match, related (different entities of one household or group)
+//! and unrelated.
 //!
-//! What tells members of a group apart (`individual`) agrees between related pairs by chance only, as it does between
-//! unrelated ones. That one assumption keeps shared telephones and addresses from being taken for identity.
+//! `individual` comparisons agree between related pairs only by chance, as between unrelated ones. This
+//! assumption keeps shared telephones and addresses from being taken for identity.
 
 use rayon::prelude::*;
 
@@ -10,22 +11,23 @@ use super::sample::{Patterns, Seen};
 use crate::compare::{Comparison, Comparisons, MISSING};
 use crate::model::{Model, Population};
 
-/// So many pairs is what the first guess counts as.
+/// The weight of the first guess, as a number of pairs.
 const GUESS: f64 = 4.0;
-/// Matches contradict in what tells members of a group apart in so many cases at most; else the training has taken
-/// households for matches.
+/// The maximum share of matches that contradict in an `individual` comparison; otherwise the training has
+/// taken households for matches.
 const CONTRADICTING: f64 = 0.05;
-/// And so often in anything else.
+/// The same for any other comparison.
 const DIFFERING: f64 = 0.2;
-/// Related pairs share what groups share at least so often as matches do; else the training has taken chance for kinship.
+/// Related pairs agree in shared attributes at least this often, relative to matches; otherwise the training
+/// has taken coincidences for relations.
 const SHARED: f64 = 0.25;
-/// So many matches reach a level that is declared to speak against them.
+/// The maximum share of matches that reach a level declared as evidence against them.
 const AGAINST: f64 = 0.01;
 const ROUNDS: usize = 80;
 
 /// Learns m, r and the shares of the classes.
 ///
-/// `covered` says which levels blocking brings together without exception: their u is counted, not sampled.
+/// `covered` is which levels blocking finds completely: their u is counted, not sampled.
 pub fn fit(
     model: &mut Model,
     comparisons: &Comparisons,
@@ -54,27 +56,27 @@ pub fn fit(
     }
 }
 
-/// What is known beside the patterns.
+/// The data besides the patterns.
 #[derive(Debug, Clone, Copy)]
 struct Learning<'a> {
     /// The comparisons.
     comparisons: &'a Comparisons,
-    /// Which levels blocking brings together without exception.
+    /// Which levels blocking finds completely.
     covered: &'a [Vec<bool>],
-    /// How many random pairs reached each level.
+    /// The number of random pairs that reached each level.
     seen: &'a [Vec<f64>],
-    /// How many were looked at.
+    /// The number of random pairs.
     looked_at: f64,
 }
 
-/// A pattern as it is learnt from.
+/// A pattern prepared for training.
 #[derive(Debug, Clone)]
 struct Case {
-    /// The level of each comparison; what is behind the last of them means nothing.
+    /// The level of each comparison; entries after the last comparison are unused.
     levels: [u8; 15],
-    /// What rarity adds to each class, in bits.
+    /// The bits that rarity adds to each class.
     rarity: [f64; 3],
-    /// How many pairs have it.
+    /// The number of pairs with it.
     count: f64,
 }
 
@@ -133,7 +135,7 @@ impl Tally {
     }
 }
 
-/// What the classes are expected to have, summed up in parts that do not depend on the threads.
+/// The expected counts of the classes, summed in fixed parts so that they do not depend on threads.
 fn expected(population: &Population, cases: &[Case]) -> Tally {
     let logarithms: Vec<Vec<[f64; 3]>> = population
         .comparisons
@@ -197,7 +199,7 @@ impl Tally {
     }
 }
 
-/// The share of related pairs that reach the levels of kin.
+/// The share of related pairs that reach the `kin` levels.
 fn kin(
     declared: &Comparison,
     half: std::ops::Range<usize>,
@@ -210,7 +212,7 @@ fn kin(
 }
 
 fn maximise(population: &mut Population, guess: &Population, learning: &Learning, tally: &Tally) {
-    // There are not more matching pairs than records; else the training has taken coincidences for matches.
+    // There are at most as many matching pairs as records; otherwise coincidences were taken for matches.
     let most = (2.0 * population.pairs).sqrt() / population.pairs;
     population.matching = (tally.classes[0] / population.pairs).clamp(1e-13, most.min(0.5));
     population.related = (tally.classes[1] / population.pairs).clamp(1e-13, 0.4);
@@ -218,7 +220,7 @@ fn maximise(population: &mut Population, guess: &Population, learning: &Learning
         let counts = &tally.levels[at];
         let declared = &learning.comparisons.list[at];
         let random: f64 = learning.seen[at].iter().sum();
-        // Of all pairs, those that could be compared at all.
+        // The pairs that could be compared at all.
         let present = population.pairs * random / learning.looked_at.max(1.0);
         for (level, weights) in comparison.levels.iter_mut().enumerate() {
             let half = declared.half(level);
@@ -231,7 +233,8 @@ fn maximise(population: &mut Population, guess: &Population, learning: &Learning
             let first = &guess.comparisons[at].levels[level];
             weights.m = (counts[level][0] + GUESS * first.m) / (total(0) + GUESS);
             if half.start > 0 {
-                // All pairs that agree in the other attribute are brought together by it, as far as its blocks are not too large.
+                // Blocking by the other attribute finds all pairs that agree in it, except in blocks that are
+                // too large.
                 let least = 0.5 / (total(2) + 1.0);
                 weights.u = (counts[level][2] + GUESS * first.u).max(least) / (total(2) + GUESS);
             } else if learning.covered[at][level] && learning.seen[at][level] < ENOUGH {
@@ -252,7 +255,7 @@ fn maximise(population: &mut Population, guess: &Population, learning: &Learning
             let learnt = (counts[level][1] + GUESS * first.r) / (total(1) + GUESS);
             weights.r = match declared.individual {
                 true if declared.levels[level].kin => learnt.max(weights.u),
-                // What kin reach is taken from the last level.
+                // The share of the `kin` levels is taken from the last level.
                 true if level + 1 == half.end => (weights.u
                     - kin(declared, half.clone(), counts, total(1)))
                 .max(weights.u / 10.0),

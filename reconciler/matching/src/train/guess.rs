@@ -1,4 +1,4 @@
-//! The model before anything is learnt.
+//! The initial model, before training.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use crate::compare::{Comparisons, Level};
 use crate::model::{ComparisonWeights, Frequencies, LevelWeights, Population};
 use crate::profile::Layout;
 
-/// A level seen so often among random pairs has its u from there.
+/// A level with at least this many random pairs takes its u from them.
 pub(super) const ENOUGH: f64 = 200.0;
 
-/// The model before anything is learnt: u as random pairs have it, m and r guessed from the order of the levels.
+/// The initial model: u from random pairs, m and r guessed from the order of the levels.
 pub fn start(
     comparisons: &Comparisons,
     layout: &Layout,
@@ -88,7 +88,7 @@ pub fn start(
     populations.collect()
 }
 
-/// Matches are guessed to reach the first levels most, and to contradict in one case of ten.
+/// The guess for matches: mostly the first levels, and a contradiction in one of ten cases.
 fn guessed(levels: &[Level]) -> Vec<f64> {
     let contradicts = |at: usize| levels[at].against || at + 1 == levels.len();
     let mut rank = 0;
@@ -119,7 +119,7 @@ fn guessed(levels: &[Level]) -> Vec<f64> {
         .collect()
 }
 
-/// How often unrelated pairs reach a level, as random pairs have it.
+/// The share of unrelated pairs that reach a level, from random pairs.
 fn chance(counts: &[f64], half: &std::ops::Range<usize>, level: usize) -> f64 {
     let total: f64 = counts[half.clone()].iter().sum();
     if half.start == 0 || total > 10.0 * ENOUGH {
@@ -128,7 +128,7 @@ fn chance(counts: &[f64], half: &std::ops::Range<usize>, level: usize) -> f64 {
     if level + 1 == counts.len() {
         return 0.9;
     }
-    // Pairs that agree in what stands beside are too rare among random ones; others stand for them at first.
+    // Pairs for `beside` are too rare among random ones; the other levels stand in for them at first.
     let first: f64 = counts[..half.start].iter().sum();
     ((counts[level - half.start] + 0.5) / (first + 0.5)).max(0.01)
 }

@@ -1,49 +1,52 @@
-//! Learning from pairs that people decided: how far to trust each comparison, and how far each level was misjudged.
+//! Learns from labelled pairs: how far to trust each comparison, and how to correct each level.
 //!
-//! The weights themselves come from all records. Labels correct them: a logistic regression with the score as what is known already,
-//! and a Gaussian prior that holds every correction to nought, so that few labels move little. How firmly it holds is chosen by
-//! cross-validation on the labels, and where none of the corrections foretells labels it has not seen, the model stays as it was.
+//! The weights come from all records, and labels correct them: a logistic regression with the score as
+//! offset, and a Gaussian prior that holds every correction near zero, so that few labels change little.
+//! Cross-validation on the labels chooses the strength of the prior. If no corrections predict unseen labels
+//! better, the model stays unchanged.
 
 use std::f64::consts::LN_2;
 
 use super::decided::{Decided, Known, Label};
 use super::logistic::{Row, fit};
 use crate::base::Base;
-use crate::batch::Scored;
 use crate::compare::{Comparisons, Facts, MISSING};
 use crate::model::{Model, Scorer, Sum, Thresholds};
 use crate::profile::Layout;
+use crate::scored::Scored;
 
-/// What labels taught.
+/// The result of learning from labels.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Lesson {
-    /// How many labels there were.
+    /// The number of labels.
     pub labels: usize,
-    /// How many decided pairs were left out, because they were held against each other by other comparisons.
+    /// The number of decided pairs left out because the comparisons have changed.
     pub unfit: usize,
-    /// How many bits better a label is foretold by a model that has not seen it, and how uncertain that is: one standard error.
+    /// The gain in bits per label when a model predicts labels it has not seen, and its uncertainty: one
+    /// standard error.
     pub gain: f64,
     /// The standard error of the gain.
     pub error: f64,
-    /// Whether the model was changed; it is where the gain is greater than its error.
+    /// Whether the model was changed: only if the gain exceeds its error.
     pub is_adopted: bool,
 }
 
-/// The deviations expected before anything is seen, by what is corrected: all scores of a population, in nats; the scale of a
-/// comparison; a level, in nats. Taken from how far models without labels were found off, and only a measure for `FIRMNESS`.
+/// The prior standard deviations of the corrections: all scores of a population, in nats; the scale of a
+/// comparison; a level, in nats. They come from the observed errors of models without labels, and only set
+/// the unit for `FIRMNESS`.
 const SHIFT: f64 = 1.0;
 const SCALE: f64 = 0.2;
 const LEVEL: f64 = 0.5;
-/// What the deviations are tried with.
+/// The factors of the deviations that are tried.
 const FIRMNESS: [f64; 3] = [0.25, 0.5, 1.0];
 const FOLDS: usize = 5;
-/// Fewer labels prove nothing.
+/// The minimum number of labels.
 pub const FEWEST: usize = 25;
 
-/// Which coefficient corrects what.
+/// The meaning of the coefficients.
 struct Places {
     populations: usize,
-    /// The first level of each comparison.
+    /// The coefficient of the first level of each comparison.
     levels: Vec<usize>,
     width: usize,
 }
@@ -74,7 +77,7 @@ impl Places {
     }
 }
 
-/// Corrects a model where that helps; the order of the labels does not matter, nor that of the decided pairs.
+/// Corrects a model if that improves it; the order of labels and decided pairs does not matter.
 pub fn learn(
     model: &mut Model,
     comparisons: &Comparisons,
@@ -141,7 +144,7 @@ pub fn learn(
     lesson
 }
 
-/// How firmly to hold to the model, and how much better labels are then foretold that were not learnt from.
+/// The best strength of the prior, and how much better unseen labels are then predicted.
 fn validated(rows: &[Row], places: &Places) -> (f64, Lesson) {
     let nothing = vec![0.0; places.width];
     let tried = FIRMNESS.map(|firmness| {
@@ -192,8 +195,8 @@ fn correct(model: &mut Model, places: &Places, coefficients: &[f64]) {
     }
 }
 
-/// The pairs most worth asking a person about: half of them questions as they stand, half of them matches as they stand, since what
-/// is wrong among those is asked by nobody. Which ones depends on the pairs alone.
+/// The pairs most worth labelling: half from the review range, half from the matches, because nobody reviews
+/// errors among those. The selection depends on the pairs alone.
 pub fn worth_asking(scored: &[Scored], thresholds: Thresholds, count: usize) -> Vec<(u32, u32)> {
     const LIKELY: f32 = 10.0;
     let among = |low: f32, high: f32, count: usize| {

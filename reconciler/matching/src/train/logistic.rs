@@ -1,13 +1,13 @@
-//! Logistic regression on top of known odds, each of its coefficients held to nought by a Gaussian prior.
+//! Logistic regression with an offset and a Gaussian prior on each coefficient.
 
-/// A case: what is known of it and what came of it.
+/// A case: its features and its outcome.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
-    /// The logarithm of the odds without any correction, in nats.
+    /// The offset: the log odds without any correction, in nats.
     pub(super) known: f64,
-    /// The features that are not nought, by number.
+    /// The non-zero features, by number.
     pub(super) features: Vec<(usize, f64)>,
-    /// Whether it was so.
+    /// The outcome.
     pub(super) holds: bool,
 }
 
@@ -20,7 +20,7 @@ impl Row {
                 .sum::<f64>()
     }
 
-    /// The logarithm of the probability of what came, in nats.
+    /// The log probability of the outcome, in nats.
     pub(super) fn likelihood(&self, coefficients: &[f64]) -> f64 {
         let odds = self.odds(coefficients);
         let against = if self.holds { -odds } else { odds };
@@ -30,8 +30,8 @@ impl Row {
 
 const ROUNDS: usize = 30;
 
-/// The likeliest coefficients, where each has a standard deviation before anything is seen. Newton's method, every step halved until
-/// it helps.
+/// The maximum a posteriori coefficients, given their prior standard deviations, by Newton's method; each
+/// step is halved until it improves the fit.
 pub(super) fn fit(rows: &[&Row], deviations: &[f64]) -> Vec<f64> {
     let held: Vec<f64> = deviations.iter().map(|sd| sd.powi(-2)).collect();
     let value = |coefficients: &[f64]| {
@@ -66,7 +66,7 @@ pub(super) fn fit(rows: &[&Row], deviations: &[f64]) -> Vec<f64> {
     coefficients
 }
 
-/// The step to the top of the parabola that touches the likelihood here.
+/// The Newton step: to the maximum of the quadratic approximation.
 fn newton(rows: &[&Row], held: &[f64], coefficients: &[f64]) -> Vec<f64> {
     let width = held.len();
     let mut slopes: Vec<f64> = coefficients
@@ -92,7 +92,7 @@ fn newton(rows: &[&Row], held: &[f64], coefficients: &[f64]) -> Vec<f64> {
     solved(bends, slopes)
 }
 
-/// Solves a system whose matrix is symmetric and positive, by Cholesky's method.
+/// Solves a linear system with a symmetric positive definite matrix, by Cholesky decomposition.
 fn solved(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
     let width = right.len();
     for at in 0..width {
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn many_cases_outweigh_the_prior_and_few_do_not() {
-        // Of the first feature's cases nine of ten hold, of the second's one half.
+        // Nine of ten cases of the first feature hold, and half of the second's.
         let share = |number: usize| match number % 2 {
             0 => !(number / 2).is_multiple_of(10),
             _ => (number / 2).is_multiple_of(2),

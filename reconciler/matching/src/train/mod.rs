@@ -1,4 +1,5 @@
-//! Training without labels: u from random pairs, m and r by expectation maximisation over the patterns of blocked pairs.
+//! Training without labels: u from random pairs, m and r by expectation maximisation over the patterns of
+//! blocked pairs.
 
 mod whole;
 

@@ -1,4 +1,4 @@
-//! Pairs to learn from: random ones, and a share of those that blocking brings together.
+//! Samples of pairs for training: random ones, and a share of the blocked ones.
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -9,27 +9,27 @@ use crate::compare::{Comparisons, Facts, MISSING, Pattern, Reached};
 use crate::model::{Model, Scorer};
 use crate::profile::Layout;
 
-/// How many random pairs are looked at.
+/// The number of random pairs.
 const RANDOM: u64 = 600_000;
-/// How many blocked pairs are wanted at most, about.
+/// The approximate maximum number of blocked pairs.
 const BLOCKED: u64 = 1_000_000;
 
-/// What random pairs reach, per population.
+/// The levels that random pairs reach, per population.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
-    /// How many pairs were looked at in all.
+    /// The number of pairs.
     pub looked_at: f64,
-    /// The share of all pairs that fall into each population.
+    /// The share of all pairs in each population.
     pub shares: Vec<f64>,
-    /// How many pairs were looked at in each population.
+    /// The number of pairs in each population.
     pub pairs: Vec<f64>,
-    /// How many reached each level of each comparison, by population.
+    /// The number that reached each level of each comparison, by population.
     pub levels: Vec<Vec<Vec<f64>>>,
-    /// The mean inverse share of the values whose rarity counts, by population, comparison and level.
+    /// The mean inverse share of the values whose frequency counts, by population, comparison and level.
     pub inverse: Vec<Vec<Vec<f64>>>,
 }
 
-/// A well-mixed number from a counter: the same everywhere and always.
+/// A pseudo-random number from a counter, always the same.
 pub(super) fn mixed(mut number: u64) -> u64 {
     number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -37,7 +37,8 @@ pub(super) fn mixed(mut number: u64) -> u64 {
     number ^ number >> 31
 }
 
-/// Looks at random pairs of all records, and of those within each population. Which pairs depends on the number of records only.
+/// Samples random pairs of all records, and of those within each population. The selection depends only on
+/// the number of records.
 ///
 /// `own` is the population of each record by itself.
 pub fn random(base: &Base, facts: &Facts, comparisons: &Comparisons, own: &[usize]) -> Seen {
@@ -153,17 +154,19 @@ impl Seen {
     }
 }
 
-/// Distinct patterns of blocked pairs with the bits that rarity adds (all comparisons, individual ones), and how many pairs have them.
+/// Distinct patterns of blocked pairs with the bits that rarity adds (all comparisons, `individual` ones),
+/// and their counts.
 #[derive(Debug, Clone, Default)]
 pub struct Patterns {
     /// The patterns in order.
     pub list: Vec<(PatternKey, f64)>,
 }
 
-/// A pattern and the rarity of its values in half bits: for unrelated pairs, and for related ones.
+/// A pattern and the rarity of its values in half bits, for unrelated and for related pairs.
 pub type PatternKey = (Pattern, i16, i16);
 
-/// Counts the patterns of a share of the blocked pairs. A record is in the share by its place alone, so this does not depend on threads.
+/// Counts the patterns of a share of the blocked pairs. A record's position alone selects it, so the result
+/// does not depend on threads.
 pub fn blocked(
     model: &Model,
     comparisons: &Comparisons,
@@ -225,11 +228,11 @@ fn key(comparisons: &Comparisons, scorer: &Scorer, reached: &Reached) -> Pattern
     )
 }
 
-/// A sampled pair that stood for many more would decide by itself what is usual.
+/// The maximum weight of a sampled pair: a greater one would decide by itself.
 const EACH: f64 = 1000.0;
 
-/// A few pairs of every block that was too large to be compared stand for all of them: without them, what unrelated records
-/// share would be taken for rare.
+/// A few pairs of every ignored block represent all of its pairs: otherwise attributes that unrelated records
+/// share would seem rare.
 fn left_out(
     scorer: &Scorer,
     comparisons: &Comparisons,
@@ -304,7 +307,7 @@ mod tests {
         let weights = sample.iter().map(|(_, weight)| *weight);
         let all: f64 = weights.clone().sum();
         assert!((all - 1_999_000.0).abs() < 1.0, "{all}");
-        // A pair drawn of one record with itself stands for none.
+        // A pair of a record with itself is skipped.
         let most = weights.fold(0.0, f64::max);
         assert!(most < 1.01 * EACH, "{most}");
     }

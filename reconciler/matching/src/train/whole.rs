@@ -1,4 +1,4 @@
-//! The training as a whole.
+//! The whole training.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,8 @@ pub fn train(
     model
 }
 
-/// The frequencies of values among the records of each population; among all where no record is of it by itself.
+/// The frequencies of values among the records of each population; among all records if none belongs to it by
+/// itself.
 fn frequencies(
     layout: &Layout,
     comparisons: &Comparisons,

@@ -4,7 +4,7 @@ use super::*;
 use serde_json::json;
 use sqlx::PgPool;
 
-/// The ledger in words: hashes as the values of two columns.
+/// The ledger as text: hashes as the values of two columns.
 async fn ledger(conn: &mut PgConnection) -> String {
     text(
         conn,

@@ -26,7 +26,7 @@ fn lines(rows: &[RowDiff]) -> String {
     lines
 }
 
-/// Three promotions: all there, some changed, some gone and one new.
+/// Three promotions: all rows inserted; some changed; some removed and one inserted.
 async fn three_promotions(conn: &mut PgConnection) -> Sealed {
     let row = |id: &str, columns| write(Operation::Update, &client(id, columns));
     promote(

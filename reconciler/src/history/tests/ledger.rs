@@ -1,4 +1,4 @@
-//! Two invented tables, and promotions of them.
+//! Two test tables, and promotions of them.
 
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
@@ -140,7 +140,7 @@ pub(super) async fn rollback(
     Ok(RollbackOutcome::Done { sealed, entities })
 }
 
-/// A rollback that does something.
+/// A rollback that must change rows.
 pub(super) async fn back(conn: &mut PgConnection, n: i64, discard_local: bool) -> Sealed {
     match rollback(conn, n, "tester", "because", discard_local)
         .await

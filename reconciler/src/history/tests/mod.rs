@@ -1,4 +1,4 @@
-//! Histories of small invented tables, on a real server.
+//! Histories of small test tables, on a real server.
 
 mod applying;
 mod chaining;

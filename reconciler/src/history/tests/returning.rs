@@ -1,11 +1,11 @@
-//! Rollbacks, proved by comparing whole tables.
+//! Rollbacks, checked by comparing whole tables.
 
 use super::super::{RollbackError, plan_rollback};
 use super::*;
 use serde_json::json;
 use sqlx::PgPool;
 
-/// Ten promotions of every sort; the tables and the state hash after each.
+/// Ten promotions of every kind; the tables and the state hash after each.
 async fn ten(conn: &mut PgConnection) -> Vec<(String, Vec<u8>)> {
     let mut states = vec![(dump_all(conn).await, vec![0; 32])];
     for n in 1..=10_i64 {
@@ -13,7 +13,7 @@ async fn ten(conn: &mut PgConnection) -> Vec<(String, Vec<u8>)> {
         let mut clients = Vec::new();
         let mut pianos = Vec::new();
         for id in 0..2_500_i64 {
-            // Each row has a life of its own, made of its id and the number alone.
+            // Each row's changes depend only on its id and the promotion's number.
             let name = format!("c{id:05}");
             match (id * 31 + n * 17) % 11 {
                 0 => clients.push(removal(&name)),
@@ -64,7 +64,7 @@ async fn any_of_ten_promotions_comes_back_and_goes_again(pool: PgPool) {
         assert_eq!(sealed.number as usize, states.len());
         states.push((table, hash));
     }
-    // The rollback of a rollback: to promotion 12, which returned to 8.
+    // The rollback of a rollback: to promotion 12, which rolled back to 8.
     let sealed = back(&mut tx, 12, false).await;
     assert_eq!(sealed.state_hash, states[8].1);
     let head = sealed.number;
@@ -80,7 +80,7 @@ async fn any_of_ten_promotions_comes_back_and_goes_again(pool: PgPool) {
     );
 }
 
-/// Promotions 1 and 2, then edits by hand of each sort.
+/// Promotions 1 and 2, then edits by hand of each kind.
 async fn edited(conn: &mut PgConnection) -> Sealed {
     create_tables(conn).await;
     run(
@@ -133,7 +133,7 @@ async fn edits_by_hand_stay_and_are_listed(pool: PgPool) {
         serde_json::to_string_pretty(&plan).unwrap()
     );
     insta::assert_snapshot!("edits_by_hand_stay_rows", format!("{before}\n\n{kept}"));
-    // They are in the ledger now, and come back with it.
+    // They are now in the ledger, and a rollback restores them.
     let three = dump(&mut tx, "clients").await;
     back(&mut tx, 2, false).await;
     back(&mut tx, 3, false).await;

@@ -1,12 +1,12 @@
-//! What may stand around a number that is a reading, and what makes it something else.
+//! The text around a number: what a reading may have, and what rules it out.
 
 use regex::Regex;
 use std::sync::LazyLock;
 
-/// Words and signs that may stand between a label and its number.
+/// Words and signs that are allowed between a label and its number.
 pub(super) const FILLER: &str = r"(?:[\s:=~≈(,@–—-]|relati(?:ve|f)|rel\b\.?|ambiante?|int(?:é|e)rieure?|actuelle|current|indoor|level|niveau|taux|reading|lecture|de l['’]air|(?:de la|dans la) (?:pièce|salle)|du (?:local|salon|studio)|(?:in|of) the room|in room|room|est|était|is|was|at|à|a|of|de|around|about|approx\b\.?|environ|env\b\.?|(?:too|very|un peu|trop|très)|high|low|bass?e|(?:é|e)lev(?:é|e)e|haute?|s(?:è|e)che){0,12}";
 
-/// Whether a number without a unit is followed by nothing that would give it another one (`19h`, `440 Hz`, `7:30`).
+/// Whether no other unit follows a number without a unit (`19h`, `440 Hz`, `7:30`).
 pub(super) fn ends_plainly(rest: &str) -> bool {
     static PLAIN: LazyLock<Regex> = LazyLock::new(|| {
         pattern(
@@ -16,7 +16,7 @@ pub(super) fn ends_plainly(rest: &str) -> bool {
     PLAIN.is_match(rest)
 }
 
-/// Whether the number at `start` begins there: it is not the tail of a word, a price, a date or a range.
+/// Whether a number begins at `start`, and not the tail of a word, a price, a date or a range.
 pub(super) fn stands_alone(text: &str, start: usize) -> bool {
     let mut before = text[..start].chars().rev();
     match before.next() {
@@ -29,7 +29,7 @@ pub(super) fn stands_alone(text: &str, start: usize) -> bool {
     }
 }
 
-/// Whether what stands before makes the number a wish, a limit, a change or the weather outside.
+/// Whether the preceding text makes the number advice, a limit, a change or the weather outside.
 pub(super) fn is_advice(text: &str, start: usize) -> bool {
     const LONGEST: usize = 60;
     static ADVICE: LazyLock<Regex> = LazyLock::new(|| {
@@ -50,7 +50,7 @@ pub(super) fn is_advice(text: &str, start: usize) -> bool {
     ADVICE.is_match(clause)
 }
 
-/// A pattern of this folder; all of them are constants, and the tests compile each.
+/// Compiles a constant pattern of this folder; the tests compile each of them.
 pub(super) fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("the pattern is a constant that the tests compile")
 }

@@ -1,9 +1,9 @@
-//! Numbers that may be relative humidities.
+//! Finds numbers that may be relative humidities.
 
 use super::{
+    candidate::Candidate,
     doubt::{FILLER, ends_plainly, is_advice, pattern, stands_alone},
     number::percentage,
-    reading::Candidate,
 };
 use regex::Regex;
 use std::sync::LazyLock;
@@ -49,7 +49,7 @@ pub(super) fn named_after(text: &str) -> Vec<Candidate> {
     });
     let found = NAMED.captures_iter(text).filter_map(|found| {
         let (whole, number, name) = (found.get(0)?, found.name("n")?, found.name("name")?);
-        // Without a per cent sign only `RH` and the whole word name it: `2 HR` is two hours.
+        // Without a per cent sign only `RH` and the whole word are clear: `2 HR` is two hours.
         let named = found.name("unit").is_some() || name.as_str() == "RH" || name.len() > 5;
         let certain =
             named && stands_alone(text, number.start()) && !is_advice(text, number.start());
@@ -63,7 +63,7 @@ pub(super) fn named_after(text: &str) -> Vec<Candidate> {
     found.collect()
 }
 
-/// A percentage that nothing names: a discount, unless a temperature stands beside it.
+/// A percentage without a label: a discount, unless a temperature is next to it.
 pub(super) fn bare(text: &str) -> Vec<Candidate> {
     static PERCENTAGE: LazyLock<Regex> = LazyLock::new(|| {
         pattern(&format!(
@@ -88,7 +88,7 @@ pub(super) fn bare(text: &str) -> Vec<Candidate> {
 /// The ways to write per cent.
 const PER_CENT: &str = r"\s{0,2}(?:%|percent\b|per\s?cent\b|pour\s?cents?\b|pct\b|p\.\s?c\.)";
 
-/// Whether what follows makes the percentage a price, a pitch or a share.
+/// Whether the following text makes the percentage a price, a pitch or a share.
 fn is_money(rest: &str) -> bool {
     static MONEY: LazyLock<Regex> = LazyLock::new(|| {
         pattern(

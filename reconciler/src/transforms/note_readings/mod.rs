@@ -1,6 +1,8 @@
-//! Temperature and relative humidity read out of free text, French and English, in the many spellings technicians use.
-//! Every pattern runs in linear time. Where a number might be a discount, a pitch, an hour or a wish, it is left alone.
+//! Reads temperature and relative humidity from free text in French and English, in the many spellings that
+//! technicians use. Every pattern runs in linear time. A number that may be a discount, a pitch, an hour or
+//! advice is ignored.
 
+mod candidate;
 mod doubt;
 mod humidity;
 mod number;
@@ -8,4 +10,5 @@ mod pair;
 mod reading;
 mod temperature;
 
-pub use reading::{NoteReadings, Reading, note_readings};
+pub use candidate::{NoteReadings, Reading};
+pub use reading::note_readings;

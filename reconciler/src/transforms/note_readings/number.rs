@@ -1,4 +1,4 @@
-//! Numbers as people write them, and the two scales of temperature.
+//! Parses numbers as people write them, and converts between the two temperature scales.
 
 pub(super) fn decimal(text: &str) -> Option<f64> {
     text.replace(',', ".").parse().ok()
@@ -17,7 +17,7 @@ pub(super) fn to_celsius(degrees: f64, scale: &str) -> f64 {
     }
 }
 
-/// Degrees without a scale: what a room can have in one of the two, and nothing in between.
+/// Degrees without a scale: plausible room temperatures in Celsius or Fahrenheit, which do not overlap.
 pub(super) fn unscaled(degrees: f64) -> Option<f64> {
     match degrees {
         d if (5.0..=40.0).contains(&d) => Some(d),

@@ -1,9 +1,9 @@
-//! The two readings as two letters, the shortest spelling in use.
+//! Readings labelled with the letters T and H, the shortest spelling in use.
 
 use super::{
+    candidate::{NoteReadings, Reading},
     doubt::{is_advice, pattern},
     number::{decimal, percentage, tenth, to_celsius, unscaled},
-    reading::{NoteReadings, Reading},
 };
 use regex::Regex;
 use std::sync::LazyLock;

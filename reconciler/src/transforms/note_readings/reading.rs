@@ -1,47 +1,13 @@
-//! What a note says, chosen among everything in it that might be a reading.
+//! Chooses the readings of a note among all candidates in it.
 
+use super::candidate::{Candidate, NoteReadings, Reading};
 use super::{doubt::pattern, humidity, pair, temperature};
 use regex::Regex;
-use std::{ops::Range, sync::LazyLock};
+use std::sync::LazyLock;
 
-/// One reading and where in the text it stands.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reading {
-    /// Degrees Celsius or per cent, to one decimal.
-    pub value: f64,
-    /// The bytes of the text that say so.
-    pub span: Range<usize>,
-}
-
-/// What a note says about the air; a quantity it is not sure about is missing.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct NoteReadings {
-    /// Degrees Celsius.
-    pub temperature: Option<Reading>,
-    /// Relative humidity in per cent.
-    pub humidity: Option<Reading>,
-}
-
-impl NoteReadings {
-    /// The words the readings came from, and nothing that stands between them.
-    pub fn excerpt(&self, text: &str) -> String {
-        let mut spans: Vec<_> = [&self.temperature, &self.humidity]
-            .into_iter()
-            .flatten()
-            .map(|r| r.span.clone())
-            .collect();
-        spans.sort_by_key(|span| span.start);
-        spans
-            .into_iter()
-            .filter_map(|span| text.get(span))
-            .collect::<Vec<_>>()
-            .join(" … ")
-    }
-}
-
-/// Reads the first temperature and the first relative humidity that a note states without doubt.
+/// Finds the first certain temperature and the first certain relative humidity of a note.
 ///
-/// A candidate stands by itself (`21 °C`, `HR 40 %`) or needs the other quantity beside it (`21c, 39%`).
+/// A candidate is certain by itself (`21 °C`, `HR 40 %`) or next to one of the other quantity (`21c, 39%`).
 pub fn note_readings(text: &str) -> NoteReadings {
     if let Some(pair) = pair::lettered(text) {
         return pair;
@@ -59,15 +25,7 @@ pub fn note_readings(text: &str) -> NoteReadings {
     }
 }
 
-/// A number that may be a reading.
-pub(super) struct Candidate {
-    pub(super) value: f64,
-    pub(super) span: Range<usize>,
-    /// Whether it stands by itself; else it needs a candidate of the other quantity beside it.
-    pub(super) sure: bool,
-}
-
-/// `others` is sorted by start, so the neighbours of each candidate are found by halving.
+/// `others` is sorted by start, so that neighbours are found by binary search.
 fn first_certain(text: &str, candidates: &[Candidate], others: &[Candidate]) -> Option<Reading> {
     let beside = |candidate: &Candidate| {
         let after = others.partition_point(|other| other.span.start < candidate.span.end);
@@ -86,7 +44,7 @@ fn first_certain(text: &str, candidates: &[Candidate], others: &[Candidate]) -> 
     })
 }
 
-/// Whether only a separator or a short link word stands between two places.
+/// Whether only a separator or a short link word is between two places.
 fn adjacent(text: &str, end: usize, start: usize) -> bool {
     const LONGEST: usize = 24;
     static LINK: LazyLock<Regex> = LazyLock::new(|| {

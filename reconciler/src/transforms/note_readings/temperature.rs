@@ -1,9 +1,9 @@
-//! Numbers that may be temperatures.
+//! Finds numbers that may be temperatures.
 
 use super::{
+    candidate::Candidate,
     doubt::{FILLER, ends_plainly, is_advice, pattern, stands_alone},
     number::{decimal, tenth, to_celsius, unscaled},
-    reading::Candidate,
 };
 use regex::{Captures, Regex};
 use std::sync::LazyLock;
@@ -31,7 +31,7 @@ fn temperature(text: &str, found: &Captures) -> Option<Candidate> {
     let mut start = number.start();
     let mut value = decimal(number.as_str())?;
     if let Some(sign) = found.name("sign") {
-        // Between two words a dash separates; before a number and after a blank it is a sign.
+        // A dash between two words is a separator; after a blank and before a number it is a minus sign.
         match text[..sign.start()].chars().next_back() {
             Some(before) if before.is_ascii_digit() => return None,
             Some(before) if !before.is_whitespace() && !"(:,=".contains(before) => {}
@@ -56,7 +56,7 @@ fn temperature(text: &str, found: &Captures) -> Option<Candidate> {
             bare_letter(text, value, letter.as_str(), letter.end())?
         }
         (None, Some(_)) => return None,
-        // Degrees of nothing may be an angle: without a scale they need the humidity beside them.
+        // Degrees without a scale may be an angle, so they need a humidity next to them.
         (None, None) => (unscaled(value)?, labelled_before(text, number.start())),
     };
     let span = start..(if apostrophe {
@@ -71,7 +71,8 @@ fn temperature(text: &str, found: &Captures) -> Option<Candidate> {
     })
 }
 
-/// A letter without a degree sign: `C` is also a note name and, in small, the cent by which a string is out of tune.
+/// A letter without a degree sign: `C` is also a note, and lower-case `c` is the unit cent of a detuned
+/// string.
 fn bare_letter(text: &str, value: f64, letter: &str, end: usize) -> Option<(f64, bool)> {
     static PITCH: LazyLock<Regex> = LazyLock::new(|| {
         pattern(
@@ -112,7 +113,7 @@ pub(super) fn with_label(text: &str) -> Vec<Candidate> {
     found.collect()
 }
 
-/// Whether a word for temperature stands right before the number.
+/// Whether a word for temperature comes right before the number.
 fn labelled_before(text: &str, start: usize) -> bool {
     const LONGEST: usize = 40;
     static LABEL: LazyLock<Regex> = LazyLock::new(|| {

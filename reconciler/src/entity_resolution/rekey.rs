@@ -1,4 +1,4 @@
-//! Match keys of rows that a rollback wrote: computed anew, as if their records had just landed so.
+//! Recomputes match keys of rows after a rollback, as a run would for their records.
 
 use std::collections::BTreeSet;
 
@@ -13,10 +13,10 @@ use crate::definition::{Definition, Definitions};
 use crate::reconcile::pending::StagedRecord;
 use crate::reconcile::transform::transform;
 
-/// Rows taken with one round of statements.
+/// The number of rows per round of statements.
 const BATCH: i64 = 1_000;
 
-/// Computes the match keys of the rows that promotion `number` changed anew, for every module that fills one of
+/// Recomputes the match keys of the rows that promotion `number` changed, for every module that fills one of
 /// `entities`.
 pub async fn rekey(
     conn: &mut PgConnection,
@@ -35,7 +35,7 @@ pub async fn rekey(
     Ok(())
 }
 
-/// Computes the blocking keys of the rows of a table that a promotion changed.
+/// Recomputes the blocking keys of the rows of a table that a promotion changed.
 async fn reblock(
     conn: &mut PgConnection,
     definitions: &Definitions,
@@ -63,7 +63,7 @@ async fn reblock(
     }
 }
 
-/// A row, and the record of the module that speaks for it.
+/// A row, and the module's record that leads it.
 #[derive(sqlx::FromRow)]
 struct Spoken {
     entity_id: String,
@@ -121,7 +121,7 @@ async fn rekey_module(
     }
 }
 
-/// The keys of the row as it stands, with the `_columns` of its record beside it.
+/// The keys of the production row, with the `_columns` of its record.
 fn keys_of_row(definition: &Definition, spoken: &Spoken) -> Vec<Key> {
     let row = &spoken.image.0;
     let specs = &definition.spec.matching.keys;

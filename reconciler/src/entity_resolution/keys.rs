@@ -1,11 +1,11 @@
-//! Exact strong keys of a row.
+//! The exact match keys of a row.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::definition::KeySpec;
 
-/// A key's value for one row, as a digest: equal digests are equal keys.
+/// The value of a key for one row, as a digest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Key {
     /// The key's label.
@@ -14,8 +14,8 @@ pub struct Key {
     pub value: Vec<u8>,
 }
 
-/// The keys of the row whose columns `value` tells. A key of which any column is absent, null or
-/// meaningless is no key: unknown never equals unknown.
+/// The keys of a row; `value` returns its columns. A key with an absent, null or meaningless column is left
+/// out: unknown never equals unknown.
 pub fn keys_of<'v>(specs: &[KeySpec], value: impl Fn(&str) -> Option<&'v Value>) -> Vec<Key> {
     specs
         .iter()
@@ -42,7 +42,7 @@ fn key_of<'v>(spec: &KeySpec, value: impl Fn(&str) -> Option<&'v Value>) -> Opti
     })
 }
 
-/// The value of a key's `distinct` column, where the row has one.
+/// The value of a key's `distinct` column, if the row has one.
 pub(crate) fn distinct_of<'v>(
     spec: &KeySpec,
     value: impl Fn(&str) -> Option<&'v Value>,

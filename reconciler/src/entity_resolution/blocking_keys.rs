@@ -1,4 +1,4 @@
-//! The stored blocking keys, in step with production, and who shares one with a record.
+//! Stores blocking keys of production rows, and finds the rows that share one with a record.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,10 @@ use staging::database::{query, query_as};
 
 use super::Scoring;
 use super::scoring::Block;
-use crate::cores::on_every_core;
 use crate::definition::{Definition, Definitions};
+use crate::parallel_map::parallel_map;
 
-/// The different matchers of one table: modules that declare the same share their keys.
+/// The distinct matchers of one table; modules with equal matchers share their keys.
 pub(super) fn scorings<'d>(
     definitions: &'d Definitions,
     entity: &str,
@@ -26,7 +26,7 @@ pub(super) fn scorings<'d>(
         .collect()
 }
 
-/// The columns that matchers of a table compare, as a JSON object of the row `t`.
+/// The columns that matchers of a table compare, as SQL for a JSON object of the row `t`.
 fn compared<'s>(scorings: impl IntoIterator<Item = &'s &'s Scoring>) -> String {
     let mut columns: Vec<&str> = scorings
         .into_iter()
@@ -42,7 +42,7 @@ fn compared<'s>(scorings: impl IntoIterator<Item = &'s &'s Scoring>) -> String {
     format!("jsonb_build_object({})", pairs.join(", "))
 }
 
-/// Computes the blocking keys of rows anew, as production stands now; rows that are gone or only made up have none.
+/// Recomputes the blocking keys of rows from production; deleted rows and placeholders get none.
 pub(crate) async fn renew_blocks(
     conn: &mut PgConnection,
     definitions: &Definitions,
@@ -82,7 +82,7 @@ async fn store(
 ) -> sqlx::Result<()> {
     let mut keys = CopyRows::with_capacity(rows.len() * 600);
     for scoring in scorings.values() {
-        let blocks = on_every_core(rows, |(_, row)| {
+        let blocks = parallel_map(rows, |(_, row)| {
             scoring.blocks_of(&scoring.profile(|column| row.0.get(column)))
         });
         for ((id, _), blocks) in rows.iter().zip(blocks) {
@@ -105,8 +105,8 @@ struct Neighbour {
     row: Map<String, Value>,
 }
 
-/// Per record, the living entities that share a key of it, in the order of their ids, and how many of its keys were
-/// left out because too many share them.
+/// Per record, the living entities that share a key with it, in order of their ids, and how many of its keys
+/// were ignored because too many rows share them.
 pub(crate) async fn neighbours_of(
     conn: &mut PgConnection,
     entity: &str,
@@ -149,7 +149,7 @@ pub(crate) async fn neighbours_of(
     Ok(found)
 }
 
-/// The rows of entities as a module's matcher sees them, by id.
+/// The rows of entities with the columns that a module's matcher compares, by id.
 pub(super) async fn neighbours(
     conn: &mut PgConnection,
     definition: &Definition,
@@ -175,7 +175,7 @@ pub(super) async fn neighbours(
         .collect())
 }
 
-/// Those of the entities that a living record of the module is already.
+/// The entities among these that already have a living record of the module.
 pub(super) async fn taken(
     conn: &mut PgConnection,
     definition: &Definition,

@@ -1,4 +1,4 @@
-//! A module's matcher: its specification and model, made ready for rows.
+//! A module's matcher: its specification and model, prepared for rows.
 
 use matching::base::Base;
 use matching::batch::Batch;
@@ -17,11 +17,11 @@ use sha2::{Digest, Sha256};
 pub struct Scoring {
     /// The trained model, with the specification's decision part.
     pub model: Model,
-    /// Names the model in decisions: its size and a digest of its file.
+    /// The model's version in decisions: its size and a digest of its file.
     pub version: String,
     /// Whether two records of the module may be one entity.
     pub within_source: bool,
-    /// Names what blocking keys depend on: fields, keys and the lexicon.
+    /// The version of its blocking keys: a digest of fields, keys and the lexicon.
     pub(crate) blocked_by: String,
     layout: Layout,
     comparisons: Comparisons,
@@ -32,14 +32,14 @@ pub struct Scoring {
 /// A stored blocking key of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Block {
-    /// The digest of the key and its value.
+    /// The hash of the key and its value.
     pub(crate) hash: i64,
-    /// A larger block is left out.
+    /// Larger blocks are ignored.
     pub(crate) most: i32,
 }
 
 impl Scoring {
-    /// Makes a specification and its model ready.
+    /// Prepares a specification and its model.
     pub(crate) fn new(
         spec: &Spec,
         mut model: Model,
@@ -47,7 +47,7 @@ impl Scoring {
         within_source: bool,
     ) -> Result<Self, ConditionError> {
         model.spec.decide = spec.decide.clone();
-        // Whom to ask is the module's to say, without training again.
+        // The module sets the review threshold, without training again.
         model.thresholds.review = review_score(&spec.decide).min(model.thresholds.is_match);
         let layout = Layout::of(spec);
         let comparisons = Comparisons::compile(spec, &layout)?;
@@ -70,12 +70,12 @@ impl Scoring {
         })
     }
 
-    /// The columns that are compared.
+    /// The compared columns.
     pub(crate) fn columns(&self) -> &[String] {
         &self.layout.columns
     }
 
-    /// A row in normal form; `value` tells its columns.
+    /// The profile of a row: its values in normal form; `value` returns its columns.
     pub(crate) fn profile<'v>(&self, value: impl Fn(&str) -> Option<&'v Value>) -> Profile {
         let texts: Vec<String> = self
             .layout
@@ -91,7 +91,7 @@ impl Scoring {
         self.layout.profile(&texts, &self.lexicon)
     }
 
-    /// The blocking keys of a row, each once.
+    /// The blocking keys of a row, without duplicates.
     pub(crate) fn blocks_of(&self, profile: &Profile) -> Vec<Block> {
         let mut base = Base::new(&self.layout);
         base.extend(std::slice::from_ref(profile));
@@ -119,8 +119,8 @@ impl Scoring {
         }
     }
 
-    /// Rows side by side, to be scored: the first is the one in question. Which keys bring them together is worked out for
-    /// explanations alone.
+    /// A batch of rows to score against the first one. The blocking keys they share are computed only for
+    /// explanations.
     pub(crate) fn batch(&self, profiles: &[Profile], ids: &[&str], is_explained: bool) -> Batch {
         let keys: &[Key] = if is_explained { &self.keys } else { &[] };
         let mut base = Base::new(&self.layout);

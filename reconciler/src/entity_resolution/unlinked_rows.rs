@@ -1,21 +1,21 @@
-//! Keys of rows that runs did not write, brought into step before records look for their entities.
+//! Computes match keys of rows without an identity, before records are matched.
 
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::{query, query_as, query_scalar};
 
-use super::blocks::{renew_blocks, scorings};
+use super::blocking_keys::{renew_blocks, scorings};
 use super::{Key, keys_of, store_keys};
 use crate::definition::{Definition, Definitions};
-use crate::planning;
+use crate::planner_hints;
 
-/// Rows taken with one round of statements.
+/// The number of rows per round of statements.
 const BATCH: i64 = 1_000;
 
-/// Gives keys to rows that stand in production without any identity, as after a migration from older tables, so that
-/// records can find them: to those written since this was done last, or to all where the module is another. In
-/// that case the blocking keys of all rows of the table are computed anew, too.
+/// Computes keys for production rows without an identity, such as rows migrated from older tables, so that
+/// records can match them. It covers the rows written since the last time, or all rows if the module's files
+/// changed. In that case the blocking keys of all rows of the table are recomputed, too.
 pub(crate) async fn prepare_keys(
     conn: &mut PgConnection,
     definitions: &Definitions,
@@ -44,11 +44,12 @@ pub(crate) async fn prepare_keys(
     renew(conn, definitions, definition, &stranger, true).await
 }
 
-/// Fewer pending records than this are asked for by themselves: looking at the whole table would cost more.
+/// With fewer pending records than this, scanning the whole table would cost more than looking each one up.
 const MANY: i64 = 1_000;
 
-/// Whether a large load of a module that never is one entity twice meets a table in which every row is one of its own
-/// records already, and nobody else's: no score could make any of its records another's then, in this run.
+/// Whether matching by score can be skipped for a large load: the module has no duplicates, every row of the
+/// table already has one of its own records, and no other module's records are there. Then no score could
+/// match any of its records to an entity in this run.
 pub(crate) async fn stands_alone(
     conn: &mut PgConnection,
     definition: &Definition,
@@ -57,7 +58,7 @@ pub(crate) async fn stands_alone(
     if own.is_none_or(|scoring| scoring.within_source) {
         return Ok(false);
     }
-    let before = planning::by_hash(conn).await?;
+    let before = planner_hints::by_hash(conn).await?;
     let alone = query_scalar(AssertSqlSafe(format!(
         "select (select count(*) from (select from staging.pending where module = $3 limit {MANY}) p) = {MANY}
             and not exists (
@@ -74,11 +75,11 @@ pub(crate) async fn stands_alone(
     .bind(definition.name())
     .fetch_one(&mut *conn)
     .await?;
-    planning::as_before(conn, before).await?;
+    planner_hints::as_before(conn, before).await?;
     Ok(alone)
 }
 
-/// The condition that a row `t` has an identity.
+/// SQL condition: the row `t` has an identity.
 fn known(entity: &str) -> String {
     format!(
         "exists (select from prod.identities i
@@ -86,16 +87,16 @@ fn known(entity: &str) -> String {
     )
 }
 
-/// Names the rows that a condition on `t` holds for, and what they hold.
+/// SQL query of the ids and contents of the rows that meet a condition on `t`.
 fn rows_where(entity: &str, condition: &str) -> String {
     format!(
         "select t.id, to_jsonb(t) from prod.\"{entity}\" t where t.deleted_at is null and {condition}"
     )
 }
 
-/// The transaction up to which the module has seen its table by this version, none where it was another, or where the mark
-/// is of a transaction to come: the database was restored into a server that counts anew. The mark
-/// moves to the oldest transaction that still runs.
+/// The transaction up to which the module has processed its table with this version. `None` if the version
+/// differs, or if the mark is a future transaction: then the database was restored into a server with lower
+/// transaction ids. The mark moves to the oldest running transaction.
 async fn seen(
     conn: &mut PgConnection,
     module: &str,
@@ -119,8 +120,8 @@ async fn seen(
     Ok(before.filter(|(of, _)| of == version).map(|(_, seen)| seen))
 }
 
-/// Renews the keys of the rows that a condition on `t` holds for: the blocking keys, and the exact ones where asked.
-/// The rows are found once, by a cursor, so that a table of any size is gone through once.
+/// Recomputes the keys of the rows that meet a condition on `t`: the blocking keys, and the exact ones if
+/// asked. A cursor reads the rows once, so that the table may have any size.
 async fn renew(
     conn: &mut PgConnection,
     definitions: &Definitions,
@@ -129,7 +130,7 @@ async fn renew(
     with_exact: bool,
 ) -> sqlx::Result<()> {
     let entity = definition.entity();
-    let before = planning::by_hash(conn).await?;
+    let before = planner_hints::by_hash(conn).await?;
     sqlx::raw_sql(AssertSqlSafe(format!(
         "set local cursor_tuple_fraction = 1;
          declare strangers no scroll cursor for {}",
@@ -137,7 +138,7 @@ async fn renew(
     )))
     .execute(&mut *conn)
     .await?;
-    planning::as_before(conn, before).await?;
+    planner_hints::as_before(conn, before).await?;
     loop {
         let rows: Vec<(String, Json<Map<String, Value>>)> =
             query_as(AssertSqlSafe(format!("fetch {BATCH} from strangers")))
@@ -184,8 +185,8 @@ mod tests {
         )
         .execute(&mut *tx)
         .await?;
-        planning::by_index(&mut tx).await?;
-        planning::by_hash(&mut tx).await?;
+        planner_hints::by_index(&mut tx).await?;
+        planner_hints::by_hash(&mut tx).await?;
         let plan: Vec<(String,)> = query_as(AssertSqlSafe(format!(
             "explain (analyze, timing off) {}",
             rows_where("things", &format!("not {}", known("things")))

@@ -1,27 +1,27 @@
-//! Normal forms: values are compared in them and kept as they came.
+//! Normal forms: values are compared in them and stored as they came.
 
 use matching::normalise::folded;
 use serde::Deserialize;
 
-/// How a value is written before it is compared.
+/// How a value is normalised before it is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Normal {
-    /// As it is, without blanks around it.
+    /// The text, without blanks around it.
     #[default]
     Exact,
-    /// Letter case, accents, ligatures and runs of blanks or punctuation do not count.
+    /// The text without letter case, accents, ligatures and runs of blanks or punctuation.
     Text,
-    /// An address in lower case; something without `@` and a dot is none.
+    /// An e-mail address in lower case; a text without `@` and a dot has no normal form.
     Email,
-    /// E.164 by the phonenumber crate, read as Canadian where no country code is given.
+    /// E.164 by the phonenumber crate; a number without a country code is read as Canadian.
     Phone,
-    /// Letters and digits only, in upper case; fewer than four, or one repeated, is no serial number.
+    /// Letters and digits only, in upper case; fewer than four, or one repeated, is not a serial number.
     Serial,
 }
 
 impl Normal {
-    /// The normal form of a text, or `None` when it says nothing that could identify.
+    /// The normal form of a text, or `None` if it cannot identify anything.
     pub fn of(self, text: &str) -> Option<String> {
         let text = text.trim();
         let form = match self {
@@ -43,14 +43,14 @@ fn email(text: &str) -> Option<String> {
 }
 
 fn phone(text: &str) -> Option<String> {
-    // An extension names a desk, not the subscriber.
+    // An extension belongs to a desk, not to the subscriber.
     let number = text.to_lowercase();
     let number = ["poste", "ext", "x", "#"]
         .iter()
         .fold(number.as_str(), |number, mark| {
             number.split_once(mark).map_or(number, |(before, _)| before)
         });
-    // A number with a country code of its own is read as it stands.
+    // A number with its own country code is read as it is.
     let home = (!number.trim_start().starts_with('+')).then_some(phonenumber::country::CA);
     let parsed = phonenumber::parse(home, number).ok()?;
     phonenumber::is_valid(&parsed)

@@ -1,4 +1,4 @@
-//! What people decided: which entity a record is, and which it is not. No model overturns it.
+//! Decisions of people: which entity a record is, and which it is not. They overrule every model.
 
 use std::collections::HashMap;
 
@@ -7,16 +7,16 @@ use staging::database::{query, query_as};
 
 use crate::definition::Definition;
 
-/// What people said of one record.
+/// The decisions of people about one record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Said {
-    /// The entity it is, with the author.
+    /// The entity that it is, with the author.
     pub is: Option<(String, String)>,
     /// The entities it is not, in order.
     pub is_not: Vec<String>,
 }
 
-/// What people said of records of a module, by source id.
+/// The decisions about records of a module, by source id.
 pub(crate) async fn said(
     conn: &mut PgConnection,
     definition: &Definition,
@@ -46,7 +46,7 @@ pub(crate) async fn said(
     Ok(said)
 }
 
-/// A person's word about one record.
+/// One decision of a person.
 #[derive(Debug, Clone, Copy)]
 pub struct Word<'a> {
     /// The record.
@@ -55,13 +55,14 @@ pub struct Word<'a> {
     pub entity_id: &'a str,
     /// Whether the record is that entity.
     pub is_same: bool,
-    /// Who says so.
+    /// The author.
     pub author: &'a str,
-    /// Why.
+    /// The reason.
     pub reason: &'a str,
 }
 
-/// Keeps a person's word; it ends what was said before of the same record and entity, and of another entity it was.
+/// Stores a decision. It ends earlier decisions about the same record and entity, and an earlier decision
+/// that the record is another entity.
 pub async fn say(
     conn: &mut PgConnection,
     definition: &Definition,

@@ -1,12 +1,13 @@
-//! What people decided, as what a model learns from.
+//! Reads decisions of people as training data.
 
 use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use staging::database::query_as;
 
-/// The decisions of people that stand for a module's records, each with what was shown of the pair: in the review queue, or by the
-/// score that had joined what they took apart. None is shown of what no score was asked about.
+/// The current decisions about a module's records, each with the evidence of the pair: from the review queue,
+/// or from the score that had joined what a person separated. The evidence is `None` if no score was
+/// involved.
 pub async fn decided(
     conn: &mut PgConnection,
     module: &str,

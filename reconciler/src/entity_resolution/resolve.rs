@@ -1,27 +1,27 @@
-//! One record against the base, and why a pair is what it is, through the code that runs use.
+//! Resolves one record, and explains one pair, with the code that runs use.
 
 use matching::explain::{Explanation, explain};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
 
-use super::blocks::{neighbours, neighbours_of};
-use super::judge::{Asking, Verdict, judge};
+use super::blocking_keys::{neighbours, neighbours_of};
+use super::score_decision::{Asking, Verdict, judge};
 use super::{Decision, Scoring, candidates, decide, distinct_of, keys_of};
 use crate::definition::Definition;
 
-/// Which entity a record would be.
+/// The result of resolving one record.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Resolution {
-    /// Its exact keys say so.
+    /// Decided by exact keys.
     ExactKey(Decision),
-    /// The scores say so.
+    /// Decided by scores.
     Score(Verdict),
 }
 
-/// Says which entity of production a row of a module is, as a run would, and writes nothing. The row has the columns of the
-/// contract; it is taken for one that no identity knows.
+/// Resolves a row of a module as a run would, and writes nothing. The row has the columns of the contract; it
+/// is treated as a record without an identity.
 pub async fn resolve(
     conn: &mut PgConnection,
     definition: &Definition,
@@ -48,10 +48,11 @@ pub async fn resolve(
     ))
 }
 
-/// One side of a pair: its name, and its columns.
+/// One side of a pair: its name and its columns.
 pub type Side<'a> = (&'a str, &'a Map<String, Value>);
 
-/// Explains a pair in the surroundings of its first side, whether or not a key brings the two together.
+/// Explains a pair among the neighbours of its first side, whether or not a blocking key brings the two
+/// together.
 pub async fn why(
     conn: &mut PgConnection,
     definition: &Definition,

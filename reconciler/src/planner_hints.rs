@@ -1,13 +1,14 @@
-//! How PostgreSQL plans statements over tables that the very transaction fills, of which its statistics know nothing yet.
+//! Planner settings for statements over tables that the same transaction fills: PostgreSQL has no statistics
+//! about those rows yet.
 
 use sqlx::PgConnection;
 use staging::database::{query, query_scalar};
 
-/// What [`by_hash`] found set, for [`as_before`].
+/// The settings before [`by_hash`], for [`as_before`].
 pub(crate) struct Before(String);
 
-/// From here on a batch is looked up in indexed tables: joins in the order written, through indexes, are right at
-/// any size.
+/// For looking up a batch in indexed tables: joins run in the written order, through indexes, which is right
+/// at any size.
 pub(crate) async fn by_index(conn: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::raw_sql(
         "set local join_collapse_limit = 1; set local from_collapse_limit = 1; set local enable_hashjoin = off;
@@ -19,8 +20,8 @@ pub(crate) async fn by_index(conn: &mut PgConnection) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// From here on two sets of one size meet by hash, whatever the planner believes of their number: a loop over both
-/// would cost the square of it.
+/// For joining two sets of similar size: a hash join, whatever the planner's estimate; a nested loop would
+/// take quadratic time.
 pub(crate) async fn by_hash(conn: &mut PgConnection) -> sqlx::Result<Before> {
     let hash = query_scalar("select current_setting('enable_hashjoin')")
         .fetch_one(&mut *conn)
@@ -31,7 +32,7 @@ pub(crate) async fn by_hash(conn: &mut PgConnection) -> sqlx::Result<Before> {
     Ok(Before(hash))
 }
 
-/// Sets back what [`by_hash`] changed.
+/// Restores the settings that [`by_hash`] changed.
 pub(crate) async fn as_before(conn: &mut PgConnection, before: Before) -> sqlx::Result<()> {
     query(
         "select set_config('enable_hashjoin', $1, true), set_config('enable_nestloop', 'on', true)",

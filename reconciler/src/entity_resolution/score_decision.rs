@@ -1,4 +1,4 @@
-//! The decision by score over the entities that share a blocking key with a record.
+//! Decides by score between the entities that share a blocking key with a record.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,76 +13,78 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::Scoring;
-use super::blocks::{neighbours, neighbours_of, taken};
-use crate::cores::on_every_core;
+use super::blocking_keys::{neighbours, neighbours_of, taken};
 use crate::definition::Definition;
+use crate::parallel_map::parallel_map;
 
-/// More evidence than so many bits against a match within a group is a contradiction.
+/// A match within a group is a contradiction if more than this many bits speak against it.
 const CONTRADICTION: f32 = 4.0;
 
-/// So many candidates are shown to a person at most.
+/// The maximum number of candidates shown to a person.
 const SHOWN: usize = 5;
 
-/// A record that no identity knows and no exact key decides.
+/// A record without an identity that no exact key decides.
 pub(crate) struct Asking<'a> {
     pub(crate) source_id: &'a str,
     pub(crate) profile: Profile,
-    /// The entities that people said it is not.
+    /// The entities that people rejected for it.
     pub(crate) refused: &'a [String],
 }
 
-/// An entity that a record may be.
+/// A candidate entity of a record.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Likely {
     /// The entity.
     pub entity_id: String,
-    /// The logarithm of the odds for a match.
+    /// The score: the logarithm of the odds for a match.
     pub score: f64,
-    /// Why a person must look: the score itself, another entity that is nearly as likely, or a contradiction.
+    /// Why it needs a review: the score itself, another entity with nearly the same score, or a
+    /// contradiction.
     pub reason: Option<Reason>,
-    /// The levels that fired with their weights, the runner-up and the margin, the model's version.
+    /// The levels with their weights, the runner-up and the margin, the model's version.
     pub evidence: Value,
 }
 
-/// What the scores say of a record.
+/// The decision by score for a record.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "decision", rename_all = "snake_case")]
 pub enum Verdict {
-    /// It is this entity.
+    /// The record matches this entity.
     Match(Likely),
-    /// It is none of those that stand.
+    /// The record matches no existing entity.
     NoMatch,
-    /// A person must say which of these it is, best first.
+    /// A person must choose one of these, best first.
     Review {
         /// The entities.
         candidates: Vec<Likely>,
     },
-    /// Another record of the wave is the entity it is most like; it is asked again after that one has landed.
+    /// Deferred: another record of the batch is a better match; this one is decided after that one is
+    /// promoted.
     Later,
 }
 
-/// A record beside the entities it may be.
+/// A record with its candidate entities.
 struct Star {
     names: Vec<String>,
     profiles: Vec<Profile>,
-    /// Entity, its number in the batch, score, and what speaks against it within a group; only those that are allowed.
+    /// Entity, its number in the batch, score, and the bits against it within a group; only allowed entities.
     rays: Vec<(String, u32, f32, f32)>,
 }
 
-/// Judges records side by side. The outcome depends on the set of records, never on their order.
+/// Decides records together. The outcome depends on the set of records, not on their order.
 pub(crate) async fn judge(
     conn: &mut PgConnection,
     definition: &Definition,
     scoring: &Scoring,
     asking: &[Asking<'_>],
 ) -> sqlx::Result<Vec<Verdict>> {
-    let blocks = on_every_core(asking, |asked| scoring.blocks_of(&asked.profile));
+    let blocks = parallel_map(asking, |asked| scoring.blocks_of(&asked.profile));
     let shared = neighbours_of(conn, definition.entity(), &blocks).await?;
     let taken = match scoring.within_source {
         true => BTreeSet::new(),
         false => taken(conn, definition, &different(&shared, |_| true)).await?,
     };
-    // Of the first load of a source this leaves nothing: all it could be are records of its own.
+    // On the first load of a source nothing is left: all candidates are records of the same source.
     let is_open = |record: usize| {
         let refused = asking[record].refused;
         let mut ids = shared[record].0.iter();
@@ -91,7 +93,7 @@ pub(crate) async fn judge(
     let standing = different(&shared, is_open);
     let standing = neighbours(conn, definition, scoring, &standing).await?;
     let standing: Vec<_> = standing.into_iter().collect();
-    let looks = on_every_core(&standing, |(_, row)| {
+    let looks = parallel_map(&standing, |(_, row)| {
         scoring.profile(|column| row.get(column))
     });
     let standing: BTreeMap<&str, Profile> = standing
@@ -100,7 +102,7 @@ pub(crate) async fn judge(
         .zip(looks)
         .collect();
     let numbered: Vec<usize> = (0..asking.len()).collect();
-    let stars = on_every_core(&numbered, |record| {
+    let stars = parallel_map(&numbered, |record| {
         is_open(*record).then(|| {
             let (asked, (ids, _)) = (&asking[*record], &shared[*record]);
             star(scoring, asked, ids, &standing, &taken)
@@ -109,7 +111,7 @@ pub(crate) async fn judge(
     Ok(verdicts(scoring, asking, &stars))
 }
 
-/// The different entities that records share keys with, of those records that a condition on their number holds for.
+/// The distinct entities that share keys with the records whose number meets a condition.
 fn different(shared: &[(Vec<String>, usize)], holds: impl Fn(usize) -> bool) -> Vec<&str> {
     let records = shared
         .iter()
@@ -162,7 +164,7 @@ fn star(
 }
 
 fn verdicts(scoring: &Scoring, asking: &[Asking<'_>], stars: &[Option<Star>]) -> Vec<Verdict> {
-    // Where a source knows its own apart, an entity goes to one record of the wave, the one it is most like.
+    // If a source has no duplicates, an entity goes to one record of the batch, its best match.
     let mut groups: Vec<Vec<usize>> = vec![(0..asking.len()).collect()];
     if scoring.within_source {
         groups = (0..asking.len()).map(|record| vec![record]).collect();
@@ -180,7 +182,7 @@ fn verdicts(scoring: &Scoring, asking: &[Asking<'_>], stars: &[Option<Star>]) ->
     verdicts
 }
 
-/// Decides over the records of a group and all the entities they may be, each of which goes to one of them at most.
+/// Decides over the records of a group and all their candidates; each entity goes to at most one of them.
 fn decide_group(
     scoring: &Scoring,
     stars: &[Option<Star>],
@@ -267,7 +269,7 @@ fn likely(scoring: &Scoring, star: &Star, id: &str, reason: Option<Reason>) -> O
     })
 }
 
-/// The waterfall of the first record of a batch and another, as it is stored.
+/// The stored explanation (waterfall) of the first record of a batch and another.
 fn evidence(scoring: &Scoring, star: &Star, other: u32) -> Value {
     let names: Vec<&str> = star.names.iter().map(String::as_str).collect();
     let batch = scoring.batch(&star.profiles, &names, true);

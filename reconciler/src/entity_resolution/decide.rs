@@ -1,4 +1,4 @@
-//! The decision over the entities that share a key with a record.
+//! Decides between the entities that share an exact key with a record.
 
 use std::collections::BTreeSet;
 
@@ -9,17 +9,17 @@ use crate::definition::KeySpec;
 /// An entity that has one of the record's keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// The key they share.
+    /// The label of the shared key.
     pub label: String,
     /// The entity.
     pub entity_id: String,
-    /// Whether a living record of the same module is already this entity.
+    /// Whether the entity already has a living record of the same module.
     pub same_module: bool,
-    /// The values of the key's `distinct` column that its records bring.
+    /// The values of the key's `distinct` column in the entity's records.
     pub taken: Vec<String>,
 }
 
-/// Which entity a record is.
+/// The decision for a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "decision", rename_all = "snake_case")]
 pub enum Decision {
@@ -30,9 +30,9 @@ pub enum Decision {
         /// The labels of the keys.
         keys: Vec<String>,
     },
-    /// Nobody shares a key.
+    /// No entity shares a key.
     NoMatch,
-    /// Several do, and a person must say.
+    /// Several entities share a key; a person must decide.
     Review {
         /// The entities, in order of their ids.
         entities: Vec<String>,
@@ -41,7 +41,7 @@ pub enum Decision {
 
 /// Decides. `distinct` gives the record's own value of a key's `distinct` column.
 ///
-/// The outcome depends on the set of candidates, never on their order.
+/// The outcome depends on the set of candidates, not on their order.
 pub fn decide(
     specs: &[KeySpec],
     candidates: &[Candidate],

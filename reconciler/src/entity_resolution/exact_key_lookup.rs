@@ -1,4 +1,4 @@
-//! The stored keys: who has them, and keeping them in step with production.
+//! Looks up and stores exact match keys.
 
 use std::collections::HashMap;
 
@@ -83,8 +83,8 @@ pub(crate) async fn candidates(
     Ok(by_key)
 }
 
-/// Replaces the stored keys of entities. Keys that need a transform's `_columns` are given along, since a
-/// production row cannot show them; labels of other modules on the same table stay.
+/// Replaces the stored keys of entities. Keys that need a transform's `_columns` are passed in, because a
+/// production row does not have those columns; keys of other modules on the same table are kept.
 pub(crate) async fn store_keys(
     conn: &mut PgConnection,
     definition: &Definition,
