@@ -8,9 +8,10 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::equality::{canonical, holds, same};
+use crate::identities::Claim;
 use crate::overrides::{Kind, Override, PRESENCE, State};
 use crate::ownership::Owner;
-use crate::survivorship::{Claim, combine};
+use crate::survivorship::combine;
 use crate::table_rules::TableRules;
 
 /// Whether a row stands in production.
@@ -62,9 +63,17 @@ pub(crate) struct Claimed {
     pub(crate) columns: Map<String, Value>,
     /// `Live` while a record of it lives, `Deleted` once all are gone, `Absent` where there is none.
     pub(crate) presence: Presence,
+    /// Where there are several claims, what each of them says.
+    each: Vec<Map<String, Value>>,
 }
 
 impl Claimed {
+    /// Whether a value is what one of several claims says: it won under an order that the modules declared before.
+    pub(crate) fn is_claimed_by_another(&self, column: &str, value: &Value) -> bool {
+        let mut each = self.each.iter();
+        each.any(|claim| claim.get(column).is_some_and(|said| same(said, value)))
+    }
+
     /// What these claims come to. Those of records that are gone count only where no other is left.
     pub(crate) fn of(table: &TableRules<'_>, claims: &[Claim]) -> Self {
         let lives = claims.iter().any(|claim| !claim.gone);
@@ -75,6 +84,10 @@ impl Claimed {
                 _ if claims.is_empty() => Presence::Absent,
                 true => Presence::Live,
                 false => Presence::Deleted,
+            },
+            each: match claims {
+                [_, _, ..] => claims.iter().map(|claim| claim.columns.clone()).collect(),
+                _ => Vec::new(),
             },
         }
     }
@@ -235,4 +248,491 @@ pub(crate) fn against_now(
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::definition::Survivorship;
+    use crate::identities::Method;
+    use crate::overrides::{Authors, edits};
+    use crate::ownership::Ownership;
+
+    const fn own(own: Owner) -> Ownership {
+        Ownership { own, erase: false }
+    }
+
+    fn table(owner: Owner, survivorship: Option<&Survivorship>) -> TableRules<'_> {
+        let columns = ["c", "at", "tags"].map(str::to_owned);
+        let ownership = [("c", owner), ("tags", Owner::Append)];
+        TableRules {
+            entity: "things",
+            columns: columns.to_vec(),
+            ownership: BTreeMap::from(ownership.map(|(name, owner)| (name.to_owned(), own(owner)))),
+            survivorship,
+        }
+    }
+
+    fn claim(source_id: &str, columns: Value) -> Claim {
+        Claim {
+            source: "s".into(),
+            module: "m".into(),
+            source_id: source_id.into(),
+            method: Method::New,
+            derived: false,
+            gone: false,
+            columns: object(columns),
+        }
+    }
+
+    fn object(value: Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap_or_default()
+    }
+
+    fn column(value: &Value) -> Map<String, Value> {
+        match value == &json!("absent") {
+            true => Map::new(),
+            false => object(json!({ "c": value })),
+        }
+    }
+
+    /// What becomes of a cell that stood as `stands` over the claim `before`, once the claim is `now`: its value,
+    /// and the state of the override that the edit came to, if there was one.
+    fn moved(owner: Owner, before: &Value, stands: &Value, now: &Value) -> (Value, Option<State>) {
+        let table = table(owner, None);
+        let claimed = |value: &Value| Claimed::of(&table, &[claim("a", column(value).into())]);
+        let mut overrides = Vec::new();
+        let found = object(json!({ "c": stands }));
+        edits(
+            &table,
+            "e",
+            &claimed(before),
+            &mut overrides,
+            Some(&found),
+            &Authors::default(),
+        );
+        let resolved = resolve(&table, &claimed(now), &overrides);
+        (
+            resolved.columns["c"].clone(),
+            resolved.states.first().copied(),
+        )
+    }
+
+    #[test]
+    fn each_owner_resolves_as_promised() {
+        use Owner::{Append, Local, Merge, Source};
+        use State::{Conflict, Holds, Released};
+        let n = || json!(null);
+        let cases = [
+            (
+                "source follows",
+                Source,
+                json!("a"),
+                json!("a"),
+                json!("b"),
+                json!("b"),
+                None,
+            ),
+            (
+                "source: an edit gives way to a change",
+                Source,
+                json!("a"),
+                json!("x"),
+                json!("b"),
+                json!("b"),
+                Some(Released),
+            ),
+            (
+                "source: an edit holds until then",
+                Source,
+                json!("a"),
+                json!("x"),
+                json!("a"),
+                json!("x"),
+                Some(Holds),
+            ),
+            (
+                "merge takes a new value",
+                Merge,
+                json!("a"),
+                json!("a"),
+                json!("b"),
+                json!("b"),
+                None,
+            ),
+            (
+                "merge keeps an edit",
+                Merge,
+                json!("a"),
+                json!("x"),
+                json!("a"),
+                json!("x"),
+                Some(Holds),
+            ),
+            (
+                "merge keeps an erasure by hand",
+                Merge,
+                json!("a"),
+                n(),
+                json!("a"),
+                n(),
+                Some(Holds),
+            ),
+            (
+                "merge: both moved",
+                Merge,
+                json!("a"),
+                json!("x"),
+                json!("b"),
+                json!("x"),
+                Some(Conflict),
+            ),
+            (
+                "merge: both moved alike",
+                Merge,
+                json!("a"),
+                json!("b"),
+                json!("b"),
+                json!("b"),
+                Some(Released),
+            ),
+            (
+                "merge: the claim is withdrawn",
+                Merge,
+                json!("a"),
+                json!("a"),
+                json!("absent"),
+                n(),
+                None,
+            ),
+            (
+                "merge: the claim under an edit is withdrawn",
+                Merge,
+                json!("a"),
+                json!("x"),
+                json!("absent"),
+                json!("x"),
+                Some(Conflict),
+            ),
+            (
+                "merge: the first claim fills",
+                Merge,
+                json!("absent"),
+                n(),
+                json!("a"),
+                json!("a"),
+                None,
+            ),
+            (
+                "merge: the first claim meets a value",
+                Merge,
+                json!("absent"),
+                json!("x"),
+                json!("a"),
+                json!("x"),
+                Some(Conflict),
+            ),
+            (
+                "merge: the first claim meets its like",
+                Merge,
+                json!("absent"),
+                json!("a"),
+                json!("a"),
+                json!("a"),
+                Some(Released),
+            ),
+            (
+                "a number in another spelling is no edit",
+                Merge,
+                json!(1.5),
+                serde_json::from_str("1.500").expect("a number"),
+                json!(2),
+                json!(2),
+                None,
+            ),
+            (
+                "local always holds",
+                Local,
+                json!("a"),
+                json!("x"),
+                json!("b"),
+                json!("x"),
+                Some(Holds),
+            ),
+            (
+                "append adds",
+                Append,
+                json!(["a"]),
+                json!(["a", "h"]),
+                json!(["a", "b"]),
+                json!(["a", "h", "b"]),
+                Some(Holds),
+            ),
+            (
+                "append: removed by hand",
+                Append,
+                json!(["a", "b"]),
+                json!(["b"]),
+                json!(["a", "b"]),
+                json!(["b"]),
+                Some(Holds),
+            ),
+            (
+                "append: removed at the source",
+                Append,
+                json!(["a", "b"]),
+                json!(["a", "b"]),
+                json!(["b"]),
+                json!(["b"]),
+                None,
+            ),
+            (
+                "append: removed at the source beside one by hand",
+                Append,
+                json!(["a", "b"]),
+                json!(["a", "b", "h"]),
+                json!(["b"]),
+                json!(["b", "h"]),
+                Some(Holds),
+            ),
+            (
+                "append: what was removed by hand comes again",
+                Append,
+                json!(["a", "b"]),
+                json!(["b"]),
+                json!(["b", "c", "a"]),
+                json!(["b", "c"]),
+                Some(Holds),
+            ),
+            (
+                "false is a value",
+                Source,
+                json!(true),
+                json!(true),
+                json!(false),
+                json!(false),
+                None,
+            ),
+            (
+                "zero is a value",
+                Source,
+                json!(1),
+                json!(1),
+                json!(0),
+                json!(0),
+                None,
+            ),
+        ];
+        for (label, owner, before, stands, now, value, state) in cases {
+            assert_eq!(
+                moved(owner, &before, &stands, &now),
+                (value, state),
+                "{label}"
+            );
+        }
+    }
+
+    fn restored(cell: &str, value: Value, claimed: &Claimed) -> Override {
+        Override {
+            cell: cell.into(),
+            against: claimed.against(cell),
+            value,
+            kind: Kind::Restore,
+            author: "tester".into(),
+            reason: "back".into(),
+            set_at: None,
+            state: State::Holds,
+            carried_from: None,
+        }
+    }
+
+    #[test]
+    fn a_restored_cell_holds_until_it_changes_at_its_source() {
+        let table = table(Owner::Merge, None);
+        let of =
+            |c: &str, at: &str| Claimed::of(&table, &[claim("a", json!({ "c": c, "at": at }))]);
+        let overrides = [
+            restored("c", json!("old"), &of("a", "1")),
+            restored(PRESENCE, json!("deleted"), &of("a", "1")),
+        ];
+        let same = resolve(&table, &of("a", "1"), &overrides);
+        assert_eq!(
+            (&same.columns["c"], same.presence),
+            (&json!("old"), Presence::Deleted)
+        );
+        let another = resolve(&table, &of("a", "2"), &overrides);
+        assert_eq!(another.columns["c"], "old", "another column changed");
+        assert_eq!(
+            another.presence,
+            Presence::Live,
+            "the record changed, so the row is back"
+        );
+        let changed = resolve(&table, &of("b", "1"), &overrides);
+        assert_eq!(changed.columns["c"], "b");
+        assert_eq!(changed.states, [State::Released, State::Released]);
+    }
+
+    #[test]
+    fn a_record_that_is_gone_takes_its_values_with_it() {
+        let table = table(Owner::Merge, None);
+        let joined = Claim {
+            method: Method::ExactKey,
+            ..claim("b", json!({ "c": "second" }))
+        };
+        let first = claim("a", json!({ "c": "first", "at": "1" }));
+        let both = Claimed::of(&table, &[joined.clone(), first.clone()]);
+        assert_eq!(
+            Value::from(both.columns),
+            json!({ "c": "first", "at": "1" })
+        );
+        let left = Claimed::of(
+            &table,
+            &[
+                joined.clone(),
+                Claim {
+                    gone: true,
+                    ..first.clone()
+                },
+            ],
+        );
+        assert_eq!(Value::from(left.columns), json!({ "c": "second" }));
+        let none = [joined, first].map(|claim| Claim {
+            gone: true,
+            ..claim
+        });
+        let none = Claimed::of(&table, &none);
+        assert_eq!(
+            (none.presence, &none.columns["c"]),
+            (Presence::Deleted, &json!("first"))
+        );
+    }
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        prop::sample::select(vec![
+            json!("a"),
+            json!("b"),
+            json!(""),
+            Value::Null,
+            json!(1),
+            json!(1.0),
+        ])
+    }
+
+    fn any_list() -> impl Strategy<Value = Value> {
+        prop::collection::vec(prop::sample::select(vec!["p", "q", "r"]), 0..3)
+            .prop_map(|all| json!(all))
+    }
+
+    fn any_claim() -> impl Strategy<Value = Claim> {
+        let method = prop::sample::select(vec![Method::New, Method::ExactKey, Method::Placeholder]);
+        let module = prop::sample::select(vec!["first", "second", "third"]);
+        let columns = (any_value(), prop::option::of(any_value()), any_list());
+        (module, 0_u8..5, method, any::<(bool, bool)>(), columns).prop_map(
+            |(module, id, method, (gone, derived), (c, at, tags))| {
+                let mut columns = object(json!({ "c": c, "tags": tags }));
+                columns.extend(at.map(|at| ("at".to_owned(), at)));
+                Claim {
+                    module: module.into(),
+                    method,
+                    gone,
+                    derived,
+                    ..claim(&id.to_string(), columns.into())
+                }
+            },
+        )
+    }
+
+    fn any_override() -> impl Strategy<Value = Override> {
+        let cell = prop::sample::select(vec!["c", "at", "tags", PRESENCE]);
+        let kind = prop::sample::select(vec![Kind::Manual, Kind::Restore]);
+        (
+            cell,
+            kind,
+            any_value(),
+            any_list(),
+            prop::option::of(any_value()),
+            any_list(),
+            0_usize..3,
+        )
+            .prop_map(|(cell, kind, value, list, against, before, presence)| {
+                let (value, against) = match cell {
+                    "tags" => (list, Some(before)),
+                    PRESENCE => (json!(["live", "deleted", "absent"][presence]), against),
+                    _ => (value, against),
+                };
+                Override {
+                    kind,
+                    against,
+                    ..restored(
+                        cell,
+                        value,
+                        &Claimed {
+                            columns: Map::new(),
+                            presence: Presence::Live,
+                            each: Vec::new(),
+                        },
+                    )
+                }
+            })
+    }
+
+    fn any_owner() -> impl Strategy<Value = Owner> {
+        prop::sample::select(vec![Owner::Source, Owner::Merge, Owner::Local])
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_arrival_does_not_matter(
+            claims in prop::collection::vec(any_claim(), 0..6),
+            overrides in prop::collection::vec(any_override(), 0..4),
+            turn in 0_usize..6,
+            owner in any_owner(),
+            declared in any::<bool>(),
+        ) {
+            let rule = Survivorship { trust: vec!["first".into(), "second".into()], recency: Some("at".into()) };
+            let table = table(owner, declared.then_some(&rule));
+            let mut claims = claims;
+            claims.sort_by(|a, b| (&a.module, &a.source_id).cmp(&(&b.module, &b.source_id)));
+            claims.dedup_by(|a, b| a.module == b.module && a.source_id == b.source_id);
+            let mut overrides = overrides;
+            overrides.sort_by(|a, b| a.cell.cmp(&b.cell));
+            overrides.dedup_by(|a, b| a.cell == b.cell);
+            let row = resolve(&table, &Claimed::of(&table, &claims), &overrides);
+            let (mut turned, mut set) = (claims.clone(), overrides.clone());
+            turned.reverse();
+            turned.rotate_left(turn % claims.len().max(1));
+            set.reverse();
+            let again = resolve(&table, &Claimed::of(&table, &turned), &set);
+            prop_assert_eq!(&again.columns, &row.columns);
+            prop_assert_eq!(again.presence, row.presence);
+            prop_assert_eq!(row.columns.len(), table.columns.len(), "every column has a value");
+        }
+
+        #[test]
+        fn a_row_that_is_taken_up_resolves_to_what_stands(
+            claims in prop::collection::vec(any_claim(), 1..4),
+            (c, at, tags) in (any_value(), any_value(), any_list()),
+            before in prop::collection::vec(any_override(), 0..3),
+            owner in any_owner(),
+        ) {
+            let table = table(owner, None);
+            let claimed = Claimed::of(&table, &claims);
+            let mut overrides = before;
+            overrides.sort_by(|a, b| a.cell.cmp(&b.cell));
+            overrides.dedup_by(|a, b| a.cell == b.cell);
+            // As they are after a run: what gave way is gone.
+            let states = resolve(&table, &claimed, &overrides).states;
+            let mut states = states.iter();
+            overrides.retain(|_| states.next() != Some(&State::Released));
+            let found = object(json!({ "c": c, "at": at, "tags": tags }));
+            edits(&table, "e", &claimed, &mut overrides, Some(&found), &Authors::default());
+            let row = resolve(&table, &claimed, &overrides);
+            for (column, stands) in &found {
+                prop_assert!(same(stands, &row.columns[column]), "{} is {} and was {}", column, row.columns[column], stands);
+            }
+            prop_assert_eq!(row.presence, Presence::Live);
+        }
+    }
+}

@@ -12,28 +12,9 @@ use serde_json::{Map, Value};
 
 use crate::definition::Survivorship;
 use crate::equality::holds;
-use crate::identities::Method;
+use crate::identities::{Claim, Method};
 use crate::ownership::{Owner, is_empty};
 use crate::table_rules::TableRules;
-
-/// What one record says about its entity.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Claim {
-    /// The record's source.
-    pub(crate) source: String,
-    /// The module that it is a record of.
-    pub(crate) module: String,
-    /// The record.
-    pub(crate) source_id: String,
-    /// How it came to be this entity.
-    pub(crate) method: Method,
-    /// Whether it is derived from another module's record.
-    pub(crate) derived: bool,
-    /// Whether the record is gone from its source.
-    pub(crate) gone: bool,
-    /// The columns it speaks of.
-    pub(crate) columns: Map<String, Value>,
-}
 
 /// The values that win, column by column; the lists of a column owned by `append` are put together.
 pub(crate) fn combine<'c>(

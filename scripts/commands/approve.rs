@@ -90,11 +90,12 @@ async fn decide(
     author: &str,
     reason: &str,
 ) -> anyhow::Result<String> {
-    let found: Option<Found> =
-        query_as("select kind, code, state, module from ops.problems where problem_id = $1 for update")
-            .bind(id)
-            .fetch_optional(&mut *tx)
-            .await?;
+    let found: Option<Found> = query_as(
+        "select kind, code, state, module from ops.problems where problem_id = $1 for update",
+    )
+    .bind(id)
+    .fetch_optional(&mut *tx)
+    .await?;
     let module = approvable(id, found, reject)?;
     query(
         "update ops.problems set state = $4, author = $2, reason = $3, resolved_at = clock_timestamp()

@@ -152,7 +152,7 @@ async fn identities(
 ) -> sqlx::Result<Vec<Identity>> {
     query_as(
         "select source, module, source_id, method, score, author, gone, evidence,
-                (select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(base) e
+                (select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(claim) e
                  where valid_to is null and e.value is distinct from $3 -> e.key
                    and e.value not in ('null', '\"\"', '[]', '{}')) as otherwise,
                 to_char(valid_from at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as since,

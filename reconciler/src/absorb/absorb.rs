@@ -6,37 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::PgConnection;
 use staging::database::query_scalar;
 
+use super::absorption::{Absorption, Remains};
 use super::children::{self, Into};
 use super::overrides_carried::carry;
-use crate::history::{Evidence, Operation};
+use crate::history::Operation;
 use crate::identities;
 use crate::image::read_rows;
 use crate::reconcile::apply::apply;
 use crate::reconcile::change_set::{ChangeSet, RowChange};
 use crate::reconcile::context::Ctx;
 use crate::reconcile::hand_edits;
-use crate::reconcile::row_change::{Outcome, Standing, settle_row};
+use crate::reconcile::settle::{Outcome, settle_row};
+use crate::reconcile::standing::Standing;
 use crate::resolve::Claimed;
-
-/// One entity that becomes part of another one.
-#[derive(Debug, Clone)]
-pub(crate) struct Absorption {
-    pub(crate) from: String,
-    pub(crate) into: String,
-    /// The record that the entity was made for.
-    pub(crate) evidence: Evidence,
-    /// What is left of it.
-    pub(crate) remains: Remains,
-}
-
-/// What is left of an absorbed entity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Remains {
-    /// Nothing: it was only made up.
-    Nothing,
-    /// Its row, marked as deleted.
-    Tombstone,
-}
 
 /// Absorbs the placeholders of a batch whose records turned out to be other entities, behind the batch's own
 /// changes.
@@ -106,9 +88,9 @@ async fn carry_overrides(
     let mut standing = Standing::read(conn, ctx.table.entity, &ids, true).await?;
     let mut targets = BTreeMap::new();
     for of in absorptions {
-        let from = standing.take(ctx, &of.from, set);
+        let from = standing.take_as_is(&of.from);
         if !targets.contains_key(&of.into) {
-            let into = standing.take(ctx, &of.into, set);
+            let into = standing.take_as_is(&of.into);
             let claimed = Claimed::of(ctx.table, &into.claims());
             targets.insert(of.into.clone(), (into, claimed, of.evidence.clone()));
         }

@@ -15,7 +15,7 @@ use crate::reconcile::change_set::{ChangeSet, RowChange};
 use crate::reconcile::context::Ctx;
 use crate::reconcile::pending::StagedRecord;
 use crate::reconcile::references::raw_id;
-use crate::reconcile::row_change::{Entity, Standing};
+use crate::reconcile::standing::{Entity, Standing};
 use crate::reconcile::transform::transform;
 use crate::table_rules::TableRules;
 
@@ -187,7 +187,6 @@ fn redirect(
             entity_id: child.id.clone(),
             set: changed,
             is_new: true,
-            carried_from: None,
         });
     }
     let Some(row) = &child.row else { return };

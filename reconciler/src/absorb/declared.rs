@@ -13,7 +13,7 @@ use crate::reconcile::apply::{apply, wake};
 use crate::reconcile::change_set::{self, ChangeSet};
 use crate::reconcile::context::Ctx;
 use crate::reconcile::pending::StagedRecord;
-use crate::reconcile::row_change::withdraw_all;
+use crate::reconcile::withdraw::withdraw_all;
 
 /// A record, and the id of the one that its source says it is now.
 pub(crate) struct Declared<'r> {

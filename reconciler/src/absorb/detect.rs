@@ -10,7 +10,8 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use staging::ProblemKind;
 use staging::database::{query, query_as, query_scalar};
 
-use super::absorb::{Absorption, Remains, absorb};
+use super::absorb::absorb;
+use super::absorption::{Absorption, Remains};
 use super::children::referring;
 use super::restore::restore_returned;
 use crate::definition::Definition;

@@ -2,6 +2,7 @@
 //! record that its source merged into another.
 
 mod absorb;
+mod absorption;
 mod children;
 mod overrides_carried;
 

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 use staging::ProblemKind;
 
-use super::absorb::{Absorption, Remains};
+use super::absorption::{Absorption, Remains};
 use crate::equality::{holds, same};
 use crate::overrides::{Override, OverrideChange, PRESENCE, State};
 use crate::ownership::{Owner, is_empty};
 use crate::reconcile::change_set::ChangeSet;
 use crate::reconcile::context::Ctx;
-use crate::reconcile::row_change::Entity;
+use crate::reconcile::standing::Entity;
 use crate::resolve::{Claimed, against_now, resolve};
 
 /// Carries the overrides of `from` over to `into`: they fill what stands empty there and are added to lists
@@ -25,7 +25,7 @@ pub(super) fn carry(
     for carried in &from.overrides {
         let mut released = carried.clone();
         released.state = State::Released;
-        push(ctx, &of.from, released, None, false, set);
+        push(ctx, &of.from, released, false, set);
         if carried.cell == PRESENCE {
             continue;
         }
@@ -51,10 +51,11 @@ pub(super) fn carry(
             against: against_now(claimed, &carried.cell, before.as_ref()),
             value,
             state: State::Holds,
+            carried_from: Some(of.from.clone()),
             ..carried.clone()
         };
         into.overrides.push(next.clone());
-        push(ctx, &of.into, next, Some(of.from.clone()), true, set);
+        push(ctx, &of.into, next, true, set);
     }
 }
 
@@ -74,21 +75,13 @@ fn carried_value(ctx: &Ctx<'_>, carried: &Override, stands: &Value) -> Option<Va
     (is_empty(stands) && !is_empty(&carried.value)).then(|| carried.value.clone())
 }
 
-fn push(
-    ctx: &Ctx<'_>,
-    entity_id: &str,
-    of: Override,
-    carried_from: Option<String>,
-    is_new: bool,
-    set: &mut ChangeSet,
-) {
+fn push(ctx: &Ctx<'_>, entity_id: &str, of: Override, is_new: bool, set: &mut ChangeSet) {
     let entity = ctx.table.entity.to_owned();
     set.overrides.push(OverrideChange {
         entity,
         entity_id: entity_id.to_owned(),
         set: of,
         is_new,
-        carried_from,
     });
 }
 

@@ -14,7 +14,8 @@ use crate::overrides::{self, OverrideChange, State};
 use crate::reconcile::apply::{apply, write_rows};
 use crate::reconcile::change_set::{ChangeSet, RowChange};
 use crate::reconcile::context::{Ctx, Progress};
-use crate::reconcile::row_change::{Outcome, Standing, settle_row};
+use crate::reconcile::settle::{Outcome, settle_row};
+use crate::reconcile::standing::Standing;
 use crate::resolve::Claimed;
 
 /// Rows taken with one round of statements.
@@ -129,10 +130,10 @@ async fn give_back_overrides(
     let mut standing = Standing::read(conn, ctx.table.entity, &[alias.into.as_str()], true).await?;
     let mut into = standing.take(ctx, &alias.into, &mut set);
     let claimed = Claimed::of(ctx.table, &into.claims());
-    let carried =
-        overrides::carried_cells(conn, ctx.table.entity, &alias.into, &alias.from).await?;
+    let replaced =
+        overrides::replaced_by_carried(conn, ctx.table.entity, &alias.into, &alias.from).await?;
     into.overrides.retain(|of| {
-        let is_carried = carried.contains(&of.cell);
+        let is_carried = of.carried_from.as_deref() == Some(alias.from.as_str());
         if is_carried {
             let mut released = of.clone();
             released.state = State::Released;
@@ -141,6 +142,12 @@ async fn give_back_overrides(
         }
         !is_carried
     });
+    for mut of in replaced {
+        of.state = State::Holds;
+        into.overrides.retain(|other| other.cell != of.cell);
+        into.overrides.push(of.clone());
+        set.overrides.push(change(ctx, &alias.into, of, true));
+    }
     let own = overrides::released_in(conn, ctx.table.entity, &alias.from, alias.promotion).await?;
     let returned = own.into_iter().map(|mut of| {
         of.state = State::Holds;
@@ -176,7 +183,6 @@ fn change(
         entity_id: entity_id.to_owned(),
         set,
         is_new,
-        carried_from: None,
     }
 }
 

@@ -17,7 +17,8 @@ use crate::image::Image;
 use crate::reconcile::apply::apply;
 use crate::reconcile::change_set::{ChangeSet, RowChange};
 use crate::reconcile::context::Ctx;
-use crate::reconcile::row_change::{Outcome, Standing, settle_row};
+use crate::reconcile::settle::{Outcome, settle_row};
+use crate::reconcile::standing::Standing;
 use crate::resolve::{Claimed, resolve};
 use crate::table_rules::TableRules;
 

@@ -8,9 +8,9 @@ use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::query_as;
 
-use super::Method;
+use super::claim::Claim;
+use super::method::Method;
 use crate::definition::Definition;
-use crate::survivorship::Claim;
 
 /// What is known of one record.
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]

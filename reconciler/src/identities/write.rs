@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use staging::database::query;
 
-use super::Method;
+use super::method::Method;
 
 /// One change of who is who.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

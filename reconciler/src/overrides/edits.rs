@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use sqlx::PgConnection;
 use staging::database::{query, query_as};
 
-use super::{Kind, Override, PRESENCE, State};
+use super::cell_override::{Kind, Override, PRESENCE, State};
 use crate::equality::same;
 use crate::resolve::{Claimed, Presence, against_now, resolve, same_or_none};
 use crate::table_rules::TableRules;
@@ -83,6 +83,12 @@ impl Authors {
         self.0.contains_key(entity_id)
     }
 
+    /// Whether somebody was seen to write a cell.
+    fn saw_cell(&self, entity_id: &str, cell: &str) -> bool {
+        let mut of_row = self.0.get(entity_id).into_iter().flatten();
+        of_row.any(|seen| seen.cells.iter().any(|name| name == cell))
+    }
+
     /// The last one that wrote a cell, why and when.
     fn of_cell(&self, entity_id: &str, cell: &str) -> (String, String, Option<String>) {
         let is_of = |seen: &&Seen| match cell {
@@ -136,6 +142,7 @@ pub(crate) fn edits(
                 true => State::Released,
                 false => State::Holds,
             },
+            carried_from: None,
         };
         if !is_back {
             overrides.push(set.clone());
@@ -155,7 +162,11 @@ pub(crate) fn edits(
             let Some(resolved) = expected.columns.get(column) else {
                 continue;
             };
-            if !same(stands, resolved) {
+            let is_former = || {
+                claimed.is_claimed_by_another(column, stands)
+                    && !authors.saw_cell(entity_id, column)
+            };
+            if !same(stands, resolved) && !is_former() {
                 let is_back = same_or_none(claimed.columns.get(column), Some(stands));
                 edit(column, stands.clone(), is_back);
             }

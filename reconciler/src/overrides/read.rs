@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection};
-use staging::database::{query_as, query_scalar};
+use staging::database::query_as;
 
-use super::Override;
+use super::cell_override::Override;
 
-const COLUMNS: &str = "o.cell, o.value, o.against, o.kind, o.author, o.reason, to_json(o.set_at) #>> '{}' as set_at, o.state";
+const COLUMNS: &str = "o.cell, o.value, o.against, o.kind, o.author, o.reason, to_json(o.set_at) #>> '{}' as set_at, o.state,
+     o.carried_from";
 
 #[derive(sqlx::FromRow)]
 struct OfEntity {
@@ -69,17 +70,19 @@ async fn of_entities(
     Ok(found)
 }
 
-/// The cells of an entity whose overrides were carried over from another one, which it absorbed.
-pub(crate) async fn carried_cells(
+/// What overrides that were carried over from an absorbed entity replaced in the one that absorbed it.
+pub(crate) async fn replaced_by_carried(
     conn: &mut PgConnection,
     entity: &str,
     entity_id: &str,
     from: &str,
-) -> sqlx::Result<Vec<String>> {
-    query_scalar(
-        "select cell from prod.overrides
-         where entity_id = $2 and entity = $1 and carried_from = $3 and state <> 'released'",
-    )
+) -> sqlx::Result<Vec<Override>> {
+    query_as(AssertSqlSafe(format!(
+        "select {COLUMNS} from prod.overrides c
+         join prod.overrides o on o.entity_id = c.entity_id and o.entity = c.entity and o.cell = c.cell
+             and o.released_in = c.promotion and o.carried_from is null
+         where c.entity_id = $2 and c.entity = $1 and c.carried_from = $3 and c.state <> 'released' order by o.cell"
+    )))
     .bind(entity)
     .bind(entity_id)
     .bind(from)

@@ -1,11 +1,13 @@
 //! Writing overrides: the only statements that change `prod.overrides`.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use staging::database::query;
 
-use super::{Override, State};
+use super::cell_override::{Override, State};
 
 /// One change of what people and restores decided.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,8 +20,6 @@ pub(crate) struct OverrideChange {
     pub(crate) set: Override,
     /// Whether it replaces the current one of its cell.
     pub(crate) is_new: bool,
-    /// The entity it was set on, where it is carried over from one that is absorbed.
-    pub(crate) carried_from: Option<String>,
 }
 
 /// Writes changes of overrides as part of promotion `number`, by `actor`.
@@ -34,10 +34,16 @@ pub(crate) async fn write(
     release(conn, number, actor, &ended).await?;
     let moved: Vec<&OverrideChange> = changes.iter().filter(|c| !is_ended(c)).collect();
     restate(conn, &moved).await?;
-    let set: Vec<&OverrideChange> = changes
+    // Of one cell the last one set counts.
+    let mut seen = HashSet::new();
+    let mut set: Vec<&OverrideChange> = changes
         .iter()
-        .filter(|change| change.is_new && change.set.state != State::Released)
+        .rev()
+        .filter(|change| change.is_new)
+        .filter(|change| seen.insert((&change.entity, &change.entity_id, &change.set.cell)))
+        .filter(|change| change.set.state != State::Released)
         .collect();
+    set.reverse();
     insert(conn, number, &set).await
 }
 
@@ -146,7 +152,7 @@ async fn insert(
     .bind(
         changes
             .iter()
-            .map(|c| c.carried_from.as_deref())
+            .map(|c| c.set.carried_from.as_deref())
             .collect::<Vec<_>>(),
     )
     .bind(number)

@@ -10,8 +10,9 @@ use super::context::{Ctx, Progress};
 use super::lookups::look_up;
 use super::pending::StagedRecord;
 use super::references::{link_within, resolve_all};
-use super::row_change::{merge_all, withdraw_all};
+use super::row_change::merge_all;
 use super::transform::transform_all;
+use super::withdraw::withdraw_all;
 use crate::absorb::Declared;
 use crate::absorb::declared;
 

@@ -4,10 +4,11 @@
 use sqlx::PgConnection;
 use staging::database::query_scalar;
 
+use super::apply;
 use super::change_set::ChangeSet;
 use super::context::Ctx;
-use super::row_change::Standing;
-use super::{apply, row_change};
+use super::settle::settle_overrides;
+use super::standing::Standing;
 use crate::resolve::{Claimed, resolve};
 
 /// Rows looked at with one round of statements.
@@ -51,7 +52,7 @@ pub(crate) async fn take_up_rows(
             continue;
         }
         let resolved = resolve(ctx.table, &claimed, &entity.overrides);
-        row_change::settle_overrides(ctx, &mut entity, &claimed, &claimed, &resolved, &mut set);
+        settle_overrides(ctx, &mut entity, &claimed, &claimed, &resolved, &mut set);
     }
     let edited = ids
         .iter()

@@ -15,9 +15,14 @@ mod claims;
 mod entity_ids;
 pub(crate) mod hand_edits;
 mod lookups;
+mod missing_parent;
+mod placeholders;
 pub(crate) mod references;
-pub(crate) mod row_change;
+mod row_change;
+pub(crate) mod settle;
+pub(crate) mod standing;
 pub(crate) mod transform;
+pub(crate) mod withdraw;
 
 pub(crate) mod apply;
 pub(crate) mod change_set;

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use super::context::{context, entity_ids, now, tables};
 use crate::definition::Definitions;
 use crate::overrides::{Authors, edits};
-use crate::reconcile::row_change::Standing;
+use crate::reconcile::standing::Standing;
 use crate::resolve::Claimed;
 use crate::table_rules::TableRules;
 
@@ -64,7 +64,14 @@ pub async fn unresolved(
                 let mut row = standing.take_as_is(id);
                 let claimed = Claimed::of(ctx.table, &row.claims());
                 let stands = row.row.as_ref().map(|row| &row.0);
-                let cells = edits(ctx.table, id, &claimed, &mut row.overrides, stands, &authors);
+                let cells = edits(
+                    ctx.table,
+                    id,
+                    &claimed,
+                    &mut row.overrides,
+                    stands,
+                    &authors,
+                );
                 found.extend(cells.into_iter().map(|of| Unresolved {
                     entity: entity.to_owned(),
                     entity_id: id.to_owned(),

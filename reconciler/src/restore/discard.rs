@@ -12,7 +12,8 @@ use crate::overrides::{Kind, OverrideChange, State};
 use crate::reconcile::apply::apply;
 use crate::reconcile::change_set::{ChangeSet, RowChange};
 use crate::reconcile::context::Ctx;
-use crate::reconcile::row_change::{Standing, settle_row};
+use crate::reconcile::settle::settle_row;
+use crate::reconcile::standing::Standing;
 use crate::resolve::Claimed;
 use crate::table_rules::TableRules;
 
@@ -96,7 +97,6 @@ async fn discard_rows(
                     entity_id: (*id).to_owned(),
                     set: released,
                     is_new: false,
-                    carried_from: None,
                 });
             }
             !is_given_up

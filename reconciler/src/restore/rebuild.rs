@@ -17,10 +17,11 @@ use crate::overrides::{Authors, OverrideChange, edits};
 use crate::reconcile::apply::apply;
 use crate::reconcile::change_set::{ChangeSet, RowChange};
 use crate::reconcile::context::Ctx;
-use crate::reconcile::row_change::{Entity, Standing, settle_row};
+use crate::reconcile::settle::settle_row;
+use crate::reconcile::standing::{Entity, Standing};
 use crate::resolve::Claimed;
 use crate::table_rules::{TableRules, modules_of};
-use crate::tables::{link_all, watch};
+use crate::tables::{LostTable, link_all, lost_table, watch};
 
 /// Rows written with one round of statements.
 const BATCH: i64 = 1_000;
@@ -68,6 +69,7 @@ pub async fn rebuild(
         )));
     }
     let number = history::open(conn).await?.number;
+    let lost = lost_table(conn, definitions, entity).await?;
     query("set constraints all deferred")
         .execute(&mut *conn)
         .await?;
@@ -78,7 +80,7 @@ pub async fn rebuild(
     let Some(ctx) = context(definitions, &table, actor, &now) else {
         return Ok(Rebuilt { sealed: None });
     };
-    fill(&ctx, conn, number).await?;
+    fill(&ctx, conn, number, lost.as_ref()).await?;
     put_back_rows_of_people(&ctx, conn).await?;
     Authors::take_all(conn, entity).await?;
     let written: bool =
@@ -117,7 +119,12 @@ pub async fn accept_table(
     find_overrides(conn, definitions, entity).await
 }
 
-async fn fill(ctx: &Ctx<'_>, conn: &mut PgConnection, number: i64) -> sqlx::Result<()> {
+async fn fill(
+    ctx: &Ctx<'_>,
+    conn: &mut PgConnection,
+    number: i64,
+    lost: Option<&LostTable>,
+) -> sqlx::Result<()> {
     let entity = ctx.table.entity;
     let mut after = String::new();
     loop {
@@ -133,10 +140,23 @@ async fn fill(ctx: &Ctx<'_>, conn: &mut PgConnection, number: i64) -> sqlx::Resu
         let mut set = ChangeSet::default();
         for id in ids {
             let row = standing.take_as_is(id);
-            bring_back(ctx, row, last_images.get(id), &authors, &mut set);
+            // What a row that is there shows of itself, but for columns that are not those they were.
+            let shown = row.row.clone().map(|row| without_lost(row, lost));
+            let known = shown.or_else(|| last_images.get(id).cloned());
+            bring_back(ctx, row, known.as_ref(), &authors, &mut set);
         }
         apply(ctx, conn, Some(number), &set).await?;
     }
+}
+
+/// A row as it stands, without the columns that were dropped or made anew since the engine wrote them.
+fn without_lost(mut row: Image, lost: Option<&LostTable>) -> Image {
+    match lost {
+        Some(LostTable::Columns { columns }) => row.0.retain(|column, _| !columns.contains(column)),
+        Some(LostTable::Remade) => row.0.clear(),
+        _ => {}
+    }
+    row
 }
 
 /// Brings one row to what it resolves to, edits by hand in its last known image taken up first.
@@ -169,7 +189,6 @@ fn bring_back(
                 entity_id: row.id.clone(),
                 set: edit,
                 is_new: true,
-                carried_from: None,
             }));
     }
     let was_there = row.row.clone();

@@ -10,7 +10,8 @@ use crate::overrides::{OverrideChange, State};
 use crate::reconcile::apply::apply;
 use crate::reconcile::change_set::{ChangeSet, RowChange};
 use crate::reconcile::hand_edits::take_up_rows;
-use crate::reconcile::row_change::{Standing, settle_row};
+use crate::reconcile::settle::settle_row;
+use crate::reconcile::standing::Standing;
 use crate::resolve::Claimed;
 use crate::table_rules::TableRules;
 
@@ -68,7 +69,6 @@ pub async fn release(
                 entity_id: entity_id.to_owned(),
                 set: released,
                 is_new: false,
-                carried_from: None,
             });
         }
         !is_released

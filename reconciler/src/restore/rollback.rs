@@ -17,7 +17,7 @@ use crate::reconcile::apply::apply;
 use crate::reconcile::change_set::ChangeSet;
 use crate::reconcile::context::Ctx;
 use crate::reconcile::hand_edits;
-use crate::reconcile::row_change::{Entity, Standing};
+use crate::reconcile::standing::{Entity, Standing};
 use crate::resolve::{Claimed, Presence, resolve};
 use crate::table_rules::TableRules;
 
@@ -159,7 +159,6 @@ fn change(ctx: &Ctx<'_>, entity_id: &str, set: Override, is_new: bool) -> Overri
         entity_id: entity_id.to_owned(),
         set,
         is_new,
-        carried_from: None,
     }
 }
 
@@ -186,6 +185,7 @@ fn restored(
         reason: reason.to_owned(),
         set_at: None,
         state: State::Holds,
+        carried_from: None,
     }
 }
 
