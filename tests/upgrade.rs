@@ -1,9 +1,9 @@
-//! A database of the previous release is taken over: production stays as it is, and what held it away from its sources is
-//! an override.
+//! A database of the previous release is taken over: production stays as it is, and what held it away from
+//! its sources is an override.
 //!
-//! `tests/fixtures/upgrade/release_0_1.sql` is a dump of such a database. Its rows were edited by hand (in rows that later
-//! promotions touched, and in rows that none did), rolled back, deleted by hand, made up for children and merged with a twin;
-//! `lists.json` is what the source served at the end.
+//! `tests/fixtures/upgrade/release_0_1.sql` is a dump of such a database. Its rows were edited by hand (in
+//! rows that later promotions touched, and in rows that none did), rolled back, deleted by hand, made up for
+//! children and merged with a twin; `lists.json` is what the source served at the end.
 
 use std::str::FromStr;
 

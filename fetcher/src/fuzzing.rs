@@ -7,7 +7,7 @@ pub use crate::pages::fuzz::{answer, cursor};
 #[cfg(test)]
 mod tests {
     use rand::rngs::StdRng;
-    use rand::{Rng, SeedableRng};
+    use rand::{RngExt, SeedableRng};
 
     use super::*;
 

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::equality::{canonical, holds, same};
 use crate::identities::Claim;
 use crate::overrides::{Kind, Override, PRESENCE, State};
-use crate::ownership::Owner;
+use crate::ownership::{Owner, is_empty};
 use crate::survivorship::combine;
 use crate::table_rules::TableRules;
 
@@ -68,7 +68,16 @@ pub(crate) struct Claimed {
 }
 
 impl Claimed {
-    /// Whether a value is what one of several claims says: it won under an order that the modules declared before.
+    /// Whether claims that count say different things about a column.
+    fn disagree(&self, column: &str) -> bool {
+        let said = self.each.iter().filter_map(|claim| claim.get(column));
+        let mut said = said.filter(|value| !is_empty(value));
+        let first = said.next();
+        said.any(|value| first.is_some_and(|first| !same(first, value)))
+    }
+
+    /// Whether a value is what one of several claims says: it won under an order that the modules declared
+    /// before.
     pub(crate) fn is_claimed_by_another(&self, column: &str, value: &Value) -> bool {
         let mut each = self.each.iter();
         each.any(|claim| claim.get(column).is_some_and(|said| same(said, value)))
@@ -77,16 +86,16 @@ impl Claimed {
     /// What these claims come to. Those of records that are gone count only where no other is left.
     pub(crate) fn of(table: &TableRules<'_>, claims: &[Claim]) -> Self {
         let lives = claims.iter().any(|claim| !claim.gone);
-        let heard = claims.iter().filter(|claim| claim.gone != lives);
+        let heard: Vec<&Claim> = claims.iter().filter(|claim| claim.gone != lives).collect();
         Self {
-            columns: combine(table, heard),
+            columns: combine(table, heard.iter().copied()),
             presence: match lives {
                 _ if claims.is_empty() => Presence::Absent,
                 true => Presence::Live,
                 false => Presence::Deleted,
             },
-            each: match claims {
-                [_, _, ..] => claims.iter().map(|claim| claim.columns.clone()).collect(),
+            each: match &heard[..] {
+                [_, _, ..] => heard.iter().map(|claim| claim.columns.clone()).collect(),
                 _ => Vec::new(),
             },
         }
@@ -140,7 +149,7 @@ pub(crate) fn resolve(
             }
             return state;
         }
-        let (value, state) = cell(table, claimed.columns.get(&set.cell), set);
+        let (value, state) = cell(table, claimed, set);
         if columns.contains_key(&set.cell) {
             columns.insert(set.cell.clone(), value);
         }
@@ -157,8 +166,9 @@ pub(crate) fn resolve(
     }
 }
 
-/// A restored row gives way as soon as anything of its claims changes, and so does one that a person took out of the
-/// table: it returns with the next change of its record. One that a person marked as deleted, or revived, stays so.
+/// A restored row gives way as soon as anything of its claims changes, and so does one that a person took out
+/// of the table: it returns with the next change of its record. One that a person marked as deleted, or
+/// revived, stays so.
 fn presence_state(claimed: &Claimed, set: &Override) -> State {
     let moved = !same_or_none(set.against.as_ref(), claimed.against(PRESENCE).as_ref());
     let is_out = [Presence::Absent, Presence::Placeholder].map(Presence::as_str);
@@ -173,7 +183,8 @@ fn presence_state(claimed: &Claimed, set: &Override) -> State {
 }
 
 /// The value of an overridden cell and the state of its override.
-fn cell(table: &TableRules<'_>, claim: Option<&Value>, set: &Override) -> (Value, State) {
+fn cell(table: &TableRules<'_>, claims: &Claimed, set: &Override) -> (Value, State) {
+    let claim = claims.columns.get(&set.cell);
     let claimed = || claim.cloned().unwrap_or_default();
     let moved = !same_or_none(set.against.as_ref(), claim);
     let owner = table.ownership(&set.cell).own;
@@ -189,6 +200,10 @@ fn cell(table: &TableRules<'_>, claim: Option<&Value>, set: &Override) -> (Value
         _ if !moved => (set.value.clone(), State::Holds),
         (Owner::Merge, Kind::Manual) if !same(&set.value, &claimed()) => {
             (set.value.clone(), State::Conflict)
+        }
+        // While the records disagree among themselves, a person's choice between them stands.
+        (Owner::Merge, Kind::Manual) if claims.disagree(&set.cell) => {
+            (set.value.clone(), State::Holds)
         }
         _ => (claimed(), State::Released),
     }
@@ -298,8 +313,8 @@ mod tests {
         }
     }
 
-    /// What becomes of a cell that stood as `stands` over the claim `before`, once the claim is `now`: its value,
-    /// and the state of the override that the edit came to, if there was one.
+    /// What becomes of a cell that stood as `stands` over the claim `before`, once the claim is `now`: its
+    /// value, and the state of the override that the edit came to, if there was one.
     fn moved(owner: Owner, before: &Value, stands: &Value, now: &Value) -> (Value, Option<State>) {
         let table = table(owner, None);
         let claimed = |value: &Value| Claimed::of(&table, &[claim("a", column(value).into())]);
@@ -312,6 +327,7 @@ mod tests {
             &mut overrides,
             Some(&found),
             &Authors::default(),
+            false,
         );
         let resolved = resolve(&table, &claimed(now), &overrides);
         (
@@ -727,7 +743,7 @@ mod tests {
             let mut states = states.iter();
             overrides.retain(|_| states.next() != Some(&State::Released));
             let found = object(json!({ "c": c, "at": at, "tags": tags }));
-            edits(&table, "e", &claimed, &mut overrides, Some(&found), &Authors::default());
+            edits(&table, "e", &claimed, &mut overrides, Some(&found), &Authors::default(), false);
             let row = resolve(&table, &claimed, &overrides);
             for (column, stands) in &found {
                 prop_assert!(same(stands, &row.columns[column]), "{} is {} and was {}", column, row.columns[column], stands);

@@ -75,7 +75,8 @@ pub struct Evaluate {
     /// Where to write the scored pairs as CSV.
     #[arg(long)]
     pairs: Option<PathBuf>,
-    /// Where to write the pairs most worth deciding by people, as CSV; with a column `match` of 1 and 0 they are labels for `train`.
+    /// Where to write the pairs most worth deciding by people, as CSV; with a column `match` of 1 and 0 they
+    /// are labels for `train`.
     #[arg(long)]
     questions: Option<PathBuf>,
     /// How many of those.

@@ -51,7 +51,7 @@ pub(super) fn carry(
             against: against_now(claimed, &carried.cell, before.as_ref()),
             value,
             state: State::Holds,
-            carried_from: Some(of.from.clone()),
+            carried_from: carried.carried_from.clone().or(Some(of.from.clone())),
             ..carried.clone()
         };
         into.overrides.push(next.clone());

@@ -18,7 +18,8 @@ struct Found {
     lives: bool,
 }
 
-/// The entities that have any of `keys`, by key: those that live, or else those whose records have left other modules.
+/// The entities that have any of `keys`, by key: those that live, or else those whose records have left other
+/// modules.
 pub(crate) async fn candidates(
     conn: &mut PgConnection,
     definition: &Definition,

@@ -152,8 +152,8 @@ async fn mark_gone(conn: &mut PgConnection, records: &[&RecordId]) -> sqlx::Resu
     .map(drop)
 }
 
-/// Takes back that people took records out of entities since promotion `n`: the records are what they were before, and
-/// nothing keeps the two apart.
+/// Takes back that people took records out of entities since promotion `n`: the records are what they were
+/// before, and nothing keeps the two apart.
 pub(crate) async fn rejoin(conn: &mut PgConnection, n: i64) -> sqlx::Result<()> {
     query(
         "with undone as (

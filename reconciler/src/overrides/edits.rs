@@ -123,6 +123,7 @@ pub(crate) fn edits(
     overrides: &mut Vec<Override>,
     found: Option<&Map<String, Value>>,
     authors: &Authors,
+    reordered: bool,
 ) -> Vec<Override> {
     let expected = resolve(table, claimed, overrides);
     let mut changed = Vec::new();
@@ -163,7 +164,8 @@ pub(crate) fn edits(
                 continue;
             };
             let is_former = || {
-                claimed.is_claimed_by_another(column, stands)
+                reordered
+                    && claimed.is_claimed_by_another(column, stands)
                     && !authors.saw_cell(entity_id, column)
             };
             if !same(stands, resolved) && !is_former() {

@@ -161,8 +161,8 @@ async fn insert(
     .map(drop)
 }
 
-/// Makes restored values of those overrides of a table, found by an upgrade, whose cell stands as a rollback left it: the
-/// last promotion of the row.
+/// Makes restored values of those overrides of a table, found by an upgrade, whose cell stands as a rollback
+/// left it: the last promotion of the row.
 pub(crate) async fn mark_restored(conn: &mut PgConnection, entity: &str) -> sqlx::Result<()> {
     query(
         "update prod.overrides o set kind = 'restore', author = r.actor, reason = r.reason

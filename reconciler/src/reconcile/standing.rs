@@ -68,6 +68,7 @@ impl Standing {
             &mut entity.overrides,
             found,
             &self.authors,
+            ctx.replays,
         );
         if !edited.is_empty() {
             let table = ctx.table.entity.to_owned();

@@ -39,8 +39,8 @@ impl fmt::Display for Unresolved {
     }
 }
 
-/// The first hundred cells that stand otherwise than they resolve. What people wrote since the last run is not among
-/// them: the next run makes overrides of it.
+/// The first hundred cells that stand otherwise than they resolve. What people wrote since the last run is
+/// not among them: the next run makes overrides of it.
 pub async fn unresolved(
     conn: &mut PgConnection,
     definitions: &Definitions,
@@ -71,6 +71,7 @@ pub async fn unresolved(
                     &mut row.overrides,
                     stands,
                     &authors,
+                    false,
                 );
                 found.extend(cells.into_iter().map(|of| Unresolved {
                     entity: entity.to_owned(),

@@ -182,6 +182,7 @@ fn bring_back(
             &mut row.overrides,
             Some(&known.0),
             authors,
+            false,
         );
         set.overrides
             .extend(edited.into_iter().map(|edit| OverrideChange {

@@ -142,9 +142,9 @@ async fn attempt(
         .fetch_one(&mut *tx)
         .await?;
     let keep = |records: &[&str]| {
-        if let Some(suspects) = suspects {
-            suspects.handling(records);
-        }
+        suspects
+            .iter()
+            .for_each(|suspects| suspects.handling(records))
     };
     let handling = |record: &str| {
         keep(&[record]);

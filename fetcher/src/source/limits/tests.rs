@@ -5,7 +5,7 @@ mod late;
 mod untold;
 
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 use super::hints::{Hints, PointsHint, WindowHint};
 use super::limiter::{Admission, LimiterState, Permit, Priority};
