@@ -88,7 +88,7 @@ struct Planned {
 impl Planned {
     /// Whether production is there already.
     fn is_done(&self, args: &Args) -> bool {
-        self.plan.rows.is_empty() && !(args.discard_local && !self.written_by_hand.is_empty())
+        self.plan.rows.is_empty() && (!args.discard_local || self.written_by_hand.is_empty())
     }
 }
 

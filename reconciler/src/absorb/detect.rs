@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use staging::ProblemKind;
 use staging::database::{query, query_as, query_scalar};
 
-use super::absorb::absorb;
+use super::absorbing::absorb;
 use super::absorption::{Absorption, Remains};
 use super::children::referring;
 use super::restore::restore_returned;

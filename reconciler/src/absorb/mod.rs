@@ -1,7 +1,7 @@
 //! One entity becomes part of another one, reversibly: a placeholder whose record is another entity, and a
 //! record that its source merged into another.
 
-mod absorb;
+mod absorbing;
 mod absorption;
 mod children;
 mod overrides_carried;
@@ -12,7 +12,7 @@ mod detect;
 mod restore;
 mod unmerge;
 
-pub(crate) use absorb::absorb_placeholders;
+pub(crate) use absorbing::absorb_placeholders;
 pub(crate) use declared::Declared;
 pub(crate) use detect::detect;
 pub use unmerge::{UnmergeError, Unmerged, unmerge};

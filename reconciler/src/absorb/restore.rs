@@ -94,7 +94,7 @@ pub(super) async fn restore(
         module: ctx.definition.name().to_owned(),
         source_id: alias.source_id.clone(),
     };
-    let (claim, kept) = identities::previous_claim(conn, ctx.definition, &alias.source_id)
+    let before = identities::previous_claim(conn, ctx.definition, &alias.source_id)
         .await?
         .unwrap_or_default();
     let own = IdentityChange::Assign(Assigned {
@@ -106,8 +106,8 @@ pub(super) async fn restore(
         score: None,
         evidence: json!({ "from": alias.into }),
         author: ctx.actor.to_owned(),
-        claim,
-        kept,
+        claim: before.claim,
+        kept: before.kept,
         gone: true,
         was_known: true,
     });

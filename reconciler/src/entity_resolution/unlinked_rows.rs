@@ -180,8 +180,8 @@ mod tests {
             "create table prod.things (id text primary key, deleted_at timestamptz);
              analyze prod.things; analyze prod.identities;
              insert into prod.things select n from generate_series(1, 3000) n;
-             insert into prod.identities (source, module, source_id, entity, entity_id, method, author, promotion)
-             select 's', 'm', n, 'things', n, 'new', 'a', 1 from generate_series(1, 2999) n",
+             insert into prod.identities (source, module, source_id, origin, entity, entity_id, method, author, promotion)
+             select 's', 'm', n, 'm', 'things', n, 'new', 'a', 1 from generate_series(1, 2999) n",
         )
         .execute(&mut *tx)
         .await?;

@@ -4,7 +4,6 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value};
-use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection};
 use staging::database::query_as;
 
@@ -190,13 +189,23 @@ pub(crate) async fn taken_ids(
     Ok(taken)
 }
 
-/// What a record claimed before its present identity, and the columns it did not mention any more.
+/// What a record claimed once.
+#[derive(Debug, Default, sqlx::FromRow)]
+pub(crate) struct PreviousClaim {
+    #[sqlx(json)]
+    pub(crate) claim: Map<String, Value>,
+    /// The columns of it that the record did not mention any more.
+    #[sqlx(json)]
+    pub(crate) kept: BTreeSet<String>,
+}
+
+/// What a record claimed before its present identity.
 pub(crate) async fn previous_claim(
     conn: &mut PgConnection,
     definition: &Definition,
     source_id: &str,
-) -> sqlx::Result<Option<(Map<String, Value>, BTreeSet<String>)>> {
-    let found: Option<(Json<Map<String, Value>>, Json<BTreeSet<String>>)> = query_as(
+) -> sqlx::Result<Option<PreviousClaim>> {
+    query_as(
         "select claim, kept from prod.identities
          where source = $1 and module = $2 and source_id = $3 and valid_to is not null and method <> 'merged'
          order by valid_to desc, valid_from desc limit 1",
@@ -205,6 +214,5 @@ pub(crate) async fn previous_claim(
     .bind(definition.name())
     .bind(source_id)
     .fetch_optional(conn)
-    .await?;
-    Ok(found.map(|(claim, kept)| (claim.0, kept.0)))
+    .await
 }

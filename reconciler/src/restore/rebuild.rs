@@ -142,7 +142,11 @@ async fn fill(
             let row = standing.take_as_is(id);
             // What a row that is there shows of itself, but for columns that are not those they were.
             let shown = row.row.clone().map(|row| without_lost(row, lost));
-            let known = shown.or_else(|| last_images.get(id).cloned());
+            let known = match (lost, shown) {
+                // A row of another table shows nothing.
+                (Some(LostTable::Remade), Some(_)) => None,
+                (_, shown) => shown.or_else(|| last_images.get(id).cloned()),
+            };
             bring_back(ctx, row, known.as_ref(), &authors, &mut set);
         }
         apply(ctx, conn, Some(number), &set).await?;
@@ -151,10 +155,8 @@ async fn fill(
 
 /// A row as it stands, without the columns that were dropped or made anew since the engine wrote them.
 fn without_lost(mut row: Image, lost: Option<&LostTable>) -> Image {
-    match lost {
-        Some(LostTable::Columns { columns }) => row.0.retain(|column, _| !columns.contains(column)),
-        Some(LostTable::Remade) => row.0.clear(),
-        _ => {}
+    if let Some(LostTable::Columns { columns }) = lost {
+        row.0.retain(|column, _| !columns.contains(column));
     }
     row
 }

@@ -141,11 +141,7 @@ async fn attempt(
         .bind(&lease.module)
         .fetch_one(&mut *tx)
         .await?;
-    let keep = |records: &[&str]| {
-        suspects
-            .iter()
-            .for_each(|suspects| suspects.handling(records))
-    };
+    let keep = |records: &[&str]| _ = suspects.map(|suspects| suspects.handling(records));
     let handling = |record: &str| {
         keep(&[record]);
         halt_at(&format!("handling {record}"));
