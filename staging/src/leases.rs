@@ -64,6 +64,14 @@ pub async fn take_lease(
     if let Some(held) = living_holder(conn, module).await? {
         return Ok(Err(held));
     }
+    // The row is there before it is asked for: two first runs at once would find nothing to lock.
+    query(
+        "insert into ops.leases (module, token, holder, taken_at, expires_at)
+         values ($1, 0, '', clock_timestamp(), '-infinity') on conflict (module) do nothing",
+    )
+    .bind(module)
+    .execute(&mut *conn)
+    .await?;
     query("select from ops.leases where module = $1 for update")
         .bind(module)
         .execute(&mut *conn)
