@@ -241,12 +241,15 @@ pub(crate) fn same_or_none(one: Option<&Value>, other: Option<&Value>) -> bool {
 pub(crate) fn against_now(
     claimed: &Claimed,
     cell: &str,
+    value: &Value,
     before: Option<&Override>,
 ) -> Option<Value> {
     let now = claimed.against(cell);
     let removed = before.and_then(|set| {
-        let (value, against) = (set.value.as_array()?, set.against.as_ref()?.as_array()?);
-        let removed = against.iter().filter(|item| !holds(value, item));
+        let (before, against) = (set.value.as_array()?, set.against.as_ref()?.as_array()?);
+        let removed = against.iter().filter(|item| !holds(before, item));
+        // What somebody has put back is removed no more.
+        let removed = removed.filter(|item| !value.as_array().is_some_and(|all| holds(all, item)));
         Some(removed.cloned().collect::<Vec<_>>())
     });
     match (now, removed) {

@@ -48,7 +48,7 @@ pub(super) fn carry(
             .position(|set| set.cell == carried.cell);
         let before = before.map(|place| into.overrides.remove(place));
         let next = Override {
-            against: against_now(claimed, &carried.cell, before.as_ref()),
+            against: against_now(claimed, &carried.cell, &value, before.as_ref()),
             value,
             state: State::Holds,
             carried_from: carried.carried_from.clone().or(Some(of.from.clone())),

@@ -133,7 +133,7 @@ pub(crate) fn edits(
         let (author, reason, set_at) = authors.of_cell(entity_id, cell);
         let set = Override {
             cell: cell.to_owned(),
-            against: against_now(claimed, cell, before.as_ref()),
+            against: against_now(claimed, cell, &value, before.as_ref()),
             value,
             kind: Kind::Manual,
             author,
