@@ -110,7 +110,7 @@ fn named_test(span: &str) -> Option<String> {
     };
     let parts: Vec<&str> = span.split("::").collect();
     let (test, place) = parts.split_last()?;
-    if !parts.iter().all(|part| is_word(part)) {
+    if !parts.iter().all(is_word) {
         return None;
     }
     let file = place.iter().rev().find(|part| **part != "tests")?;
